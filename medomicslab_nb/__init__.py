@@ -1,0 +1,40 @@
+"""medomicslab_nb: from hospital data to a validated, explained, repeatable model, in notebooks and headless.
+
+>>> import medomicslab_nb as ml
+>>> study = ml.open_study("my_study")
+>>> run = ml.run("models", study, {"outcome": "dmfs"})
+
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medomicslab_nb.errors import MedomicsError
+from medomicslab_nb.stages import STAGES, load
+
+if TYPE_CHECKING:
+    from medomicslab_nb.record import RunRecord
+    from medomicslab_nb.runner import run
+    from medomicslab_nb.study import Column, Study, create_study, open_study
+    from medomicslab_nb.views.stage_view import view
+
+__version__ = "0.1.0"
+__all__ = ["STAGES", "Column", "MedomicsError", "RunRecord", "Study", "create_study", "open_study", "run", "view"]
+
+_LAZY = {
+    "run": "medomicslab_nb.runner:run",
+    "Column": "medomicslab_nb.study:Column",
+    "RunRecord": "medomicslab_nb.record:RunRecord",
+    "Study": "medomicslab_nb.study:Study",
+    "create_study": "medomicslab_nb.study:create_study",
+    "open_study": "medomicslab_nb.study:open_study",
+    "view": "medomicslab_nb.views.stage_view:view",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return load(_LAZY[name])
+    raise AttributeError(f"module 'medomicslab_nb' has no attribute '{name}'")

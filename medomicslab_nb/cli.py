@@ -1,0 +1,321 @@
+"""The ``medomicslab`` command. Every failure: one message, exit code 1, a traceback only with ``--debug``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medomicslab_nb.errors import Cancelled, MedomicsError, SettingsError
+from medomicslab_nb.stages import STAGES, get_stage, load
+
+if TYPE_CHECKING:
+    from medomicslab_nb.progress import Event
+    from medomicslab_nb.record import RunRecord
+    from medomicslab_nb.runner import Comparison
+    from medomicslab_nb.study import Study
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 refused or failed, 2 not understood, 130 interrupted."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if not options.command:
+        parser.print_help()
+        return 2
+    try:
+        return int(options.command(options) or 0)
+    except (KeyboardInterrupt, Cancelled) as error:
+        print(f"Cancelled. {error}" if str(error) else "Cancelled.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if options.debug:
+            raise
+        known = isinstance(error, MedomicsError)
+        text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows the traceback)"
+        print(f"medomicslab: {text}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; nothing heavy is imported for it."""
+    parser = argparse.ArgumentParser(prog="medomicslab", description="From hospital data to a validated, explained, "
+                                     "repeatable model. Nothing leaves this machine.")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    command = _command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package")
+    command.add_argument("dir", nargs="?", default="demo-study", metavar="DIR", help="study folder to make or reuse")
+
+    command = _command(commands, "new", new, "make a study folder")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("--id-column", default="patient", help="column that identifies patients (default: patient)")
+    command.add_argument("--index-date", help="column with each patient's index date")
+
+    command = _command(commands, "add", add, "import tables (CSV, TSV, Excel, Parquet) into a study")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("files", nargs="+", metavar="FILE")
+    command.add_argument("--name", help="name of the table (one file only); default: the file's name")
+    command.add_argument("--block", help="block of predictors that the table forms, e.g. clinical or genes")
+    command.add_argument("--level", choices=("patient", "lesion", "visit"), default="patient", help="what one row is")
+    command.add_argument("--id-column", help="the file's identifier column, where it is named otherwise")
+    command.add_argument("--date-column", help="column that dates each row")
+    command.add_argument("--sheet", help="sheet of an Excel file")
+    command.add_argument("--date-order", choices=("day-first", "month-first"), help="for dates such as 03/04/2020")
+
+    command = _command(commands, "status", status, "tables, runs and what is stale")
+    command.add_argument("dir", metavar="DIR")
+
+    command = commands.add_parser("run", add_help=False, help="run a stage's notebook headless")
+    command.set_defaults(command=run)
+    command.add_argument("stage", nargs="?", metavar="STAGE", help=", ".join(STAGES))
+    command.add_argument("--study", metavar="DIR", help="the study folder")
+    command.add_argument("--settings", metavar="FILE", help="YAML or JSON file of settings")
+    command.add_argument("-s", dest="assignments", action="append", default=[], metavar="key=value",
+                         help="one setting; overrides the file; nested: a.b=value")
+    command.add_argument("--timeout", type=float, metavar="SECONDS", help="stop the run after so long")
+    command.add_argument("-h", "--help", action="store_true", help="this text; with a stage, every setting of it")
+    command.set_defaults(parser=command)
+
+    command = _command(commands, "runs", runs, "every run of a study")
+    command.add_argument("dir", metavar="DIR")
+    for name, function, text in (("verify", verify, "hash again what a run read and wrote"),
+                                 ("replay", replay, "run again on the same inputs and compare table by table")):
+        command = _command(commands, name, function, text)
+        command.add_argument("dir", metavar="DIR")
+        command.add_argument("run", metavar="RUN")
+    command = _command(commands, "report", report, "write report.html of a run, or of the whole study")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("run", metavar="RUN", nargs="?")
+
+    data = commands.add_parser("data", help="public sample data").add_subparsers(metavar="ACTION", required=True)
+    _command(data, "list", data_list, "what there is, with licence and source")
+    command = _command(data, "get", data_get, "put a sample set into a study, which is made if there is none")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("dir", metavar="DIR")
+
+    command = _command(commands, "lab", lab, "JupyterLab on a study, with the templates at hand")
+    command.add_argument("dir", nargs="?", default=".", metavar="DIR")
+    command.add_argument("--port", type=int, default=8888)
+    command.add_argument("--no-browser", action="store_true")
+
+    _command(commands, "doctor", doctor, "what is installed, what is missing, what to type")
+    return parser
+
+
+def _command(commands: Any, name: str, function: Callable[..., Any], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=function)
+    return parser
+
+
+# -- the commands -----------------------------------------------------------------------------------------------------
+
+
+def demo(options: argparse.Namespace) -> None:
+    load("medomicslab_nb.demo:demo")(Path(options.dir))
+
+
+def new(options: argparse.Namespace) -> None:
+    study = load("medomicslab_nb.study:create_study")(options.dir, id_column=options.id_column,
+                                                      index_date=options.index_date)
+    print(f"Study {study.name} is made. Next: medomicslab add {options.dir} FILE ...")
+
+
+def add(options: argparse.Namespace) -> None:
+    if options.name and len(options.files) > 1:
+        raise SettingsError("--name was given for several files", todo="Add them one by one")
+    study = _open(options.dir)
+    given = {name: getattr(options, name) for name in ("block", "id_column", "date_column", "sheet", "date_order")
+             if getattr(options, name) is not None}
+    for file in options.files:
+        info = load("medomicslab_nb.data.importing:import_file")(study, Path(file), options.name, level=options.level,
+                                                                 **given)
+        print(f"{info.name}: {info.n_rows} rows x {info.n_columns} columns, block '{info.block}'")
+        for name, column in info.columns.items():
+            details = ", ".join(part for part in (column.role, column.type, column.unit,
+                                                  column.endpoint and f"endpoint '{column.endpoint}'") if part)
+            print(f"  {name}: {details}")
+        if info.default_column:
+            print(f"  every other column: {info.default_column.role}, {info.default_column.type}")
+    print(f"The dictionary is a guess: correct it in {options.dir}/tables/*.yaml by 'medomicslab run data' with "
+          "-s columns.TABLE.COLUMN.role=..., or in the form of the data loader.")
+
+
+def status(options: argparse.Namespace) -> None:
+    study = _open(options.dir)
+    print(f"Study {study.name}")
+    for info in study.tables.values():
+        print(f"  table {info.name}: {info.n_rows} x {info.n_columns}, {info.level}, block '{info.block}'")
+    _print_runs(study.runs)
+
+
+def run(options: argparse.Namespace) -> int | None:
+    if options.help or not options.stage:
+        options.parser.print_help()
+        if options.stage:
+            print(f"\nsettings of stage {options.stage}:\n{describe(options.stage)}")
+        return 0 if options.help else 2
+    get_stage(options.stage)
+    if not options.study:
+        raise SettingsError("no study is named", todo=f"Type: medomicslab run {options.stage} --study DIR")
+    settings = load("medomicslab_nb.settings:read_mapping")(Path(options.settings) if options.settings else None)[0]
+    for assignment in options.assignments:
+        assign(settings, assignment)
+    study = _open(options.study)
+    record = load("medomicslab_nb.notebook:run_notebook")(options.stage, study, settings, timeout_s=options.timeout)
+    for text in record.warnings:
+        print(f"Note: {text}")
+    print(f"Run {record.id}: {record.status}")
+    print(f"Report: {os.path.relpath(record.path / 'report.html')}")
+    return None
+
+
+def runs(options: argparse.Namespace) -> None:
+    _print_runs(_open(options.dir).runs)
+
+
+def verify(options: argparse.Namespace) -> int:
+    record = _open(options.dir).run(options.run)
+    return _print_comparisons(load("medomicslab_nb.runner:verify")(record))
+
+
+def replay(options: argparse.Namespace) -> int:
+    again, found = load("medomicslab_nb.runner:replay")(_open(options.dir).run(options.run))
+    print(f"Run {again.id}")
+    return _print_comparisons(found)
+
+
+def report(options: argparse.Namespace) -> None:
+    study = _open(options.dir)
+    if options.run:
+        path = study.run(options.run).report().path
+    else:
+        path = load("medomicslab_nb.report.html:write_study_report")(study)
+    print(f"Report: {os.path.relpath(path)}")
+
+
+def data_list(options: argparse.Namespace) -> None:
+    print(load("medomicslab_nb.data.samples:list_samples")().to_string(index=False))
+
+
+def data_get(options: argparse.Namespace) -> None:
+    from medomicslab_nb.progress import Progress
+    from medomicslab_nb.runner import default_sinks
+    from medomicslab_nb.study import create_study
+
+    folder = Path(options.dir)
+    study = _open(options.dir) if (folder / "study.yaml").exists() else create_study(folder)
+    load("medomicslab_nb.data.samples:get_sample")(options.name, study, Progress(default_sinks()))
+    print(f"Study {study.name} now has: {', '.join(study.tables)}")
+
+
+def lab(options: argparse.Namespace) -> None:
+    load("medomicslab_nb.lab:lab")(Path(options.dir), port=options.port, browser=not options.no_browser)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    return int(load("medomicslab_nb.doctor:doctor")())
+
+
+# -- their parts ------------------------------------------------------------------------------------------------------
+
+
+def assign(settings: dict[str, Any], assignment: str) -> None:
+    """Apply one ``key=value`` (``a.b=value`` for a nested one) to a mapping; the value is read as YAML.
+
+    Raises
+    ------
+    SettingsError
+        There is no ``=``, the value is no YAML, or a part of the key is no group.
+    """
+    import yaml
+
+    key, separator, text = assignment.partition("=")
+    if not separator or not key.strip():
+        raise SettingsError("-s takes key=value", where="command line", todo="Type for instance: -s folds=5")
+    *groups, name = key.strip().split(".")
+    try:
+        value = yaml.safe_load(text) if text.strip() else ""
+    except yaml.YAMLError:
+        raise SettingsError(f"the value of '{key}' is no YAML", where="command line", todo="Quote it") from None
+    target = settings
+    for group in groups:
+        inner = target.setdefault(group, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"'{group}' in '{key}' is no group of settings", where="command line",
+                                todo="Correct the key")
+        target[group] = target = dict(inner)
+    target[name] = value
+
+
+def describe(stage: str) -> str:
+    """Every setting of a stage: name, type, default and meaning, one a paragraph."""
+    from medomicslab_nb.settings import Unit, fields_of, marker
+
+    lines = []
+    for name, field in fields_of(get_stage(stage).settings_class()):
+        kind = str(field.annotation).replace("typing.", "")
+        kind = field.annotation.__name__ if isinstance(field.annotation, type) else kind
+        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        unit = marker(field, Unit)
+        lines.append(f"  {name} ({kind}{', ' + unit.text if unit else ''}; {default})\n"
+                     f"      {' '.join((field.description or '').split())}")
+    return "\n".join(lines)
+
+
+def _open(folder: str) -> Study:
+    return load("medomicslab_nb.study:open_study")(folder)  # type: ignore[no-any-return]
+
+
+def _print_runs(records: Sequence[RunRecord]) -> None:
+    for record in records:
+        now = record.status
+        stale = record.stale if now == "completed" else ()
+        note = f", stale: {', '.join(stale)} changed since" if stale else f", {record.error}" if record.error else ""
+        print(f"  run {record.id}: {now}{note}")
+    if not records:
+        print("  no runs yet")
+
+
+def _print_comparisons(found: Sequence[Comparison]) -> int:
+    for item in found:
+        print(f"  {'ok     ' if item.equal else 'DIFFERS'} {item.what}: {item.found}")
+    return 0 if all(item.equal for item in found) else 1
+
+
+class TerminalBar:
+    """A progress sink for a terminal: one line a task, which stays when it ends."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                              console=Console(stderr=True))
+        self._tasks: dict[str, Any] = {}
+        self._open: set[str] = set()
+
+    def __call__(self, event: Event) -> None:
+        if not self._open and not event.finished:
+            self._bars.start()
+        if event.task not in self._tasks:
+            self._tasks[event.task] = self._bars.add_task(event.task, total=event.total)
+        self._bars.update(self._tasks[event.task], completed=event.done, total=event.total)
+        if event.finished:
+            self._open.discard(event.task)
+        else:
+            self._open.add(event.task)
+        if not self._open:
+            self._bars.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""Files that survive a crash: atomic writes, checksums, versioned documents, tables as bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from medomicslab_nb.errors import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT_PREFIX = "medomicslab_nb/"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write so that a crash at any instant leaves the old file or the new one: temporary file, fsync, rename.
+
+    Raises
+    ------
+    StudyError
+        The disk is full or the folder is not writable; the old file is intact.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StudyError(f"the file could not be written ({error.strerror or type(error).__name__})", where=path.name,
+                         todo="Nothing stored was lost. Free space or correct the folder's permissions, "
+                              "then run again: finished cases are kept") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this a rename can be lost with the power. Windows has no folder handles to sync.
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def canonical_json(content: Any) -> str:
+    """One text for one content: sorted keys, no spaces, no NaN."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256_json(content: Any) -> str:
+    """The sha256 of the canonical JSON of ``content``."""
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON types: numpy scalars become Python's, tuples lists, NaN and infinities None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a document as JSON, atomically; see :func:`plain` for how values are taken."""
+    write_bytes(path, (json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a document as YAML, atomically."""
+    text: str = yaml.dump(plain(content), Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+                          sort_keys=False, allow_unicode=True)
+    write_bytes(path, text.encode())
+
+
+def read_document(path: Path, kind: str, newest: int = 1) -> dict[str, Any]:
+    """Read a YAML or JSON document and check its ``format`` and ``format_version``.
+
+    Parameters
+    ----------
+    path : Path
+        The document.
+    kind : str
+        What it must be, e.g. ``"study"``; its format is then ``medomicslab_nb/study``.
+    newest : int
+        The newest format version that this program reads.
+
+    Raises
+    ------
+    StudyError
+        It is missing, damaged, of another kind, or written by a newer program.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=loader)
+    except FileNotFoundError:
+        raise StudyError("the file is missing", where=path.name, todo="Check the folder") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise StudyError(f"the file is damaged ({type(error).__name__})", where=path.name,
+                         todo="Restore it from a copy") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT_PREFIX + kind:
+        raise StudyError(f"this is no {kind} file of medomicslab_nb", where=path.name, todo="Check the folder")
+    if content.get("format_version", 0) > newest:
+        raise StudyError(f"format version {content['format_version']} is newer than this program reads ({newest})",
+                         where=path.name, todo="Update medomicslab_nb")
+    return content
+
+
+def table_bytes(frame: pd.DataFrame, where: str = "table") -> bytes:
+    """A flat table as Parquet; the same table always gives the same bytes.
+
+    Raises
+    ------
+    StudyError
+        A column mixes types, or two columns share a name.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    duplicated = frame.columns[frame.columns.duplicated()]
+    if len(duplicated):
+        raise StudyError(f"{len(duplicated)} column name(s) occur twice", where=where, todo="Rename the columns")
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        column = next((str(name) for name in frame.columns if str(name) in str(error)), "one column")
+        raise StudyError(f"column '{column}' mixes types", where=where,
+                         todo="Make it all text or all numbers") from None
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd")
+    return stream.getvalue()
+
+
+def read_table(source: Path | bytes) -> pd.DataFrame:
+    """The table that :func:`table_bytes` wrote.
+
+    Raises
+    ------
+    StudyError
+        The file is missing or no Parquet.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(io.BytesIO(source) if isinstance(source, bytes) else source)
+    except (OSError, pa.ArrowException) as error:
+        where = "table" if isinstance(source, bytes) else source.name
+        raise StudyError(f"the table cannot be read ({type(error).__name__})", where=where,
+                         todo="Restore it from a copy or run the stage again") from None

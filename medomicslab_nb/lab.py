@@ -1,0 +1,45 @@
+"""JupyterLab on a study: the templates as the study's own notebooks, on this machine only."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from medomicslab_nb.files import write_bytes
+from medomicslab_nb.notebook import find_template
+from medomicslab_nb.stages import STAGES
+from medomicslab_nb.study import Study, open_study
+
+# No news, no update check, no extension catalogue: nothing is asked of any other machine.
+OFFLINE = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+           "--LabApp.extension_manager=readonly")
+
+
+def lab(folder: Path, *, port: int, browser: bool) -> None:
+    """Start JupyterLab on a study folder; this process becomes the server, bound to 127.0.0.1."""
+    study = open_study(folder)
+    notebooks = copy_templates(study)
+    arguments = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={study.path}",
+                 f"--LabApp.default_url=/lab/tree/{notebooks.name}/{STAGES['pipeline'].template}",
+                 "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", *OFFLINE]
+    if not browser:
+        arguments.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--allow-root")
+    os.execv(sys.executable, arguments)
+
+
+def copy_templates(study: Study) -> Path:
+    """Put the templates into the study's ``notebooks`` folder; one that is there already is never overwritten."""
+    folder = study.path / "notebooks"
+    for stage in STAGES.values():
+        target = folder / stage.template
+        if not target.exists():
+            content = json.loads(find_template(stage.template).read_text(encoding="utf-8"))
+            for cell in content["cells"]:
+                if "parameters" in cell["metadata"].get("tags", []):
+                    cell["source"] = ['study = ".."\n', "settings = {}"]
+            write_bytes(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    return folder
