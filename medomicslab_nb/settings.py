@@ -6,6 +6,7 @@ A field is declared once: its type, its default, a docstring with the unit, and,
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -121,7 +122,7 @@ def read_mapping(value: Mapping[str, Any] | str | Path | None) -> tuple[dict[str
             raise SettingsError(f"the file cannot be read ({type(error).__name__})", where=where,
                                 todo="Check the path and the file") from None
     try:
-        loaded = yaml.safe_load(text)
+        loaded = _load_text(text)
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         place = "" if line is None else f" (line {line + 1})"
@@ -133,6 +134,14 @@ def read_mapping(value: Mapping[str, Any] | str | Path | None) -> tuple[dict[str
         raise SettingsError(f"names with values were expected, {type(loaded).__name__} was found",
                             where=where or "settings", todo="Write 'name: value', one a line, or a JSON object")
     return loaded, where
+
+
+def _load_text(text: str) -> Any:
+    """JSON where it is JSON: YAML is no superset of it (an emoji escaped as two surrogates becomes garbage)."""
+    if text.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):
+            return json.loads(text)
+    return yaml.safe_load(text)
 
 
 def fields_of(cls: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
