@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -12,14 +13,16 @@ from typing import Any
 
 from medomicslab_nb.errors import MedomicsError, RunError
 from medomicslab_nb.files import write_bytes
+from medomicslab_nb.progress import Event, Sink
 from medomicslab_nb.protect import scrub
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.runner import RUN_FOLDER, prepare
+from medomicslab_nb.runner import RUN_FOLDER, default_sinks, prepare
 from medomicslab_nb.stages import get_stage
 from medomicslab_nb.study import Study, open_study
 
 _KERNEL_STARTS = 3
 _START_TIMEOUT_S = 60
+_FOLLOW_S = 0.3
 
 
 def find_template(name: str) -> Path:
@@ -65,7 +68,8 @@ def run_notebook(stage: str, study: Study | str | Path, settings: Mapping[str, A
     record = prepare(stage, opened, settings)
     template = find_template(get_stage(stage).template)
     try:
-        _execute(template, record, timeout_s)
+        with _followed(record):
+            _execute(template, record, timeout_s)
     except KeyboardInterrupt:
         record.cancel()
         _close(record, "cancelled", "cancelled by the user")
@@ -97,6 +101,8 @@ def _execute(template: Path, record: RunRecord, timeout_s: float | None) -> None
                     str(template), str(record.path / "notebook.ipynb"),
                     parameters={"study": "../..", "settings": record.settings}, cwd=str(record.path),
                     progress_bar=False, start_timeout=_START_TIMEOUT_S,
+                    # Its warning that a kernel on 127.0.0.1 talks without encryption helps nobody here.
+                    extra_arguments=["--IPKernelApp.log_level=40"],
                     execution_timeout=None if timeout_s is None else max(1, round(timeout_s)))
             return
         except RuntimeError as error:
@@ -116,6 +122,32 @@ def _environment(record: RunRecord) -> Iterator[None]:
         yield
     finally:
         os.environ.pop(RUN_FOLDER, None)
+
+
+@contextlib.contextmanager
+def _followed(record: RunRecord) -> Iterator[None]:
+    """Show the progress that the kernel writes into the run's folder."""
+    ended = threading.Event()
+    follower = threading.Thread(target=_follow, args=(record.path / "progress.jsonl", default_sinks(), ended), daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        follower.join()
+
+
+def _follow(path: Path, sinks: list[Sink], ended: threading.Event) -> None:
+    position, last = 0, False
+    while not last:
+        last = ended.wait(_FOLLOW_S)
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+            stream.seek(position)
+            for line in stream:
+                if line.endswith(b"\n"):  # else it is being written at this moment
+                    position += len(line)
+                    for sink in sinks:
+                        sink(Event(**json.loads(line)))
 
 
 def _reason(error: Exception, timeout_s: float | None) -> str:

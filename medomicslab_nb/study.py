@@ -313,12 +313,14 @@ class Study:
         return info
 
     def identifiers(self) -> frozenset[str]:
-        """Every patient identifier in the imported tables: what must not leave the study."""
-        found: set[str] = set()
-        for info in self.tables.values():
-            path = self.path / "tables" / info.file
-            found.update(_identifiers_of(path, info))
-        return frozenset(found)
+        """Every patient identifier in the imported tables: what must not leave the study.
+
+        Identifiers of replaced tables are included; a damaged file is passed over, since this is asked for while
+        an error is being reported, too.
+        """
+        infos = [self._info_at(f"tables/{path.name}") for path in (self.path / "tables").glob("*.yaml")]
+        files = {info.file: info for info in infos}
+        return frozenset(found for info in files.values() for found in _identifiers_of(self.path / "tables", info))
 
     # -- splits ---------------------------------------------------------------------------------------------------
 
@@ -511,12 +513,18 @@ def _transpose(frame: pd.DataFrame) -> pd.DataFrame:
     return stored
 
 
-def _identifiers_of(path: Path, info: TableInfo) -> list[str]:
+def _identifiers_of(folder: Path, info: TableInfo) -> list[str]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if info.transposed:
-        return [name for name in pq.read_schema(path).names if name != _FEATURE]
-    return [str(value) for value in pq.read_table(path, columns=[info.id_column])[info.id_column].unique().to_pylist()]
+    path = folder / info.file
+    try:
+        if info.transposed:
+            return [name for name in pq.read_schema(path).names if name != _FEATURE]
+        values = pq.read_table(path, columns=[info.id_column])[info.id_column].unique()
+    except (OSError, pa.ArrowException):
+        return []
+    return [str(value) for value in values.to_pylist()]
 
 
 def check_name(name: str) -> None:

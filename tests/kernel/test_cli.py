@@ -1,0 +1,94 @@
+"""The command: what it prints, how it fails."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import medomicslab_nb as ml
+from medomicslab_nb.cli import TerminalBar, assign, describe, main
+from medomicslab_nb.errors import SettingsError
+from medomicslab_nb.progress import Progress
+
+
+def test_new_status_runs_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "s")
+    assert main(["new", folder]) == 0
+    assert main(["status", folder]) == 0
+    assert "no runs yet" in capsys.readouterr().out
+    assert main(["new", folder]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("medomicslab: ") and "Traceback" not in error
+
+
+def test_run_verify_replay(study: ml.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "generated", "--study", str(study.path), "-s", "cases=2"]) == 0
+    run = study.runs[0]
+    assert run.id in capsys.readouterr().out
+    assert main(["verify", str(study.path), run.id]) == 0
+    assert main(["replay", str(study.path), run.id]) == 0
+    assert "same bytes" in capsys.readouterr().out
+    (run.path / "tables" / "features.parquet").write_bytes(b"x")
+    assert main(["verify", str(study.path), run.id]) == 1
+    assert main(["report", str(study.path), "no-such-run"]) == 1
+
+
+@pytest.mark.parametrize("arguments", [
+    ["run", "generated", "-s", "binn_width=1"], ["run", "generatde"], ["run", "generated", "-s", "cases"],
+    ["run", "generated", "-s", "cases=many"], ["run", "models", "-s", "outcom=x"], ["run", "generated", "-s", "cases.a=1"]])
+def test_bad_input_59_60_typos_on_the_command_line(study: ml.Study, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*arguments, "--study", str(study.path)]) != 0
+    error = capsys.readouterr().err
+    assert error.startswith("medomicslab: ") and "Traceback" not in error and error.count("\n") == 1
+    assert study.runs == []
+
+
+def test_unknown_model_setting_in_a_real_process(study: ml.Study) -> None:
+    done = subprocess.run([sys.executable, "-m", "medomicslab_nb", "run", "models", "--study", str(study.path), "-s",
+                           "outcome=x", "-s", "fold=3"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "did you mean 'folds'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(study: ml.Study) -> None:
+    with pytest.raises(SettingsError):
+        main(["--debug", "run", "generated", "--study", str(study.path), "-s", "binn_width=1"])
+
+
+def test_assign_nested_and_typed() -> None:
+    settings: dict[str, object] = {"a": {"b": 1}}
+    for text in ("a.c=[1, 2]", "d=true", "e=", "f.g.h=x"):
+        assign(settings, text)
+    assert settings == {"a": {"b": 1, "c": [1, 2]}, "d": True, "e": "", "f": {"g": {"h": "x"}}}
+
+
+def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "generated", "--help"]) == 0
+    assert "bin_width (float, HU; default 25.0)\n      Width of a bin." in capsys.readouterr().out
+    assert "Worker processes." in describe("generated")
+
+
+def test_terminal_bar_draws_in_a_terminal() -> None:
+    """A real pseudo-terminal."""
+    controller, terminal = pty.openpty()
+    program = ("from medomicslab_nb.cli import TerminalBar\nfrom medomicslab_nb.progress import Progress\n"
+               "with Progress([TerminalBar()]).task('folds', total=3) as step:\n    step(); step(); step()")
+    subprocess.run([sys.executable, "-c", program], stderr=terminal, check=True, env={**os.environ, "TERM": "xterm"})
+    os.close(terminal)
+    assert b"3/3" in os.read(controller, 100_000)
+
+
+def test_terminal_bar_handles_tasks_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress([TerminalBar()])
+    for name in ("first", "second"):
+        with progress.task(name, total=1) as step:
+            step()
+
+
+def test_doctor_names_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    assert "scikit-survival" in capsys.readouterr().out
