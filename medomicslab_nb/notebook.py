@@ -23,6 +23,7 @@ from medomicslab_nb.study import Study, open_study
 _KERNEL_STARTS = 3
 _START_TIMEOUT_S = 60
 _FOLLOW_S = 0.3
+_TIME_LIMIT = "stopped at its time limit"
 
 
 def find_template(name: str) -> Path:
@@ -153,7 +154,7 @@ def _follow(path: Path, sinks: list[Sink], ended: threading.Event) -> None:
 def _reason(error: Exception, timeout_s: float | None) -> str:
     name = type(error).__name__
     if name == "CellTimeoutError":
-        return f"stopped at its time limit of {timeout_s:g} s. Raise --timeout or run it again: finished cases are kept"
+        return f"{_TIME_LIMIT} of {timeout_s:g} s. Raise --timeout or run it again: finished cases are kept"
     if name == "DeadKernelError":
         return "its kernel died (killed, or out of memory). Run it again: finished cases are kept"
     if name == "PapermillExecutionError":
@@ -165,7 +166,8 @@ def _close(record: RunRecord, status: str, error: str) -> None:
     """Write the last word for a kernel that could not: it was killed, or never began."""
     from datetime import UTC, datetime
 
-    if record.stored_status == "running":
+    timed_out = error.startswith(_TIME_LIMIT)  # the kernel saw only an interrupt
+    if record.stored_status == "running" or timed_out:
         record.update(status=status, error=error, finished=datetime.now(UTC).isoformat())
 
 

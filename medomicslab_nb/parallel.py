@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from medomicslab_nb.cache import Cache, pack, unpack
-from medomicslab_nb.errors import Cancelled, MedomicsError, RunError
+from medomicslab_nb.errors import Cancelled, MedomicsError, MissingExtraError, RunError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 CaseFunction = Callable[[Any], Mapping[str, "pd.DataFrame"]]
 _ATTEMPTS = 3  # of a case whose worker died; the second and third time it runs alone
+_CONNECT_S = 10
 _POLL_S = 0.2  # how long a cancel may go unnoticed
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
                                       "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")}
@@ -36,8 +38,8 @@ class CaseResult:
 
 
 def map_cases(function: CaseFunction, cases: Mapping[str, Any], *, cache: Cache | None = None,
-              keys: Mapping[str, str] | None = None, jobs: int = 0, progress: Progress,
-              label: str) -> dict[str, CaseResult]:
+              keys: Mapping[str, str] | None = None, jobs: int = 0, cluster: str = "",
+              progress: Progress, label: str) -> dict[str, CaseResult]:
     """Apply ``function`` to every case, each on one thread, and keep each result as soon as it is there.
 
     Parameters
@@ -50,6 +52,8 @@ def map_cases(function: CaseFunction, cases: Mapping[str, Any], *, cache: Cache 
         Where finished cases are kept, and each case's key there (:meth:`Cache.key`).
     jobs : int
         Worker processes; 0 means one per core. With 1 everything happens in this process.
+    cluster : str
+        Address of a Dask scheduler, e.g. ``tcp://127.0.0.1:8786``; the cases then run on its workers.
     progress, label
         One step per case.
 
@@ -67,7 +71,9 @@ def map_cases(function: CaseFunction, cases: Mapping[str, Any], *, cache: Cache 
                 found[name] = CaseResult(tables)
                 step()
         missing = {name: value for name, value in cases.items() if name not in found}
-        for name, payload in _payloads(function, missing, jobs or cores(), progress):
+        payloads = (_on_cluster(function, missing, cluster, progress) if cluster and missing
+                    else _payloads(function, missing, jobs or cores(), progress))
+        for name, payload in payloads:
             if isinstance(payload, str):
                 found[name] = CaseResult(error=payload)
             else:
@@ -176,6 +182,45 @@ def _alone(function: CaseFunction, value: Any, progress: Progress) -> bytes | st
             if not _worker_died(future):
                 return future.result()  # type: ignore[no-any-return]
     return f"its worker process died {_ATTEMPTS} times (out of memory, or a crash in a library)"
+
+
+def _on_cluster(function: CaseFunction, cases: Mapping[str, Any], address: str,
+                progress: Progress) -> Iterator[tuple[str, bytes | str]]:
+    """Results as they come from a Dask cluster; a case that kills its workers fails alone."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise MissingExtraError("working on a cluster", "dask") from None
+    try:
+        client = Client(address, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError):
+        raise RunError("the cluster does not answer", where=address,
+                       todo="Start its scheduler, correct the address, or leave 'cluster' empty") from None
+    lost: list[str] = []
+    with client:
+        yield from _submitted(client, function, cases, progress, lost)
+        # Dask blames a worker's death on every case that waited there: only alone can a case be found guilty.
+        for name in lost:
+            guilty: list[str] = []
+            yield from _submitted(client, function, {name: cases[name]}, progress, guilty)
+            if guilty:
+                yield name, "its worker process died again and again (out of memory, or a crash in a library)"
+
+
+def _submitted(client: Any, function: CaseFunction, cases: Mapping[str, Any], progress: Progress,
+               lost: list[str]) -> Iterator[tuple[str, bytes | str]]:
+    waiting = {client.submit(_one, function, value, pure=False): name for name, value in cases.items()}
+    while waiting:
+        done = [future for future in waiting if future.done()]
+        for future in done:
+            name = waiting.pop(future)
+            if future.status == "finished":
+                yield name, future.result()
+            else:
+                lost.append(name)
+        if not done:
+            time.sleep(_POLL_S)
+        progress.check()
 
 
 @contextmanager

@@ -28,6 +28,8 @@ from medomicslab_nb.study import Study, TrackedStudy, open_study
 RUN_FOLDER = "MEDOMICSLAB_RUN"
 """Environment variable by which ``medomicslab run`` hands a prepared run folder to the notebook's kernel."""
 
+_children: list[subprocess.Popen[bytes]] = []
+
 
 def run(stage: str, study: Study | str | Path, settings: Settings | Mapping[str, Any] | str | Path | None = None, *,
         sinks: Sequence[Sink] | None = None) -> RunRecord:
@@ -86,7 +88,8 @@ def start(stage: str, study: Study | str | Path,
                                  stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                  start_new_session=True, env={k: v for k, v in os.environ.items() if k != RUN_FOLDER})
     record.set_process(child.pid, own_group=True)
-    # Nobody waits for it: a zombie counts as dead, and Python reaps it when the next child is made.
+    # Nobody waits for it: a zombie counts as dead, and is reaped when the next child is made.
+    _children[:] = [*(old for old in _children if old.poll() is None), child]
     return record
 
 

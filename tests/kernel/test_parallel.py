@@ -72,3 +72,20 @@ def test_cancel_stops_between_cases(tmp_path: Path) -> None:
         map_cases(fragile, {n: (n, str(tmp_path)) for n in "abc"}, jobs=1, label="x",
                   progress=Progress(cancelled=lambda: bool(list(tmp_path.glob("b.*")))))
     assert not list(tmp_path.glob("c.*"))
+
+
+def test_cluster_gives_the_same_and_a_killer_case_fails_alone(tmp_path: Path) -> None:
+    """Real Dask scheduler and workers."""
+    from distributed import LocalCluster
+
+    names = ["a", "always", "b", "raises"]
+    cases = {n: (n, str(tmp_path)) for n in names}
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        found = map_cases(fragile, cases, cluster=cluster.scheduler_address, progress=Progress(), label="x")
+        same = map_cases(product, {"0": 0}, cluster=cluster.scheduler_address, progress=Progress(), label="x")
+    assert found["raises"].error == "ValueError: no voxel left" and "died" in str(found["always"].error)
+    assert [found[n].tables["t"]["name"][0] for n in "ab"] == ["a", "b"]
+    here = map_cases(product, {"0": 0}, jobs=1, progress=Progress(), label="x")
+    pd.testing.assert_frame_equal(same["0"].tables["product"], here["0"].tables["product"], check_exact=True)
+    with pytest.raises(RunError, match="does not answer"):
+        map_cases(product, {"0": 0}, cluster="tcp://127.0.0.1:9", progress=Progress(), label="x")
