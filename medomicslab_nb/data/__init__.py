@@ -1,0 +1,1 @@
+"""Tables into the study, described and checked."""

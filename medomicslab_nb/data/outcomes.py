@@ -1,0 +1,143 @@
+"""Outcomes of the data dictionary: kind, events, follow-up, and the groups that Table 1 compares."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from statsmodels.duration.survfunc import SurvfuncRight
+
+from medomicslab_nb.data.corrections import CorrectedStudy
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.checks import is_continuous
+from medomicslab_nb.evaluation.endpoints import Endpoint, binary_endpoint, survival_endpoint
+
+MOST_GROUPS = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One endpoint of the dictionary, or a column, as it is."""
+
+    name: str
+    kind: Literal["binary", "survival", "multiclass", "continuous"]
+    table: str
+    column: str
+    """Column of the classes, of the event, or of the number."""
+    time_column: str = ""
+    endpoint: Endpoint | None = None
+    """None where it cannot be modelled as binary or survival outcome."""
+    groups: pd.Series | None = None
+    """Label of each patient (index = patient), for Table 1; None for continuous outcomes."""
+    fault: str = ""
+    """Why it cannot be used (bad input 48); empty when it can."""
+
+
+def list_outcomes(study: CorrectedStudy, wanted: str = "") -> list[Outcome]:
+    """The outcome that is wanted first, then every other endpoint of the dictionary.
+
+    Raises
+    ------
+    DataError
+        The wanted one is neither an endpoint nor a column.
+    """
+    names = [wanted] if wanted else []
+    for table, info in study.tables.items():
+        for column in study.names_of(table, "event", "outcome"):
+            endpoint = info.column(column).endpoint or column
+            if endpoint not in names:
+                names.append(endpoint)
+    return [_outcome(study, name) for name in names]
+
+
+def outcome_table(outcomes: list[Outcome]) -> pd.DataFrame:
+    """Endpoint, kind, patients, events, percent with the event, median follow-up (reverse Kaplan-Meier) and unit."""
+    rows = [_row(outcome) for outcome in outcomes]
+    return pd.DataFrame(rows, columns=["endpoint", "kind", "n", "events", "percent", "median_follow_up", "unit"])
+
+
+def median_follow_up(time: np.ndarray, event: np.ndarray) -> float:
+    """Median follow-up by the reverse Kaplan-Meier method (Schemper & Smith 1996); NaN when it is not reached.
+
+    Parameters
+    ----------
+    time, event : ndarray, shape (n_patients,)
+        Follow-up, and whether the event was seen: it counts as censoring here.
+    """
+    if not (~event).any():
+        return float("nan")
+    return float(SurvfuncRight(time, (~event).astype(int)).quantile(0.5))
+
+
+def _row(outcome: Outcome) -> dict[str, object]:
+    endpoint = outcome.endpoint
+    if endpoint is None:
+        n = 0 if outcome.groups is None else len(outcome.groups)
+        return {"endpoint": outcome.name, "kind": outcome.kind, "n": n, "events": pd.NA, "percent": np.nan,
+                "median_follow_up": np.nan, "unit": ""}
+    follow_up = np.nan if endpoint.time is None else median_follow_up(endpoint.time, endpoint.event)
+    return {"endpoint": outcome.name, "kind": endpoint.kind, "n": len(endpoint), "events": endpoint.events,
+            "percent": 100 * endpoint.events / len(endpoint), "median_follow_up": follow_up, "unit": endpoint.unit}
+
+
+def _outcome(study: CorrectedStudy, name: str) -> Outcome:
+    table, column, time = _columns(study, name)
+    values = study.table(table)[column]
+    if not time and is_continuous(values):
+        return Outcome(name, "continuous", table, column)
+    try:
+        endpoint = _endpoint(study, name, table, column, time)
+    except DataError as error:
+        several = values.nunique() > 2 and not time
+        groups = _labels(values) if 2 <= values.nunique() <= MOST_GROUPS and values.index.is_unique else None
+        fault = "" if groups is not None and not time else f"{error.found}. {error.todo}"
+        kind: Literal["binary", "survival", "multiclass"] = \
+            "survival" if time else "multiclass" if several else "binary"
+        return Outcome(name, kind, table, column, time, groups=groups if not time else None, fault=fault)
+    if endpoint.time is None:
+        return Outcome(name, "binary", table, column, endpoint=endpoint, groups=_labels(values))
+    words = pd.Series(np.where(endpoint.event, "event", "no event"), index=endpoint.patients)
+    return Outcome(name, "survival", table, column, time, endpoint, words)
+
+
+def _endpoint(study: CorrectedStudy, name: str, table: str, column: str, time: str) -> Endpoint:
+    frame = study.table(table)
+    if frame.index.name != study.id_column or frame.index.has_duplicates:
+        raise DataError("the table does not have one row for each patient", where=f"table {table}",
+                        todo="Keep the outcome in a table that does")
+    if not time:
+        return binary_endpoint(name, frame[column])
+    return survival_endpoint(name, frame[time], frame[column], unit=study.tables[table].column(time).unit)
+
+
+def _columns(study: CorrectedStudy, name: str) -> tuple[str, str, str]:
+    """Table, column and time column of an endpoint; a plain column stands for itself."""
+    for table, info in study.tables.items():
+        mine = [column for column in study.names_of(table, "event", "outcome", "time")
+                if (info.column(column).endpoint or column) == name]
+        events = [column for column in mine if info.column(column).role != "time"]
+        if events:
+            times = [column for column in mine if info.column(column).role == "time"]
+            return table, events[0], times[0] if times else ""
+    for table in study.tables:
+        if name in study.table(table).columns:
+            return table, name, ""
+    known = [str(column) for table in study.tables for column in study.tables[table].columns]
+    known += [entry.endpoint for info in study.tables.values() for entry in info.columns.values() if entry.endpoint]
+    near = difflib.get_close_matches(name, known, n=1)
+    raise DataError(f"there is no endpoint or column '{name}'", where="outcome",
+                    todo=f"Did you mean '{near[0]}'?" if near else "Name one of the data dictionary")
+
+
+def _labels(values: pd.Series) -> pd.Series:
+    return values.dropna().map(label)
+
+
+def label(value: object) -> str:
+    """A category as people write it: 1, not 1.0."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
