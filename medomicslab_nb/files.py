@@ -135,8 +135,10 @@ def read_document(path: Path, kind: str, newest: int = 1) -> dict[str, Any]:
     return content
 
 
-def table_bytes(frame: pd.DataFrame, where: str = "table") -> bytes:
+def table_bytes(frame: pd.DataFrame, where: str = "table", *, compress: bool = True) -> bytes:
     """A flat table as Parquet; the same table always gives the same bytes.
+
+    Measured values hardly repeat: a dictionary of them costs three times the reading and saves nothing.
 
     Raises
     ------
@@ -156,7 +158,8 @@ def table_bytes(frame: pd.DataFrame, where: str = "table") -> bytes:
         raise StudyError(f"column '{column}' mixes types", where=where,
                          todo="Make it all text or all numbers") from None
     stream = io.BytesIO()
-    pq.write_table(table, stream, compression="zstd")
+    repeating = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
+    pq.write_table(table, stream, compression="zstd" if compress else "none", use_dictionary=repeating or False)
     return stream.getvalue()
 
 

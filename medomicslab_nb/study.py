@@ -252,7 +252,8 @@ class Study:
         """
         check_name(name)
         self._check_identifiers(name, frame.index.to_series() if transposed else frame.get(self.id_column))
-        content = table_bytes(_transpose(frame) if transposed else frame.reset_index(drop=True), f"table {name}")
+        flat = _transpose(frame) if transposed else frame.reset_index(drop=True)
+        content = table_bytes(flat, f"table {name}", compress=not transposed)
         info = TableInfo(name=name, block=block, level=level, id_column=self.id_column, date_column=date_column,
                          columns=dict(columns or {}), default_column=default_column, source=Path(source).name,
                          n_rows=len(frame), n_columns=frame.shape[1], transposed=transposed)
