@@ -68,6 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--id-column", help="the file's identifier column, where it is named otherwise")
     command.add_argument("--date-column", help="column that dates each row")
     command.add_argument("--sheet", help="sheet of an Excel file")
+    command.add_argument("--column", dest="columns", action="append", default=[], metavar="NAME.FIELD=VALUE",
+                         help="correct the guessed dictionary: role, type, unit, endpoint or description of a column")
     command.add_argument("--date-order", choices=("day-first", "month-first"), help="for dates such as 03/04/2020")
 
     command = _command(commands, "status", status, "tables, runs and what is stale")
@@ -135,18 +137,40 @@ def add(options: argparse.Namespace) -> None:
     study = _open(options.dir)
     given = {name: getattr(options, name) for name in ("block", "id_column", "date_column", "sheet", "date_order")
              if getattr(options, name) is not None}
+    given |= {"level": options.level, "columns": corrections(options.columns)}
     for file in options.files:
-        info = load("medomicslab_nb.data.importing:import_file")(study, Path(file), options.name, level=options.level,
-                                                                 **given)
+        prepared = load("medomicslab_nb.data.importing:prepare_file")(study, Path(file), options.name, **given)
+        info = load("medomicslab_nb.data.importing:add_prepared")(study, prepared)
         print(f"{info.name}: {info.n_rows} rows x {info.n_columns} columns, block '{info.block}'")
+        for text in prepared.notes:
+            print(f"  Note: {text}")
         for name, column in info.columns.items():
             details = ", ".join(part for part in (column.role, column.type, column.unit,
                                                   column.endpoint and f"endpoint '{column.endpoint}'") if part)
             print(f"  {name}: {details}")
         if info.default_column:
             print(f"  every other column: {info.default_column.role}, {info.default_column.type}")
-    print(f"The dictionary is a guess: correct it in {options.dir}/tables/*.yaml by 'medomicslab run data' with "
-          "-s columns.TABLE.COLUMN.role=..., or in the form of the data loader.")
+    print("The dictionary is a guess. Correct it in the data loader's form, or add the file again with "
+          "--column NAME.role=outcome and the like.")
+
+
+def corrections(assignments: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What ``--column NAME.FIELD=VALUE`` says of the data dictionary, by column.
+
+    Raises
+    ------
+    SettingsError
+        It is not of this form.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for assignment in assignments:
+        key, separator, value = assignment.rpartition("=")
+        name, dot, entry = key.rpartition(".")
+        if not separator or not dot:
+            raise SettingsError("--column takes NAME.FIELD=VALUE", where="command line",
+                                todo="Type for instance: --column relapse.role=outcome")
+        found.setdefault(name, {})[entry] = value
+    return found
 
 
 def status(options: argparse.Namespace) -> None:

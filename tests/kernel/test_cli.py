@@ -59,6 +59,19 @@ def test_debug_shows_the_traceback(study: ml.Study) -> None:
         main(["--debug", "run", "generated", "--study", str(study.path), "-s", "binn_width=1"])
 
 
+def test_add_with_corrections(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, file = str(tmp_path / "s"), tmp_path / "clinical.csv"
+    file.write_text("patient,age,answer\nP-0001,40,1\nP-0002,50,0\nP-0003,60,1\n")
+    assert main(["new", folder]) == 0
+    assert main(["add", folder, str(file), "--column", "answer.role=outcome", "--column", "age.unit=years"]) == 0
+    info = ml.open_study(folder).info("clinical")
+    assert (info.column("answer").role, info.column("age").unit) == ("outcome", "years")
+    for wrong in ("answer", "answer.rol=outcome", "answer.role=outcom", "anwser.role=outcome"):
+        assert main(["add", folder, str(file), "--column", wrong]) == 1
+        assert "Traceback" not in capsys.readouterr().err
+    assert main(["add", folder, str(file), str(file), "--name", "x"]) == 1
+
+
 def test_assign_nested_and_typed() -> None:
     settings: dict[str, object] = {"a": {"b": 1}}
     for text in ("a.c=[1, 2]", "d=true", "e=", "f.g.h=x"):

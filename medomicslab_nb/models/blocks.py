@@ -1,0 +1,288 @@
+"""Blocks of predictors: one design matrix per block, joined on patients.
+
+Nothing is learned here: categories stay categories and missing values stay missing until a training fold is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from medomicslab_nb.errors import DataError, StudyError
+from medomicslab_nb.evaluation.checks import Disguise, after_index_date, disguised_predictors
+from medomicslab_nb.evaluation.endpoints import Endpoint
+
+_NUMERIC = ("number", "integer", "boolean")
+_OUTCOME_ROLES = ("outcome", "time", "event")
+
+
+@dataclass(frozen=True)
+class Design:
+    """Predictors of all blocks for the patients that have every table.
+
+    Attributes
+    ----------
+    frame : DataFrame, shape (n_patients, n_columns)
+        Numeric columns as float, categorical ones as text; index = patient, in the endpoint's order.
+    blocks : mapping
+        Columns of each block.
+    categorical : tuple of str
+        Columns that are categories.
+    notes : tuple of str
+        What was left out, in whole sentences.
+    """
+
+    frame: pd.DataFrame
+    blocks: Mapping[str, tuple[str, ...]]
+    categorical: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def block_of(self) -> dict[str, str]:
+        """Block of each column."""
+        return {column: block for block, columns in self.blocks.items() for column in columns}
+
+    def part(self, names: Sequence[str]) -> Design:
+        """Only these blocks."""
+        columns = [column for name in names for column in self.blocks[name]]
+        return Design(self.frame[columns], {name: self.blocks[name] for name in names},
+                      tuple(column for column in self.categorical if column in set(columns)))
+
+
+def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[str, ...]],
+                 predictors: Mapping[str, tuple[str, ...]]) -> Design:
+    """Collect the predictors of a study.
+
+    Parameters
+    ----------
+    blocks : mapping
+        Tables of each block; empty: every imported table of patients, by its own block.
+    predictors : mapping
+        Columns by table; for tables not listed, every predictor of the dictionary.
+
+    Raises
+    ------
+    DataError
+        A table has several rows per patient, dates after the index date, values that do not fit the dictionary, or
+        nothing to predict from; no patient has all tables.
+    """
+    chosen, notes = _chosen_tables(study, blocks, predictors)
+    parts: dict[str, _Part] = {}
+    for block, tables in chosen.items():
+        for table in tables:
+            parts[table] = _table_part(study, table, block, endpoint, predictors.get(table))
+            notes.extend(parts[table].notes)
+    parts = _distinct_names({name: part for name, part in parts.items() if part.frame.shape[1]})
+    if not parts:
+        raise DataError("there is nothing to predict from", where="predictors",
+                        todo="Give columns the role 'predictor' in the data dictionary, or add a table")
+    patients, note = _common_patients(endpoint, parts)
+    frame = pd.concat([part.frame.reindex(patients) for part in parts.values()], axis=1)
+    empty = frame.columns[frame.isna().all()]
+    design = Design(frame, _block_columns(parts),
+                    tuple(column for part in parts.values() for column in part.categorical), (*notes, *note))
+    return _without(design, empty)
+
+
+def find_disguises(design: Design, endpoint: Endpoint) -> list[Disguise]:
+    """Predictors that are the outcome in disguise; design and endpoint hold the same patients in the same order."""
+    index = design.frame.index
+    event = pd.Series(endpoint.event, index=index)
+    if endpoint.time is None:
+        return disguised_predictors(design.frame, outcome=event)
+    return disguised_predictors(design.frame, time=pd.Series(endpoint.time, index=index), event=event)
+
+
+def predictor_warnings(design: Design, disguises: Sequence[Disguise]) -> list[str]:
+    """What a reader must know about the predictors, in whole sentences."""
+    warnings = [f"'{disguise.column}' {disguise.sentence}: check that it was known before the outcome, or remove it; "
+                "every result below rests on it." for disguise in disguises]
+    n, p = design.frame.shape
+    if p > n:
+        warnings.append(f"There are more predictors ({p}) than patients ({n}): expect unstable models and "
+                        "importances; only the cross-validated numbers count.")
+    return warnings
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The predictors of one table."""
+
+    block: str
+    frame: pd.DataFrame
+    categorical: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
+                   predictors: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, list[str]], list[str]]:
+    """Tables of each block, and notes on tables that cannot be used."""
+    if blocks:
+        return {block: list(tables) for block, tables in blocks.items() if tables}, []
+    chosen: dict[str, list[str]] = {}
+    notes = []
+    for name, info in study.tables.items():
+        if info.level != "patient" and name not in predictors:
+            notes.append(f"Table '{name}' has several rows per patient (level {info.level}) and was left out.")
+        else:
+            chosen.setdefault(info.block, []).append(name)
+    # Clinical predictors come first: everything else is judged by what it adds to them.
+    return dict(sorted(chosen.items(), key=lambda item: (item[0] != "clinical", item[0]))), notes
+
+
+def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: Sequence[str] | None) -> _Part:
+    """One table's predictors, checked against its dictionary."""
+    try:
+        frame, info = study.table(name), study.info(name)
+    except StudyError as error:
+        raise DataError(error.found, where=f"block {block}", todo=error.todo) from None
+    if frame.index.name != study.id_column:
+        raise DataError(f"the table has no identifier column '{study.id_column}'", where=f"table {name}",
+                        todo="Import it with the column that identifies patients, or leave it out of the blocks")
+    repeated = int(frame.index.duplicated().sum())
+    if repeated:
+        raise DataError(f"{repeated} rows repeat a patient", where=f"table {name}",
+                        todo="Bring it to one row per patient first, or leave it out of the blocks")
+    _check_dates(study, name, frame, info)
+    names = _predictor_names(name, frame, info, endpoint, columns)
+    kinds = {column: _kind(frame[column], info.column(column).type, column in info.columns) for column in names}
+    unusable = [column for column, kind in kinds.items() if kind in ("text", "date")]
+    notes = () if not unusable else (f"Table '{name}': {_some(unusable)} hold text or dates and were left out.",)
+    numeric = _numbers(name, frame[[column for column, kind in kinds.items() if kind in _NUMERIC]])
+    categorical = frame[[column for column, kind in kinds.items() if kind == "category"]]
+    values = pd.concat([numeric, categorical.astype(object).where(categorical.notna(), None).map(
+        str, na_action="ignore")], axis=1)
+    values = values[[column for column in names if column not in unusable]]
+    return _Part(block, values, tuple(categorical.columns), notes)
+
+
+def _predictor_names(table: str, frame: pd.DataFrame, info: Any, endpoint: Endpoint,
+                     columns: Sequence[str] | None) -> list[str]:
+    target = {column for owner, column in endpoint.columns if owner == table}
+    if columns is None:
+        return [column for column in frame.columns if info.column(column).role == "predictor" and column not in target]
+    for column in columns:
+        if column not in frame.columns:
+            raise DataError(f"there is no column '{column}'", where=f"table {table}, setting 'predictors'",
+                            todo="Correct the setting")
+        if column in target or info.column(column).role in _OUTCOME_ROLES:
+            raise DataError(f"'{column}' is an outcome and cannot predict one", where=f"table {table}",
+                            todo="Remove it from the setting 'predictors'")
+    return list(dict.fromkeys(columns))
+
+
+def _kind(values: pd.Series, declared: str, listed: bool) -> str:
+    """The declared type; what it looks like for columns that the dictionary does not list."""
+    if listed or declared != "number" or pd.api.types.is_numeric_dtype(values):
+        return declared
+    return "date" if pd.api.types.is_datetime64_any_dtype(values) else "category"
+
+
+def _numbers(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Numbers as float; text that is no number is an error with a count."""
+    if all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes):
+        numbers = frame.astype(float) if not _is_float(frame) else frame
+    else:
+        numbers = frame.apply(lambda column: pd.to_numeric(column, errors="coerce")).astype(float)
+        wrong = (numbers.isna() & frame.notna()).sum()
+        for column in wrong.index[wrong > 0]:
+            raise DataError(f"{int(wrong[column])} values of '{column}' are no numbers", where=f"table {table}",
+                            todo="Correct them, or declare the column a category in the data dictionary")
+    infinite = numbers.abs().eq(float("inf")).sum()
+    for column in infinite.index[infinite > 0]:
+        raise DataError(f"{int(infinite[column])} values of '{column}' are infinite", where=f"table {table}",
+                        todo="Correct them, or mark them as missing")
+    return numbers
+
+
+def _is_float(frame: pd.DataFrame) -> bool:
+    return all(kind in ("float32", "float64") for kind in frame.dtypes)
+
+
+def _check_dates(study: Any, name: str, frame: pd.DataFrame, info: Any) -> None:
+    """Refuse a table with values measured after the patients' index date."""
+    index_dates = _index_dates(study)
+    if index_dates is None or info.date_column is None or info.date_column not in frame.columns:
+        return
+    late = int(after_index_date(_dates(frame[info.date_column]), index_dates).sum())
+    if late:
+        raise DataError(f"{late} of {len(frame)} patients have values dated after their index date",
+                        where=f"table {name}, column {info.date_column}",
+                        todo="Keep only what was known at the index date, or leave the table out of the blocks")
+
+
+def _index_dates(study: Any) -> pd.Series | None:
+    """Each patient's index date, or None when the study names none."""
+    if not study.index_date:
+        return None
+    for name, info in study.tables.items():
+        if study.index_date in info.columns:
+            frame = study.table(name)
+            if frame.index.name == study.id_column:
+                dates = _dates(frame[study.index_date])
+                return dates[~dates.index.duplicated()]
+    raise DataError(f"no table has the index date '{study.index_date}'", where=f"study {study.name}",
+                    todo="Import the table that holds it")
+
+
+def _dates(values: pd.Series) -> pd.Series:
+    return pd.to_datetime(values, errors="coerce", format="ISO8601")
+
+
+def _distinct_names(parts: Mapping[str, _Part]) -> dict[str, _Part]:
+    """Columns that several tables share get their table's name in front."""
+    counts = pd.Series([column for part in parts.values() for column in part.frame.columns]).value_counts()
+    shared = set(counts.index[counts > 1])
+    result = {}
+    for table, part in parts.items():
+        names = {column: f"{table}: {column}" for column in part.frame.columns if column in shared}
+        result[table] = replace(part, frame=part.frame.rename(columns=names),
+                                categorical=tuple(names.get(column, column) for column in part.categorical))
+    return result
+
+
+def _common_patients(endpoint: Endpoint, parts: Mapping[str, _Part]) -> tuple[pd.Index, list[str]]:
+    """Patients of the endpoint that are in every table, and a note on those that are not."""
+    patients = endpoint.patients
+    for part in parts.values():
+        patients = patients[patients.isin(part.frame.index)]
+    if not len(patients):
+        raise DataError("no patient with an outcome is in every table", where=f"tables {', '.join(parts)}",
+                        todo="Check that identifiers are written the same way in all of them")
+    missing = len(endpoint.patients) - len(patients)
+    if not missing:
+        return patients, []
+    return patients, [f"{missing} of {len(endpoint.patients)} patients with an outcome are not in every table "
+                      f"({', '.join(parts)}) and were left out."]
+
+
+def _block_columns(parts: Mapping[str, _Part]) -> dict[str, tuple[str, ...]]:
+    blocks: dict[str, tuple[str, ...]] = {}
+    for part in parts.values():
+        blocks[part.block] = blocks.get(part.block, ()) + tuple(part.frame.columns)
+    return blocks
+
+
+def _without(design: Design, columns: Iterable[str]) -> Design:
+    """Without columns in which nobody has a value."""
+    empty = set(columns)
+    if not empty:
+        return design
+    blocks = {name: tuple(column for column in members if column not in empty)
+              for name, members in design.blocks.items()}
+    if not all(blocks.values()):
+        bare = next(name for name, members in blocks.items() if not members)
+        raise DataError("none of its columns holds a value", where=f"block {bare}",
+                        todo="Correct the table or leave the block out")
+    note = f"{_some(sorted(empty))} hold no value at all and were left out."
+    return Design(design.frame.drop(columns=list(empty)), blocks,
+                  tuple(column for column in design.categorical if column not in empty), (*design.notes, note))
+
+
+def _some(columns: Sequence[str]) -> str:
+    """Names of columns for a sentence, five at most."""
+    shown = ", ".join(f"'{column}'" for column in columns[:5])
+    return f"columns {shown}" + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")

@@ -1,0 +1,199 @@
+"""The evidence of a run as one plain dict: what was done, with what, on whom, and what came out.
+
+HTML, notebooks and tests all read this dict; nothing in it identifies a patient. Tables that hold patients row by row
+(``predictions``, ``cohort``) never enter it: only the tables named in :data:`SHOWN` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from medomicslab_nb.protect import scrub
+from medomicslab_nb.record import RunRecord
+from medomicslab_nb.report import words
+from medomicslab_nb.report.rows import headline_rows
+from medomicslab_nb.report.settings_rows import settings_rows
+from medomicslab_nb.report.wording import duration, metric_name, moment, number
+from medomicslab_nb.stages import STAGES
+from medomicslab_nb.study import Study
+
+FORMAT, FORMAT_VERSION = "medomicslab_nb/evidence", 1
+_MOST_ROWS = 400
+
+SHOWN: dict[str, tuple[str, bool]] = {
+    "table_one": ("Table 1", True),
+    "outcomes": ("Endpoints", True),
+    "quality": ("Quality of the data", True),
+    "performance": ("All performance estimates", False),
+    "ablation": ("Ablation", False),
+    "folds": ("Every fold", False),
+    "importance": ("Importance of every feature", False),
+    "dictionary": ("Data dictionary", False),
+    "flow": ("Cohort flow", False),
+    "linkage": ("Linkage", False),
+}
+"""Published tables that a report shows in full, with their title and whether they are unfolded."""
+
+_DRAWN_ONLY = ("shap", "roc", "kaplan_meier", "calibration")
+
+
+def evidence(record: RunRecord) -> dict[str, Any]:
+    """Everything that a report says about a run, as JSON types.
+
+    Parameters
+    ----------
+    record : RunRecord
+        A run in any status.
+
+    Returns
+    -------
+    dict
+        ``summary`` (one sentence), ``done`` (sentences), ``on_whom``, ``headline`` (numbers with intervals),
+        ``warnings``, ``settings`` (all of them, marked where they differ from the default), ``inputs``,
+        ``environment``, ``tables`` and the run's own fields.
+    """
+    ids = identifiers_of(record)
+    tables = shown_tables(record, ids)
+    content = {
+        "format": FORMAT, "format_version": FORMAT_VERSION, "run": record.id, "stage": record.stage,
+        "title": STAGES[record.stage].title if record.stage in STAGES else record.stage, "status": record.status,
+        "started": moment(record.started), "finished": moment(record.finished or ""),
+        "duration": duration(record.started, record.finished or ""), "digest": record.digest,
+        "error": record.error or "", "stale": list(record.stale), "warnings": list(record.warnings),
+        "summary": words.summary(record.stage, record.status, record.settings, tables),
+        "done": words.done(record.stage, record.settings, tables), "on_whom": on_whom(tables),
+        "headline": headline(tables), "metrics": record.metrics,
+        "settings": settings_rows(record.stage, record.settings),
+        "inputs": [{key: str(source.get(key, "")) for key in ("name", "ref", "sha256")} for source in record.inputs],
+        "environment": record.environment,
+        "tables": [table_entry(name, tables[name]) for name in SHOWN if name in tables],
+    }
+    return scrubbed(content, ids)  # type: ignore[no-any-return]
+
+
+def study_evidence(study: Study) -> dict[str, Any]:
+    """The study's tables and the evidence of all its runs, newest first, as JSON types."""
+    ids = study.identifiers()
+    infos = [{"name": info.name, "block": info.block, "level": info.level, "rows": info.n_rows,
+              "columns": info.n_columns, "source": info.source, "sha256": info.sha256}
+             for info in study.tables.values()]
+    runs = [evidence(record) for record in reversed(study.runs)]
+    return scrubbed({"format": FORMAT, "format_version": FORMAT_VERSION, "study": study.name,  # type: ignore[no-any-return]
+                     "summary": words.study_summary(study.name, infos, runs), "tables": infos, "runs": runs}, ids)
+
+
+def identifiers_of(record: RunRecord) -> frozenset[str]:
+    """The patient identifiers of the study that the run belongs to."""
+    return Study(record.path.parent.parent).identifiers()
+
+
+def time_unit(record: RunRecord) -> str:
+    """Unit of the outcome's follow-up times: as the run notes it, else by the data dictionary; empty when unknown."""
+    if record.metrics.get("unit"):
+        return str(record.metrics["unit"])
+    settings = record.settings
+    wanted = {settings.get("outcome"), settings.get("time")} - {None, ""}
+    for info in Study(record.path.parent.parent).tables.values():
+        for name, column in info.columns.items():
+            if column.role == "time" and column.unit and {name, column.endpoint} & wanted:
+                return column.unit
+    return ""
+
+
+def shown_tables(record: RunRecord, ids: frozenset[str]) -> dict[str, pd.DataFrame]:
+    """The published tables that a report reads, with any identifier in their text replaced."""
+    wanted = (*SHOWN, *_DRAWN_ONLY)
+    return {name: _scrubbed_frame(record.table(name), ids) for name in record.tables if name in wanted}
+
+
+def _scrubbed_frame(frame: pd.DataFrame, ids: frozenset[str]) -> pd.DataFrame:
+    text = [place for place, dtype in enumerate(frame.dtypes)
+            if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype))]
+    cells = {cell for place in text for cell in frame.iloc[:, place].unique() if isinstance(cell, str)}
+    if _is_clean([*cells, *map(str, frame.columns)], ids):
+        return frame
+    clean = frame.rename(columns={name: scrub(str(name), ids) for name in frame.columns})
+    replaced = {cell: scrub(cell, ids) for cell in cells}
+    for place in text:
+        clean.isetitem(place, clean.iloc[:, place].map(lambda cell: replaced.get(cell, cell)))
+    return clean
+
+
+def scrubbed(content: Any, ids: frozenset[str]) -> Any:
+    """The same structure with identifiers and secrets in its texts replaced."""
+    return content if _is_clean(list(texts_of(content)), ids) else _scrubbed(content, ids)
+
+
+def _is_clean(texts: Sequence[str], ids: frozenset[str]) -> bool:
+    """Whether there is nothing to replace, in one look: each call of ``scrub`` goes through all identifiers."""
+    joined = "\n".join(texts)
+    return scrub(joined, ids) == joined
+
+
+def texts_of(content: Any) -> Iterator[str]:
+    """Every text in a structure, names included."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, Mapping):
+        for key, value in content.items():
+            yield str(key)
+            yield from texts_of(value)
+    elif isinstance(content, (list, tuple)):
+        for value in content:
+            yield from texts_of(value)
+
+
+def _scrubbed(content: Any, ids: frozenset[str]) -> Any:
+    if isinstance(content, str):
+        return scrub(content, ids)
+    if isinstance(content, Mapping):
+        return {scrub(str(key), ids): _scrubbed(value, ids) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_scrubbed(value, ids) for value in content]
+    return content
+
+
+def on_whom(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
+    """Patients and events, once per endpoint or, for models, once per set of blocks."""
+    if "performance" in tables and len(tables["performance"]):
+        first = tables["performance"].drop_duplicates("blocks")
+        return [{"who": str(line.blocks), "patients": number(line.n), "events": number(line.events)}
+                for line in first.itertuples()]
+    if "outcomes" in tables:
+        return [{"who": str(line.endpoint), "patients": number(line.n), "events": number(line.events)}
+                for line in tables["outcomes"].itertuples()]
+    return []
+
+
+def headline(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """The numbers to look at first, each with its interval and the method behind it."""
+    if "performance" not in tables:
+        return []
+    return [{"blocks": str(line.blocks), "learner": str(line.learner), "default": bool(line.default),
+             "metric": metric_name(str(line.metric)), "aggregation": str(line.aggregation),
+             "estimate": number(line.estimate), "lower": number(line.lower), "upper": number(line.upper),
+             "n": number(line.n), "events": number(line.events), "interval": str(line.interval)}
+            for line in headline_rows(tables["performance"]).itertuples()]
+
+
+def table_entry(name: str, frame: pd.DataFrame) -> dict[str, Any]:
+    """A table ready to print: its title, its columns and at most 400 rows of text."""
+    title, unfolded = SHOWN.get(name, (name, False))
+    return {"name": name, "title": title, "unfolded": unfolded, "n_rows": len(frame),
+            "columns": [str(column) for column in frame.columns],
+            "numeric": [bool(pd.api.types.is_numeric_dtype(dtype)) for dtype in frame.dtypes],
+            "rows": rows_of(frame.head(_MOST_ROWS))}
+
+
+def rows_of(frame: pd.DataFrame) -> list[list[str]]:
+    """The cells as text."""
+    return [[_cell(cell) for cell in row] for row in frame.itertuples(index=False, name=None)]
+
+
+def _cell(cell: Any) -> str:
+    if isinstance(cell, Sequence) and not isinstance(cell, str):
+        return ", ".join(map(str, cell))
+    return number(cell)

@@ -1,0 +1,96 @@
+"""Endpoints: what is refused, what is decided, and where they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.endpoints import binary_endpoint, find_endpoint, survival_endpoint
+from medomicslab_nb.study import Column, create_study
+
+IDS = pd.Index([f"P{i}" for i in (3, 1, 2, 4)], name="patient")
+
+
+def series(values, name="x") -> pd.Series:
+    return pd.Series(values, index=IDS, name=name)
+
+
+def test_patients_are_sorted_and_those_without_outcome_left_out_with_a_note():
+    endpoint = binary_endpoint("response", series([1.0, 0.0, np.nan, 1.0]))
+    assert list(endpoint.patients) == ["P1", "P3", "P4"]
+    assert endpoint.event.tolist() == [False, True, True]
+    assert endpoint.notes == ("1 of 4 patients have no value for 'response' and were left out.",)
+    assert (endpoint.kind, endpoint.metric, endpoint.events) == ("binary", "auc", 2)
+
+
+@pytest.mark.parametrize("values", [[1, 0, 0, 1], [True, False, False, True], ["yes", "no", "No", "YES"],
+                                    ["1.0", "0", "0.0", "1"], ["dead", "alive", "alive", "dead"]])
+def test_events_in_the_usual_words(values):
+    assert binary_endpoint("x", series(values)).event.tolist() == [False, False, True, True]
+
+
+def test_other_classes_need_the_positive_one():
+    grades = series(["low", "high", "middle", "high"])
+    with pytest.raises(DataError, match=r"Set 'positive'.*high, low, middle"):
+        binary_endpoint("grade", grades)
+    assert binary_endpoint("grade", grades, positive="high").events == 2
+    with pytest.raises(DataError, match="no patient has the class 'High'"):
+        binary_endpoint("grade", grades, positive="High")
+
+
+def test_bad_input_48_one_class():
+    with pytest.raises(DataError, match="one class only"):
+        binary_endpoint("death", series([0, 0, 0, 0]))
+    with pytest.raises(DataError, match="no patient has this outcome"):
+        binary_endpoint("death", series([np.nan] * 4))
+
+
+def test_bad_input_48_negative_times():
+    with pytest.raises(DataError, match="'days' is negative in 1 patients"):
+        survival_endpoint("death", series([10, -1, 5, 3], "days"), series([1, 0, 1, 0]))
+    with pytest.raises(DataError, match="infinite"):
+        survival_endpoint("death", series([10, np.inf, 5, 3], "days"), series([1, 0, 1, 0]))
+    with pytest.raises(DataError, match="2 follow-up times are no numbers"):
+        survival_endpoint("death", series(["10", "long", "5", "short"], "days"), series([1, 0, 1, 0]))
+
+
+def test_bad_input_48_no_events():
+    with pytest.raises(DataError, match="no patient had the event"):
+        survival_endpoint("death", series([10, 1, 5, 3]), series([0, 0, 0, 0]))
+
+
+@pytest.fixture
+def study(tmp_path):
+    study = create_study(tmp_path / "s")
+    frame = pd.DataFrame({"patient": list("abcd"), "days": [4.0, 3, 2, 1], "dead": [1, 0, 1, 0],
+                          "relapse": [0, 0, 1, 1], "age": [50, 60, 70, 80]})
+    study.add_table("clinical", frame, columns={
+        "patient": Column(role="identifier", type="text"), "days": Column(role="time", unit="days", endpoint="os"),
+        "dead": Column(role="event", endpoint="os"), "relapse": Column(role="outcome", type="boolean"),
+        "age": Column()})
+    return study
+
+
+def test_endpoint_is_found_by_its_name_in_the_dictionary(study):
+    endpoint = find_endpoint(study, "os")
+    assert endpoint.time.tolist() == [4, 3, 2, 1]
+    assert endpoint.unit == "days"
+    assert endpoint.columns == (("clinical", "dead"), ("clinical", "days"))
+    assert find_endpoint(study, "relapse").kind == "binary"
+    assert find_endpoint(study, "relapse", time="days").kind == "survival"
+
+
+def test_unknown_endpoint_gives_the_nearest(study):
+    with pytest.raises(DataError, match="Did you mean 'relapse'"):
+        find_endpoint(study, "relaps")
+    with pytest.raises(DataError, match="no column 'months'"):
+        find_endpoint(study, "relapse", time="months")
+
+
+def test_outcome_in_a_table_with_several_rows_per_patient_is_refused(study):
+    visits = pd.DataFrame({"patient": ["a", "a", "b"], "response": [0, 1, 1]})
+    study.add_table("visits", visits, level="visit", columns={"response": Column(role="outcome")})
+    with pytest.raises(DataError, match="1 rows repeat a patient"):
+        find_endpoint(study, "response")

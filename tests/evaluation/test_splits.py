@@ -1,0 +1,84 @@
+"""Splits: stratified, made once, extended but never reshuffled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.endpoints import Endpoint
+from medomicslab_nb.evaluation.splits import extend_splits, fold_rows, make_splits, split_name, study_splits
+from medomicslab_nb.study import check_name, create_study
+
+
+def endpoint(n: int, events: int, prefix: str = "P") -> Endpoint:
+    event = np.zeros(n, bool)
+    event[np.random.default_rng(0).permutation(n)[:events]] = True
+    return Endpoint("os", event, pd.Index([f"{prefix}{i:04d}" for i in range(n)], name="patient"))
+
+
+@settings(max_examples=40)
+@given(n=st.integers(20, 80), share=st.floats(0.2, 0.8), folds=st.integers(2, 4), seed=st.integers(0, 1000))
+def test_every_patient_is_held_out_once_per_repeat_and_events_are_spread(n, share, folds, seed):
+    target = endpoint(n, round(n * share))
+    splits = make_splits(target, folds=folds, repeats=2, seed=seed)
+    assert not splits.duplicated(["patient", "repeat"]).any()
+    for _, part in splits.groupby("repeat"):
+        events = part["fold"][part["patient"].map(pd.Series(target.event, target.patients)).to_numpy(bool)]
+        assert np.ptp(np.bincount(part["fold"], minlength=folds)) <= 2
+        assert np.ptp(np.bincount(events, minlength=folds)) <= 1
+
+
+def test_order_of_rows_does_not_matter_but_the_seed_does():
+    target = endpoint(50, 20)
+    shuffled = target.take(np.random.default_rng(1).permutation(50))
+    pd.testing.assert_frame_equal(make_splits(target, folds=5, repeats=2, seed=3),
+                                  make_splits(shuffled, folds=5, repeats=2, seed=3))
+    assert not make_splits(target, folds=5, repeats=2, seed=3).equals(make_splits(target, folds=5, repeats=2, seed=4))
+    repeats = [part["fold"].tolist() for _, part in make_splits(target, folds=5, repeats=2, seed=3).groupby("repeat")]
+    assert repeats[0] != repeats[1]
+
+
+@settings(max_examples=25)
+@given(before=st.integers(20, 60), more=st.integers(0, 30), repeats=st.integers(2, 3))
+def test_extension_moves_nobody(before, more, repeats):
+    target = endpoint(before + more, (before + more) // 2)
+    stored = make_splits(target.take(np.arange(before)), folds=2, repeats=2, seed=0)
+    extended = extend_splits(stored, target, folds=2, repeats=repeats, seed=0)
+    pd.testing.assert_frame_equal(extended.head(len(stored)), stored)
+    assert not extended.duplicated(["patient", "repeat"]).any()
+    assert len(extended) == repeats * (before + more)
+
+
+def test_new_patients_fill_the_smallest_fold():
+    target = endpoint(40, 20)
+    extended = extend_splits(make_splits(target.take(np.arange(31)), folds=3, repeats=1, seed=0), target, folds=3,
+                             repeats=1, seed=0)
+    assert np.ptp(np.bincount(extended["fold"])) <= 2
+
+
+def test_study_keeps_its_split(tmp_path):
+    study, target = create_study(tmp_path / "s"), endpoint(40, 20)
+    options = {"folds": 4, "repeats": 2, "seed": 0}
+    first = study_splits(study, target.take(np.arange(36)), **options)
+    later = study_splits(study, target, **options)
+    pd.testing.assert_frame_equal(later.head(len(first)), first)
+    again = study_splits(study, target.take(np.arange(20)), **options)
+    pd.testing.assert_frame_equal(again, later)
+    assert fold_rows(again, target.patients, 1).shape == (40,)
+
+
+def test_too_few_events_for_the_folds():
+    with pytest.raises(DataError, match=r"Use fewer folds \(at most 3\)"):
+        make_splits(endpoint(40, 3), folds=5, repeats=1, seed=0)
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_split_names_are_file_names(name):
+    check_name(split_name(name, folds=5, seed=2**31 - 1))
+
+
+def test_split_names_do_not_collide():
+    assert len({split_name(name, folds=5, seed=0) for name in ("a b", "a_b", "a/b", "a" * 70, "a" * 71)}) == 5
