@@ -114,8 +114,9 @@ def new_study(path: Path) -> object:
     import medomicslab_nb as ml
 
     study = ml.create_study(path)
-    study.add_table("numbers", pd.DataFrame({"patient": [f"PAT-{i:03d}" for i in range(50)],
-                                             "value": [i / 7 for i in range(50)]}))
+    study.add_table(
+        "numbers", pd.DataFrame({"patient": [f"PAT-{i:03d}" for i in range(50)], "value": [i / 7 for i in range(50)]})
+    )
     return study
 
 

@@ -39,11 +39,20 @@ def compare(folder: Path, runs: int) -> dict[str, float]:
     subprocess.run([command, "data", "get", "transbig", folder / "study"], check=True, capture_output=True)
     template = find_template("01_data.ipynb")
     ours = [command, "run", "data", "--study", folder / "study"]
-    theirs = [Path(sys.executable).parent / "papermill", template, folder / "out.ipynb", "-p", "study", folder / "study"]
+    theirs = [
+        Path(sys.executable).parent / "papermill",
+        template,
+        folder / "out.ipynb",
+        "-p",
+        "study",
+        folder / "study",
+    ]
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(runs + 1)][1:]
-    return {"ours_s": statistics.median(ours for ours, _ in pairs),
-            "papermill_s": statistics.median(theirs for _, theirs in pairs),
-            "ratio": statistics.median(ours / theirs for ours, theirs in pairs)}
+    return {
+        "ours_s": statistics.median(ours for ours, _ in pairs),
+        "papermill_s": statistics.median(theirs for _, theirs in pairs),
+        "ratio": statistics.median(ours / theirs for ours, theirs in pairs),
+    }
 
 
 def seconds(command: list[str | Path]) -> float:

@@ -97,6 +97,12 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("dir", metavar="DIR")
     command.add_argument("run", metavar="RUN", nargs="?")
 
+    _add_surroundings(commands)
+    return parser
+
+
+def _add_surroundings(commands: Any) -> None:
+    """Sample data, JupyterLab, doctor."""
     data = commands.add_parser("data", help="public sample data").add_subparsers(metavar="ACTION", required=True)
     _command(data, "list", data_list, "what there is, with licence and source")
     command = _command(data, "get", data_get, "put a sample set into a study, which is made if there is none")
@@ -109,7 +115,6 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--no-browser", action="store_true")
 
     _command(commands, "doctor", doctor, "what is installed, what is missing, what to type")
-    return parser
 
 
 def _command(commands: Any, name: str, function: Callable[..., Any], text: str) -> argparse.ArgumentParser:

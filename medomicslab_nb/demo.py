@@ -50,13 +50,12 @@ def _study(folder: Path) -> Study:
 
 
 def print_performance(models: RunRecord) -> None:
-    """Mean C-index (or AUC) over the folds with its interval, one line per blocks and learner."""
+    """Mean C-index over the folds with its interval, one line per blocks and learner."""
     table = models.table("performance")
-    shown = table[(table["aggregation"] == "fold mean") & table["metric"].isin(["c_index", "auc"])]
-    print(f"{'predictors':<20} {'learner':<44} metric   estimate  95 % interval")
+    shown = table[(table["aggregation"] == "fold mean") & (table["metric"] == models.metrics["metric"])]
+    print(f"{'predictors':<18} {'learner':<24} {models.metrics['metric']:<8} 95 % interval")
     for row in shown.itertuples():
-        print(f"{row.blocks:<20} {row.learner:<44} {row.metric:<8} {row.estimate:.3f}     {row.lower:.3f} to {row.upper:.3f}")
-    best = shown[(shown["blocks"] == shown["blocks"].iloc[-1])]
-    default, plain = best[best["default"]]["estimate"], best[~best["default"]]["estimate"]
-    if len(plain):
-        print(f"default={default.iloc[0]:.4f} best_plain={plain.max():.4f} difference={default.iloc[0] - plain.max():+.4f}")
+        print(f"{row.blocks:<18} {row.learner:<24} {row.estimate:.3f}    {row.lower:.3f} to {row.upper:.3f}")
+    best = shown[shown["blocks"] == models.metrics["blocks"]]
+    default, plain = best[best["default"]]["estimate"].iloc[0], best[~best["default"]]["estimate"].max()
+    print(f"default={default:.4f} best_plain={plain:.4f} difference={default - plain:+.4f}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 
 class MedomicsError(Exception):
@@ -32,13 +32,13 @@ class MedomicsError(Exception):
 
     def mapped(self, change: Callable[[str], str]) -> Self:
         """The same error with each of its texts changed, e.g. freed of identifiers."""
-        return _rebuild(type(self), change(self.found), change(self.where), change(self.todo))
+        return cast(Self, _rebuild(type(self), change(self.found), change(self.where), change(self.todo)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.found, self.where, self.todo)
 
 
-def _rebuild(cls: type[Any], found: str, where: str, todo: str) -> Any:
+def _rebuild(cls: type[MedomicsError], found: str, where: str, todo: str) -> MedomicsError:
     error = cls.__new__(cls)
     MedomicsError.__init__(error, found, where=where, todo=todo)
     return error

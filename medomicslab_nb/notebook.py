@@ -129,7 +129,8 @@ def _environment(record: RunRecord) -> Iterator[None]:
 def _followed(record: RunRecord) -> Iterator[None]:
     """Show the progress that the kernel writes into the run's folder."""
     ended = threading.Event()
-    follower = threading.Thread(target=_follow, args=(record.path / "progress.jsonl", default_sinks(), ended), daemon=True)
+    follower = threading.Thread(target=_follow, args=(record.path / "progress.jsonl", default_sinks(), ended),
+                                daemon=True)
     follower.start()
     try:
         yield

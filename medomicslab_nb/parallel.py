@@ -25,8 +25,8 @@ CaseFunction = Callable[[Any], Mapping[str, "pd.DataFrame"]]
 _ATTEMPTS = 3  # of a case whose worker died; the second and third time it runs alone
 _CONNECT_S = 10
 _POLL_S = 0.2  # how long a cancel may go unnoticed
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-                                      "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+                             "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
     safe.columns = [_defused(str(name)) for name in frame.columns]
     for position, name in enumerate(frame.columns):
         if not _is_numeric(frame[name]):
-            safe.isetitem(position, frame[name].map(lambda cell: _defused(cell) if isinstance(cell, str) else cell))
+            cells = frame[name].map(lambda cell: _defused(cell) if isinstance(cell, str) else cell)
+            safe.isetitem(position, cells)  # type: ignore[arg-type]  # a Series is what it takes
     return safe
 
 

@@ -136,7 +136,8 @@ class RunRecord:
         """Why the run failed, in one message, or None."""
         content = self._content()
         if content["status"] == "running" and self._status(content) == "failed":
-            return "Its process ended without a word (killed, or the machine stopped). Run it again: finished cases are kept"
+            return ("Its process ended without a word (killed, or the machine stopped). "
+                    "Run it again: finished cases are kept")
         return content["error"]  # type: ignore[no-any-return]
 
     @property
@@ -203,8 +204,8 @@ class RunRecord:
             return True
         try:
             found = psutil.Process(process["pid"])
-            same = abs(found.create_time() - process["created"]) < 1.0
-            return same and found.status() != psutil.STATUS_ZOMBIE
+            same = abs(found.create_time() - float(process["created"])) < 1.0
+            return bool(same and found.status() != psutil.STATUS_ZOMBIE)
         except psutil.Error:
             return False
 
@@ -262,7 +263,7 @@ class RunRecord:
     def __repr__(self) -> str:
         return f"RunRecord({self.id!r}, status={self.status!r})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _repr_mimebundle_(self, **_: Any) -> Any:
         return load("medomicslab_nb.views.record_view:mimebundle")(self)
 
 

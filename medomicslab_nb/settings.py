@@ -71,13 +71,14 @@ class Settings(SettingsPart):
         """
         if isinstance(value, cls):
             return value
-        mapping, where = read_mapping(value)
+        mapping, where = read_mapping(value)  # type: ignore[arg-type]  # mypy sees Self in the union still
         try:
             return cls.model_validate(mapping)
         except ValidationError as error:
             lines = [explain(cls, fault) for fault in error.errors(include_url=False, include_input=False)]
+            todo = f"Correct them; 'medomicslab run {cls.stage} --help' lists every setting"
             raise SettingsError("; ".join(lines), where=where or f"settings of stage '{cls.stage}'",
-                                todo=f"Correct them; 'medomicslab run {cls.stage} --help' lists every setting") from None
+                                todo=todo) from None
 
     def canonical(self, study: Path | None = None) -> dict[str, Any]:
         """All fields after validation, defaults included, execution fields left out, as JSON types."""

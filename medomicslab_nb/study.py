@@ -479,10 +479,10 @@ def check_input(study: Path, source: Input) -> None:
 def stale_inputs(record: RunRecord) -> tuple[str, ...]:
     """Names of the inputs of a run that stand for something else now, or are damaged or gone."""
     study = Study(record.path.parent.parent)
-    return tuple(source["name"] for source in record.inputs if _is_stale(study, Input(**source), record))
+    return tuple(source["name"] for source in record.inputs if _is_stale(study, Input(**source)))
 
 
-def _is_stale(study: Study, source: Input, record: RunRecord) -> bool:
+def _is_stale(study: Study, source: Input) -> bool:
     try:
         if source.name == LISTING:
             return _listing(study._table_names()).sha256 != source.sha256

@@ -65,7 +65,7 @@ def evidence(record: RunRecord) -> dict[str, Any]:
         "error": record.error or "", "stale": list(record.stale), "warnings": list(record.warnings),
         "summary": words.summary(record.stage, record.status, record.settings, tables),
         "done": words.done(record.stage, record.settings, tables), "on_whom": on_whom(tables),
-        "headline": headline(tables), "metrics": record.metrics,
+        "headline": headline(tables), "level": level(record.settings), "metrics": record.metrics,
         "settings": settings_rows(record.stage, record.settings),
         "inputs": [{key: str(source.get(key, "")) for key in ("name", "ref", "sha256")} for source in record.inputs],
         "environment": record.environment,
@@ -177,6 +177,12 @@ def headline(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
              "estimate": number(line.estimate), "lower": number(line.lower), "upper": number(line.upper),
              "n": number(line.n), "events": number(line.events), "interval": str(line.interval)}
             for line in headline_rows(tables["performance"]).itertuples()]
+
+
+def level(settings: Mapping[str, Any]) -> str:
+    """The level of the intervals, such as ``95 %``; empty when the stage has none."""
+    confidence = settings.get("confidence")
+    return f"{100 * confidence:g} %" if isinstance(confidence, float) else ""
 
 
 def table_entry(name: str, frame: pd.DataFrame) -> dict[str, Any]:

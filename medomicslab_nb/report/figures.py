@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -45,7 +46,9 @@ def pictures(tables: Tables, time_unit: str = "") -> list[Picture]:
     """
     found = [_simple(tables, *entry) for entry in (*_DATA, *_MODELS_FIRST)]
     found += list(_survival(tables, time_unit))
-    found += [_simple(tables, *entry) for entry in _MODELS_THEN]
+    found.append(_simple(tables, "calibration", "Calibration",
+                         "On the dotted line, predicted and observed risk agree. Bars are intervals.",
+                         partial(model_figures.calibration, time_unit=time_unit), default_learner))
     found += list(_explained(tables))
     return [picture for picture in found if picture is not None]
 
@@ -83,10 +86,6 @@ _MODELS_FIRST: tuple[tuple[str, str, str, Draw, Select], ...] = (
      model_figures.ablation, _all),
     ("roc", "ROC curve", "Out-of-fold predictions of the default learner; the band is its interval.",
      model_figures.roc, default_learner),
-)
-_MODELS_THEN: tuple[tuple[str, str, str, Draw, Select], ...] = (
-    ("calibration", "Calibration", "On the dotted line, predicted and observed risk agree. Bars are intervals.",
-     model_figures.calibration, _all),
 )
 
 

@@ -33,7 +33,7 @@ def performance(table: pd.DataFrame) -> go.Figure | None:
         drawn.add_annotation(x=1.01, xref="paper", xanchor="left", y=place, text=f"<b>{text}</b>" if line.default
                              else text, showarrow=False, font={"size": 12})
     _chance_line(drawn, _CHANCE.get(metric))
-    drawn.update_xaxes(title_text=_interval_title(metric, table))
+    drawn.update_xaxes(title_text=metric_name(metric))
     axes(drawn)
     return drawn.update_yaxes(tickvals=places, range=[places[-1] + 0.7, -0.7], showgrid=False, ticktext=[
         f"{plain(b)} · {plain(learner)}" for b, learner in zip(table["blocks"], table["learner"], strict=True)])
@@ -62,11 +62,6 @@ def _chance_line(drawn: go.Figure, value: float | None, label: str = "chance") -
     if value is not None:
         drawn.add_vline(x=value, line={"color": MUTED, "dash": "dot", "width": 1}, annotation_text=label,
                         annotation_position="top", annotation_font={"color": MUTED, "size": 11})
-
-
-def _interval_title(metric: str, table: pd.DataFrame) -> str:
-    words = str(table["interval"].iloc[0]) if "interval" in table.columns and len(table) else ""
-    return f"{metric_name(metric)} ({plain(words, 90)})" if words else metric_name(metric)
 
 
 def roc(table: pd.DataFrame) -> go.Figure | None:
@@ -146,8 +141,9 @@ def nice_ticks(largest: float, most: int = _TICKS) -> list[float]:
     return [float(t) for t in np.arange(0, largest + step * 1e-6, step)]
 
 
-def calibration(table: pd.DataFrame) -> go.Figure | None:
-    """Predicted against observed risk per bin, with intervals; the diagonal is perfect calibration."""
+def calibration(table: pd.DataFrame, time_unit: str = "") -> go.Figure | None:
+    """Predicted against observed risk of the default learner per bin; the diagonal is perfect calibration."""
+    table = default_learner(table)
     if table.empty:
         return None
     blocks = list(dict.fromkeys(table["blocks"]))
@@ -162,9 +158,16 @@ def calibration(table: pd.DataFrame) -> go.Figure | None:
             line={"color": colour, "width": 1.6, "dash": dash_of(name, blocks)}, text=[f"n = {n}" for n in bins["n"]],
             error_y={"type": "data", "symmetric": False, "array": bins["upper"] - bins["observed"], "thickness": 1.2,
                      "arrayminus": bins["observed"] - bins["lower"], "color": faded(colour, 0.6), "width": 4}))
-    drawn.update_xaxes(title_text="predicted risk (mean of the bin)", range=[0, top])
-    drawn.update_yaxes(title_text="observed risk", range=[0, top])
+    when = _horizon(table, time_unit)
+    drawn.update_xaxes(title_text=f"predicted risk{when}, mean of the bin", range=[0, top])
+    drawn.update_yaxes(title_text=f"observed risk{when}", range=[0, top])
     return axes(drawn)
+
+
+def _horizon(table: pd.DataFrame, time_unit: str) -> str:
+    """`` at 1206 days`` for survival, nothing for other outcomes."""
+    known = table["horizon"].dropna() if "horizon" in table.columns else ()
+    return f" at {number(float(known.iloc[0]))} {plain(time_unit)}".rstrip() if len(known) else ""
 
 
 def explanation(importance: pd.DataFrame, shap: pd.DataFrame) -> list[tuple[str, go.Figure]]:

@@ -34,11 +34,12 @@ def _models_summary(settings: Mapping[str, Any], performance: pd.DataFrame) -> s
     others = [f"{number(row.estimate)} with {row.blocks}" for row in chosen.itertuples()
               if row.blocks != main["blocks"]]
     learner = "the named default" if main["default"] else main["learner"]
+    level = f"{100 * settings['confidence']:g} % " if settings.get("confidence") else ""
     beside = f" (beside {listed(others)})" if others else ""
     return (f"Predicting {settings.get('outcome', 'the outcome')} in {count(int(main['n']), 'patient')} "
             f"({count(int(main['events']), 'event')}), {learner} "
             f"reached {_a(metric_name(str(main['metric'])))} of {number(main['estimate'])} "
-            f"({interval(main['lower'], main['upper'])}) with {main['blocks']}{beside}, in patients that the model had "
+            f"({level}interval {interval(main['lower'], main['upper'])}) with {main['blocks']}{beside}, in patients that the model had "
             "not seen.")
 
 
@@ -79,7 +80,7 @@ def _data_done(settings: Mapping[str, Any]) -> list[str]:
 def _models_done(settings: Mapping[str, Any], tables: Tables) -> list[str]:
     get = settings.get
     outcome = f"Outcome: {get('outcome', '')}. Blocks of predictors compared: {_blocks(tables)}."
-    validation = (f"Repeated nested cross-validation: {get('folds', '?')} folds x {get('repeats', '?')} repeats, "
+    validation = (f"Nested cross-validation: {get('folds', '?')} folds x {count(int(get('repeats', 1)), 'repeat')}, "
                   f"grouped by patient; the default was tuned by {get('inner_folds', '?')} inner folds of each "
                   f"training set (seed {get('seed', '?')}).")
     inside = ("Everything learned from data (imputation, scaling, selection, tuning) was learned inside the training "

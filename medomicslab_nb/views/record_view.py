@@ -18,7 +18,7 @@ def mimebundle(record: RunRecord) -> Bundle:
     """``text/html`` and ``text/plain`` of a run; no patient identifiers, no widgets."""
     content = evidence(record)
     title = f"{content['title']}: {content['status']}"
-    columns, rows, strong = headline_table(content["headline"])
+    columns, rows, strong = headline_table(content["headline"], content["level"])
     lines = [title, content["summary"], *([content["error"]] if content["error"] else []),
              *([plain_table(columns, rows)] if rows else []), *(f"! {one}" for one in content["warnings"])]
     parts = [f'<p style="margin:4px 0"><b>{escape(title)}</b> {muted(record.id)}</p>',
@@ -29,12 +29,12 @@ def mimebundle(record: RunRecord) -> Bundle:
     return {"text/html": "".join(parts), "text/plain": "\n".join(lines)}
 
 
-def headline_table(headline: list[dict[str, Any]]) -> tuple[list[str], list[list[str]], list[bool]]:
+def headline_table(headline: list[dict[str, Any]], level: str) -> tuple[list[str], list[list[str]], list[bool]]:
     """The headline numbers as column names, rows, and which rows belong to the default."""
     if not headline:
         return [], [], []
-    columns = [text("predictors"), text("learner"), headline[0]["metric"], text("interval"), text("patients"),
-               text("events")]
+    columns = [text("predictors"), text("learner"), headline[0]["metric"], f"{level} {text('interval')}",
+               text("patients"), text("events")]
     rows = [[line["blocks"], line["learner"], line["estimate"], f"{line['lower']} - {line['upper']}", line["n"],
              line["events"]] for line in headline]
     return columns, rows, [line["default"] for line in headline]

@@ -38,10 +38,20 @@ def test_run_verify_replay(study: ml.Study, capsys: pytest.CaptureFixture[str]) 
     assert main(["report", str(study.path), "no-such-run"]) == 1
 
 
-@pytest.mark.parametrize("arguments", [
-    ["run", "generated", "-s", "binn_width=1"], ["run", "generatde"], ["run", "generated", "-s", "cases"],
-    ["run", "generated", "-s", "cases=many"], ["run", "models", "-s", "outcom=x"], ["run", "generated", "-s", "cases.a=1"]])
-def test_bad_input_59_60_typos_on_the_command_line(study: ml.Study, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "generated", "-s", "binn_width=1"],
+        ["run", "generatde"],
+        ["run", "generated", "-s", "cases"],
+        ["run", "generated", "-s", "cases=many"],
+        ["run", "models", "-s", "outcom=x"],
+        ["run", "generated", "-s", "cases.a=1"],
+    ],
+)
+def test_bad_input_59_60_typos_on_the_command_line(
+    study: ml.Study, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*arguments, "--study", str(study.path)]) != 0
     error = capsys.readouterr().err
     assert error.startswith("medomicslab: ") and "Traceback" not in error and error.count("\n") == 1
@@ -49,8 +59,24 @@ def test_bad_input_59_60_typos_on_the_command_line(study: ml.Study, arguments: l
 
 
 def test_unknown_model_setting_in_a_real_process(study: ml.Study) -> None:
-    done = subprocess.run([sys.executable, "-m", "medomicslab_nb", "run", "models", "--study", str(study.path), "-s",
-                           "outcome=x", "-s", "fold=3"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "medomicslab_nb",
+            "run",
+            "models",
+            "--study",
+            str(study.path),
+            "-s",
+            "outcome=x",
+            "-s",
+            "fold=3",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1 and "did you mean 'folds'" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -88,8 +114,10 @@ def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
 def test_terminal_bar_draws_in_a_terminal() -> None:
     """A real pseudo-terminal."""
     controller, terminal = pty.openpty()
-    program = ("from medomicslab_nb.cli import TerminalBar\nfrom medomicslab_nb.progress import Progress\n"
-               "with Progress([TerminalBar()]).task('folds', total=3) as step:\n    step(); step(); step()")
+    program = (
+        "from medomicslab_nb.cli import TerminalBar\nfrom medomicslab_nb.progress import Progress\n"
+        "with Progress([TerminalBar()]).task('folds', total=3) as step:\n    step(); step(); step()"
+    )
     subprocess.run([sys.executable, "-c", program], stderr=terminal, check=True, env={**os.environ, "TERM": "xterm"})
     os.close(terminal)
     assert b"3/3" in os.read(controller, 100_000)

@@ -41,12 +41,29 @@ def make_study(path: Path) -> ml.Study:
     size, genes = rng.normal(20, 5, 60), rng.normal(size=(60, 12))
     risk = (size - 20) / 5 + genes[:, 0] - genes[:, 1]
     study = ml.create_study(path)
-    study.add_table("clinical", pd.DataFrame({
-        "patient": patients, "size": size.round(1), "grade": rng.choice(["I", "II", "III"], 60),
-        "relapse": (risk + rng.normal(size=60) > 0).astype(int)}), columns={
-            "size": Column(unit="mm"), "grade": Column(type="category"), "relapse": Column(role="outcome", type="boolean")})
-    study.add_table("genes", pd.DataFrame(genes, index=patients, columns=[f"g{i}" for i in range(12)]), block="genes",
-                    transposed=True, default_column=Column())
+    study.add_table(
+        "clinical",
+        pd.DataFrame(
+            {
+                "patient": patients,
+                "size": size.round(1),
+                "grade": rng.choice(["I", "II", "III"], 60),
+                "relapse": (risk + rng.normal(size=60) > 0).astype(int),
+            }
+        ),
+        columns={
+            "size": Column(unit="mm"),
+            "grade": Column(type="category"),
+            "relapse": Column(role="outcome", type="boolean"),
+        },
+    )
+    study.add_table(
+        "genes",
+        pd.DataFrame(genes, index=patients, columns=[f"g{i}" for i in range(12)]),
+        block="genes",
+        transposed=True,
+        default_column=Column(),
+    )
     return study
 
 
@@ -90,7 +107,7 @@ class TestContract:
         """It changes only with the settings version: else every stored run would look different."""
         cls = get_stage(stage).settings_class()
         assert cls.parse(EXAMPLES[stage]).digest() == GOLDEN[stage]
-        changed = {**EXAMPLES[stage], **{name: 3 for name in without_execution(stage)}}
+        changed = {**EXAMPLES[stage], **dict.fromkeys(without_execution(stage), 3)}
         assert cls.parse(changed).digest() == GOLDEN[stage], "execution fields are no part of the digest"
 
     def test_same_bytes_from_two_jobs_one_job_and_cache(self, stage: str, finished: Any, tmp_path: Path) -> None:
@@ -133,8 +150,9 @@ class TestContract:
         study.update_columns("clinical", {"size": Column(unit="cm")})
         assert run.stale and set(run.stale) <= {"clinical", "run:data", "run:models", "cohort"}
 
-    def test_interrupt_and_cancel_file_end_as_cancelled(self, stage: str, tmp_path: Path,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_interrupt_and_cancel_file_end_as_cancelled(
+        self, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         study = make_study(tmp_path / "study")
 
         def interrupt(event: Event) -> None:
@@ -149,7 +167,9 @@ class TestContract:
             ml.run(stage, study, EXAMPLES[stage], sinks=[])
         assert {record.status for record in study.runs} == {"cancelled"}
 
-    def test_death_at_the_commit_publishes_nothing_and_loses_nothing(self, stage: str, finished: Any, tmp_path: Path) -> None:
+    def test_death_at_the_commit_publishes_nothing_and_loses_nothing(
+        self, stage: str, finished: Any, tmp_path: Path
+    ) -> None:
         """The process dies in the instant before the record that makes the run complete."""
         program = textwrap.dedent("""
             import json, os, sys, medomicslab_nb as ml
@@ -163,7 +183,9 @@ class TestContract:
             ml.run(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sinks=[])
         """)
         study = make_study(tmp_path / "study")
-        died = subprocess.run([sys.executable, "-c", program, stage, str(study.path), json.dumps(EXAMPLES[stage])], check=False)
+        died = subprocess.run(
+            [sys.executable, "-c", program, stage, str(study.path), json.dumps(EXAMPLES[stage])], check=False
+        )
         assert died.returncode == 9
         (record,) = [record for record in study.runs if record.stage == stage]
         assert record.status == "failed" and record.tables == ()

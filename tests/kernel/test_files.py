@@ -16,7 +16,9 @@ from medomicslab_nb.errors import StudyError
 
 
 def test_table_bytes_are_one_for_one_table() -> None:
-    frame = pd.DataFrame({"a": [1.5, None], "b": ["x", None], "c": [True, False], "d": pd.to_datetime(["2020-01-01", None])})
+    frame = pd.DataFrame(
+        {"a": [1.5, None], "b": ["x", None], "c": [True, False], "d": pd.to_datetime(["2020-01-01", None])}
+    )
     content = files.table_bytes(frame)
     assert content == files.table_bytes(frame.copy())
     pd.testing.assert_frame_equal(files.read_table(content), frame)
@@ -34,7 +36,7 @@ def test_table_with_mixed_types_or_twin_columns_is_refused() -> None:
 def test_damaged_document_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(content, encoding="latin-1")
-    with pytest.raises(StudyError, match="study.yaml"):
+    with pytest.raises(StudyError, match=r"study\.yaml"):
         files.read_document(path, "study")
 
 

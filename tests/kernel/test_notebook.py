@@ -39,18 +39,46 @@ def test_byte_parity_of_process_child_papermill_and_command(study: ml.Study, tmp
     settings = {"cases": 4, "bin_width": 7.5}
     hashes = [ml.run("generated", study, settings, sinks=[]).table_hashes]
     from medomicslab_nb.runner import start
+
     child = start("generated", study, settings)
     assert child.wait(60) == "completed"
     hashes.append(child.table_hashes)
-    papermill = [sys.executable, "-m", "papermill", str(TEMPLATE), str(tmp_path / "out.ipynb"), "-p", "study", str(study.path)]
+    papermill = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(TEMPLATE),
+        str(tmp_path / "out.ipynb"),
+        "-p",
+        "study",
+        str(study.path),
+    ]
     yaml_file = tmp_path / "parameters.yaml"
     yaml_file.write_text("settings:\n  cases: 4\n  bin_width: 7.5\n")
-    for extra in (["-p", "settings", json.dumps(settings)], ["-y", "settings: {cases: 4, bin_width: 7.5}"],
-                  ["-f", str(yaml_file)]):
+    for extra in (
+        ["-p", "settings", json.dumps(settings)],
+        ["-y", "settings: {cases: 4, bin_width: 7.5}"],
+        ["-f", str(yaml_file)],
+    ):
         subprocess.run([*papermill, *extra], check=True, capture_output=True)
         hashes.append(study.runs[-1].table_hashes)
-    subprocess.run([sys.executable, "-m", "medomicslab_nb", "run", "generated", "--study", str(study.path), "-s", "cases=4",
-                    "-s", "bin_width=7.5"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "medomicslab_nb",
+            "run",
+            "generated",
+            "--study",
+            str(study.path),
+            "-s",
+            "cases=4",
+            "-s",
+            "bin_width=7.5",
+        ],
+        check=True,
+        capture_output=True,
+    )
     hashes.append(study.runs[-1].table_hashes)
     assert len(study.runs) == 6 and all(found == hashes[0] for found in hashes)
     assert len({run.digest for run in study.runs}) == 1
@@ -99,7 +127,23 @@ def test_bad_input_66_kernel_start_fails_once(study: ml.Study, tmp_path: Path, m
 
 
 def test_bad_input_61_secret_through_plain_papermill_is_refused_by_name(study: ml.Study, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "papermill", str(TEMPLATE), str(tmp_path / "out.ipynb"), "-p", "study",
-                           str(study.path), "-p", "settings", '{"label": "password=hunter2"}'], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "papermill",
+            str(TEMPLATE),
+            str(tmp_path / "out.ipynb"),
+            "-p",
+            "study",
+            str(study.path),
+            "-p",
+            "settings",
+            '{"label": "password=hunter2"}',
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode != 0 and "'label' looks like a secret" in done.stderr
     assert study.runs == []

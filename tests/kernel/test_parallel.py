@@ -45,7 +45,8 @@ def test_bad_input_67_a_case_that_always_crashes_is_reported_and_the_others_fini
     found = map_cases(fragile, {n: (n, str(tmp_path)) for n in names}, jobs=2, progress=Progress(), label="x")
     assert {n: r.error for n, r in found.items() if r.error} == {
         "always": "its worker process died 3 times (out of memory, or a crash in a library)",
-        "raises": "ValueError: no voxel left"}
+        "raises": "ValueError: no voxel left",
+    }
     assert [r.tables["t"]["name"][0] for r in found.values() if not r.error] == ["a", "b", "c", "d"]
     with pytest.raises(RunError, match="2 of 6 parts failed"):
         require_all(found, "somewhere")
@@ -69,8 +70,13 @@ def test_finished_cases_come_from_the_cache(tmp_path: Path) -> None:
 
 def test_cancel_stops_between_cases(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
-        map_cases(fragile, {n: (n, str(tmp_path)) for n in "abc"}, jobs=1, label="x",
-                  progress=Progress(cancelled=lambda: bool(list(tmp_path.glob("b.*")))))
+        map_cases(
+            fragile,
+            {n: (n, str(tmp_path)) for n in "abc"},
+            jobs=1,
+            label="x",
+            progress=Progress(cancelled=lambda: bool(list(tmp_path.glob("b.*")))),
+        )
     assert not list(tmp_path.glob("c.*"))
 
 

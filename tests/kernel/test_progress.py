@@ -15,7 +15,12 @@ def test_events_of_a_task() -> None:
     with Progress([events.append]).task("folds", total=2) as step:
         step()
         step()
-    assert [(e.done, e.total, e.finished) for e in events] == [(0, 2, False), (1, 2, False), (2, 2, False), (2, 2, True)]
+    assert [(e.done, e.total, e.finished) for e in events] == [
+        (0, 2, False),
+        (1, 2, False),
+        (2, 2, False),
+        (2, 2, True),
+    ]
 
 
 def test_cancel_is_noticed_at_a_step_and_the_task_is_closed() -> None:
@@ -33,8 +38,13 @@ def test_plain_lines_are_few() -> None:
     for second in range(21):
         lines(Event("folds", second, 20, float(second)))
     lines(Event("folds", 20, 20, 20.5, finished=True))
-    assert stream.getvalue().splitlines() == ["folds: 5/20, 5 s", "folds: 10/20, 10 s", "folds: 15/20, 15 s",
-                                              "folds: 20/20, 20 s", "folds: 20/20, 20 s done"]
+    assert stream.getvalue().splitlines() == [
+        "folds: 5/20, 5 s",
+        "folds: 10/20, 10 s",
+        "folds: 15/20, 15 s",
+        "folds: 20/20, 20 s",
+        "folds: 20/20, 20 s done",
+    ]
 
 
 def test_a_task_under_two_seconds_prints_nothing() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from medomicslab_nb import protect
 from medomicslab_nb.errors import ProtectionError
@@ -13,8 +12,18 @@ from medomicslab_nb.errors import ProtectionError
 IDS = ["STS-001", "PAT_0012", "123456", "12", "Müller77", "A/B-99x"]
 
 
-@pytest.mark.parametrize("text", ["patient STS-001.", "/scans/STS-001/ct.dcm", "'PAT_0012'", "id=123456,", "x (Müller77)",
-                                  "STS-001_ct.nii", "KeyError: 'STS-001'"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "patient STS-001.",
+        "/scans/STS-001/ct.dcm",
+        "'PAT_0012'",
+        "id=123456,",
+        "x (Müller77)",
+        "STS-001_ct.nii",
+        "KeyError: 'STS-001'",
+    ],
+)
 def test_bad_input_85_identifiers_are_found_and_scrubbed(text: str) -> None:
     found = protect.identifiers_in(text, IDS)
     assert len(found) == 1
@@ -34,9 +43,17 @@ def test_an_identifier_between_blanks_never_survives(before: str, identifier: st
     assert f" {identifier} " not in clean
 
 
-@pytest.mark.parametrize("settings", [
-    {"token": "x"}, {"part": {"api_key": "abc"}}, {"label": "password: hunter2"}, {"label": "AKIAABCDEFGHIJKLMNOP"},
-    {"label": "-----BEGIN RSA PRIVATE KEY-----"}, {"names": ["ghp_abcdefghijklmnopqrstu"]}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"token": "x"},
+        {"part": {"api_key": "abc"}},
+        {"label": "password: hunter2"},
+        {"label": "AKIAABCDEFGHIJKLMNOP"},
+        {"label": "-----BEGIN RSA PRIVATE KEY-----"},
+        {"names": ["ghp_abcdefghijklmnopqrstu"]},
+    ],
+)
 def test_bad_input_61_secret_in_settings_is_refused_without_repeating_it(settings: dict[str, object]) -> None:
     with pytest.raises(ProtectionError) as error:
         protect.refuse_secrets(settings)
@@ -51,10 +68,19 @@ def test_bad_input_85_identifier_in_settings_is_refused_without_repeating_it() -
 
 
 def test_bad_input_84_formulas_are_defused() -> None:
-    frame = pd.DataFrame({"=cmd()": ["=1+1", "@SUM(A1)", "+1", "-2", "\t=1", "plain", None], "n": [-1, 2, 3, 4, 5, 6, 7]})
+    frame = pd.DataFrame(
+        {"=cmd()": ["=1+1", "@SUM(A1)", "+1", "-2", "\t=1", "plain", None], "n": [-1, 2, 3, 4, 5, 6, 7]}
+    )
     safe = protect.safe_cells(frame)
     assert list(safe.columns) == ["'=cmd()", "n"]
-    assert [cell for cell in safe.iloc[:, 0] if isinstance(cell, str)] == ["'=1+1", "'@SUM(A1)", "'+1", "'-2", "'\t=1", "plain"]
+    assert [cell for cell in safe.iloc[:, 0] if isinstance(cell, str)] == [
+        "'=1+1",
+        "'@SUM(A1)",
+        "'+1",
+        "'-2",
+        "'\t=1",
+        "plain",
+    ]
     assert safe["n"].tolist() == frame["n"].tolist()
 
 

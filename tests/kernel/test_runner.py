@@ -34,7 +34,13 @@ def test_a_run_leaves_a_complete_folder(study: ml.Study) -> None:
     run = quiet(study, cases=3)
     assert run.status == "completed" and run.tables == ("features",) and run.metrics == {"cases": 3, "failed": 0}
     assert run.path.parent == study.path / "runs"
-    assert {p.name for p in run.path.iterdir()} == {"run.json", "settings.yaml", "progress.jsonl", "process.json", "tables"}
+    assert {p.name for p in run.path.iterdir()} == {
+        "run.json",
+        "settings.yaml",
+        "progress.jsonl",
+        "process.json",
+        "tables",
+    }
     assert run.settings["bin_width"] == 25.0
     assert [source["name"] for source in run.inputs] == ["numbers"]
     assert run.environment["packages"]["numpy"]
@@ -44,8 +50,12 @@ def test_a_run_leaves_a_complete_folder(study: ml.Study) -> None:
 
 
 def test_bad_input_59_60_61_85_are_refused_before_anything_is_made(study: ml.Study) -> None:
-    for settings, error in (({"binn_width": 1}, SettingsError), ({"cases": "many"}, SettingsError),
-                            ({"label": "token=abcdef"}, ProtectionError), ({"label": "see PAT-001"}, ProtectionError)):
+    for settings, error in (
+        ({"binn_width": 1}, SettingsError),
+        ({"cases": "many"}, SettingsError),
+        ({"label": "token=abcdef"}, ProtectionError),
+        ({"label": "see PAT-001"}, ProtectionError),
+    ):
         with pytest.raises(error) as caught:
             ml.run("generated", study, settings)
         assert "PAT-001" not in str(caught.value) and "abcdef" not in str(caught.value)
@@ -79,7 +89,9 @@ def test_bad_input_68_worker_killed_once_in_a_run(study: ml.Study, log: Path) ->
 
 def test_interrupt_cancels(study: ml.Study) -> None:
     """A real interrupt (SIGINT) in a real process, as the notebook's stop button sends it."""
-    program = "import sys, medomicslab_nb as ml\nml.run('generated', sys.argv[1], {'cases': 100, 'seconds': .2}, sinks=[])"
+    program = (
+        "import sys, medomicslab_nb as ml\nml.run('generated', sys.argv[1], {'cases': 100, 'seconds': .2}, sinks=[])"
+    )
     child = subprocess.Popen([sys.executable, "-c", program, str(study.path)], stderr=subprocess.PIPE, text=True)
     wait_for(lambda: study.runs and study.runs[0].progress() and study.runs[0].progress()["done"] > 1)
     child.send_signal(signal.SIGINT)
@@ -89,7 +101,9 @@ def test_interrupt_cancels(study: ml.Study) -> None:
 
 
 def test_cancel_by_file(study: ml.Study) -> None:
-    program = "import sys, medomicslab_nb as ml\nml.run('generated', sys.argv[1], {'cases': 100, 'seconds': .2}, sinks=[])"
+    program = (
+        "import sys, medomicslab_nb as ml\nml.run('generated', sys.argv[1], {'cases': 100, 'seconds': .2}, sinks=[])"
+    )
     child = subprocess.Popen([sys.executable, "-c", program, str(study.path)], stderr=subprocess.DEVNULL)
     wait_for(lambda: study.runs and study.runs[0].progress() and study.runs[0].progress()["done"] > 1)
     study.runs[0].cancel()
@@ -108,8 +122,10 @@ def test_child_process_run_is_found_again_and_cancelled(study: ml.Study) -> None
 
 
 def test_child_process_run_survives_its_parent(study: ml.Study, tmp_path: Path) -> None:
-    program = ("import sys\nfrom medomicslab_nb.runner import start\n"
-               "print(start('generated', sys.argv[1], {'cases': 5, 'seconds': .3}).id)")
+    program = (
+        "import sys\nfrom medomicslab_nb.runner import start\n"
+        "print(start('generated', sys.argv[1], {'cases': 5, 'seconds': .3}).id)"
+    )
     subprocess.run([sys.executable, "-c", program, str(study.path)], check=True, capture_output=True)
     (found,) = study.runs
     assert found.status == "running"
@@ -134,7 +150,9 @@ def test_hung_child_is_killed_in_the_end(study: ml.Study) -> None:
     assert started.wait(10) == "cancelled"
 
 
-def test_prepared_folder_is_adopted_once_and_only_by_the_same_settings(study: ml.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepared_folder_is_adopted_once_and_only_by_the_same_settings(
+    study: ml.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepared = prepare("generated", study, {"cases": 2})
     monkeypatch.setenv(RUN_FOLDER, str(prepared.path))
     assert quiet(study, cases=2).id == prepared.id

@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from medomicslab_nb.errors import SettingsError
 from medomicslab_nb.settings import Advanced, Execution, Settings, SettingsPart, StudyPath, Unit, fields_of, marker
@@ -70,9 +69,17 @@ def test_digest_takes_paths_relative_to_the_study(tmp_path: Path) -> None:
     assert inside == ExampleSettings(file=str(elsewhere / "tables" / "a.csv")).digest(elsewhere)
 
 
-@given(st.fixed_dictionaries({}, optional={
-    "bin_width": st.floats(-1e6, 1e6), "names": st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")))),
-    "part": st.fixed_dictionaries({"depth": st.integers(-5, 5)}), "jobs": st.integers(1, 4)}))
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "bin_width": st.floats(-1e6, 1e6),
+            "names": st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")))),
+            "part": st.fixed_dictionaries({"depth": st.integers(-5, 5)}),
+            "jobs": st.integers(1, 4),
+        },
+    )
+)
 def test_digest_is_one_for_mapping_yaml_json_and_object(value: dict[str, object]) -> None:
     digest = ExampleSettings.parse(value).digest()
     assert ExampleSettings.parse(json.dumps(value)).digest() == digest
@@ -85,16 +92,16 @@ def test_parse_reads_a_file(tmp_path: Path) -> None:
     path.write_text("bin_width: 10\n")
     assert ExampleSettings.parse(path).bin_width == 10
     assert ExampleSettings.parse(str(path)).bin_width == 10
-    with pytest.raises(SettingsError, match="missing.yaml"):
+    with pytest.raises(SettingsError, match=r"missing\.yaml"):
         ExampleSettings.parse(str(tmp_path / "missing.yaml"))
 
 
 def test_bad_input_59_unknown_setting_names_the_nearest() -> None:
     with pytest.raises(SettingsError, match="'binn_width', did you mean 'bin_width'"):
         ExampleSettings.parse({"binn_width": 1})
-    with pytest.raises(SettingsError, match="'part.deph', did you mean 'depth'"):
+    with pytest.raises(SettingsError, match=r"'part\.deph', did you mean 'depth'"):
         ExampleSettings.parse({"part": {"deph": 1}})
-    with pytest.raises(SettingsError, match="'parts.a.deph', did you mean 'depth'"):
+    with pytest.raises(SettingsError, match=r"'parts\.a\.deph', did you mean 'depth'"):
         ExampleSettings.parse({"parts": {"a": {"deph": 1}}})
 
 

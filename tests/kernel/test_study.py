@@ -20,8 +20,11 @@ from medomicslab_nb.study import Column, TrackedStudy
 def test_create_and_open(tmp_path: Path) -> None:
     made = ml.create_study(tmp_path / "a", id_column="id", index_date="diagnosed")
     opened = ml.open_study(tmp_path / "a")
-    assert (opened.name, opened.id_column, opened.index_date) == ("a", "id", "diagnosed") == (
-        made.name, made.id_column, made.index_date)
+    assert (
+        (opened.name, opened.id_column, opened.index_date)
+        == ("a", "id", "diagnosed")
+        == (made.name, made.id_column, made.index_date)
+    )
 
 
 def test_open_what_is_no_study(tmp_path: Path) -> None:
@@ -62,8 +65,11 @@ def test_bad_names_are_refused(study: ml.Study, numbers: pd.DataFrame, name: str
 
 
 def test_omics_are_stored_transposed_as_float32(study: ml.Study) -> None:
-    genes = pd.DataFrame(np.arange(12.0).reshape(3, 4), index=pd.Index(["p1x", "p2x", "p3x"], name="patient"),
-                         columns=["TP53", "NA", "1-Mar", "x"])
+    genes = pd.DataFrame(
+        np.arange(12.0).reshape(3, 4),
+        index=pd.Index(["p1x", "p2x", "p3x"], name="patient"),
+        columns=["TP53", "NA", "1-Mar", "x"],
+    )
     genes.iloc[0, 0] = np.nan
     info = study.add_table("genes", genes, block="genes", transposed=True, default_column=Column())
     stored = pd.read_parquet(study.path / "tables" / info.file)

@@ -52,7 +52,8 @@ def place(tmp_path: Path) -> Path:
     size = rng.normal(20, 6, 80).round(1)
     relapse = ((size - 20) / 6 + genes["GENE0"] + rng.normal(size=80) > 0).astype(int)
     pd.DataFrame({"patient": patients, "age": rng.integers(30, 85, 80), "size_mm": size, "relapse": relapse}).to_csv(
-        tmp_path / "clinical.csv", index=False)
+        tmp_path / "clinical.csv", index=False
+    )
     genes.assign(patient=patients).to_csv(tmp_path / "genes.csv", index=False)
     return tmp_path
 
@@ -99,7 +100,9 @@ def run_make(command: str, place: Path, environment: dict[str, str]) -> None:
     """On a copy of the checkout's files that shares its environment, so that the checkout stays as it is."""
     copy = place / "checkout"
     if not copy.exists():
-        shutil.copytree(ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv*", "demo-study", "*cache*"))
+        shutil.copytree(
+            ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv*", "demo-study", "*cache*")
+        )
         (copy / ".venv").symlink_to(Path(sys.prefix).resolve())
         # The environment is newer than the copied files: nothing is installed again.
         for stamp in Path(sys.prefix).glob(".installed*"):
@@ -116,8 +119,13 @@ def run_make(command: str, place: Path, environment: dict[str, str]) -> None:
 def check_lab(copy: Path, environment: dict[str, str]) -> None:
     """The server answers on 127.0.0.1, wants its token, and serves the study's notebooks."""
     port = free_port()
-    server = subprocess.Popen([Path(sys.executable).parent / "medomicslab", "lab", "demo-study", "--no-browser", "--port", str(port)],
-                              cwd=copy, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    server = subprocess.Popen(
+        [Path(sys.executable).parent / "medomicslab", "lab", "demo-study", "--no-browser", "--port", str(port)],
+        cwd=copy,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         end = time.monotonic() + 60
         while True:

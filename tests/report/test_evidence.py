@@ -15,8 +15,9 @@ def test_models_evidence(study: Study) -> None:
     content = evidence(record)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     assert content["summary"] == (
-        "Predicting dmfs in 60 patients (30 events), the named default reached a C-index of 0.680 (0.580 to 0.780) "
-        "with clinical + genes (beside 0.600 with clinical and 0.640 with genes), in patients that the model had not seen.")
+        "Predicting dmfs in 60 patients (30 events), the named default reached a C-index of 0.680 (95 % interval "
+        "0.580 to 0.780) with clinical + genes (beside 0.600 with clinical and 0.640 with genes), in "
+        "patients that the model had not seen.")
     assert [row["estimate"] for row in content["headline"] if row["default"]] == ["0.600", "0.640", "0.680"]
     assert {row["aggregation"] for row in content["headline"]} == {"fold mean"}
     assert content["on_whom"][0] == {"who": "clinical", "patients": "60", "events": "30"}

@@ -53,24 +53,42 @@ def case(value: dict[str, Any]) -> dict[str, pd.DataFrame]:
     with open(os.environ.get("GENERATED_LOG", os.devnull), "a") as log:
         log.write(f"{number}\n")
     numbers = value["numbers"]
-    return {"features": pd.DataFrame({"case": [number] * len(numbers), "feature": numbers / value["bin_width"] + number})}
+    return {
+        "features": pd.DataFrame({"case": [number] * len(numbers), "feature": numbers / value["bin_width"] + number})
+    }
 
 
 def run(study: Any, settings: GeneratedSettings, progress: Any) -> StageResult:
     """Read ``numbers``, compute every case, publish ``features``."""
     frame = study.table("numbers")
-    cases = {str(number): {"number": number, "numbers": frame["value"].to_numpy(), "bin_width": settings.bin_width,
-                           "fault": settings.fault, "seconds": settings.seconds, "patient": frame.index[0]}
-             for number in range(settings.cases)}
-    keys = {name: Cache.key([study.inputs["numbers"].sha256, name], {"bin_width": settings.bin_width}, CASE_VERSION,
-                            ("numpy",)) for name in cases}
-    results = map_cases(case, cases, cache=study.cache("generated"), keys=keys, jobs=settings.jobs, progress=progress,
-                        label="cases")
+    cases = {
+        str(number): {
+            "number": number,
+            "numbers": frame["value"].to_numpy(),
+            "bin_width": settings.bin_width,
+            "fault": settings.fault,
+            "seconds": settings.seconds,
+            "patient": frame.index[0],
+        }
+        for number in range(settings.cases)
+    }
+    keys = {
+        name: Cache.key(
+            [study.inputs["numbers"].sha256, name], {"bin_width": settings.bin_width}, CASE_VERSION, ("numpy",)
+        )
+        for name in cases
+    }
+    results = map_cases(
+        case, cases, cache=study.cache("generated"), keys=keys, jobs=settings.jobs, progress=progress, label="cases"
+    )
     failed = {name: result.error for name, result in results.items() if result.error}
     if len(failed) == len(results):
         raise DataError("no case could be computed")
     if settings.fault == "raise-identifier":
         raise KeyError(frame.index[0])
     done = [result.tables["features"] for result in results.values() if not result.error]
-    return StageResult({"features": pd.concat(done, ignore_index=True)}, {"cases": len(done), "failed": len(failed)},
-                       warnings=tuple(f"case {name}: {error}" for name, error in failed.items()))
+    return StageResult(
+        {"features": pd.concat(done, ignore_index=True)},
+        {"cases": len(done), "failed": len(failed)},
+        warnings=tuple(f"case {name}: {error}" for name, error in failed.items()),
+    )

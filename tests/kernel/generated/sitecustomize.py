@@ -1,4 +1,4 @@
-"""Registers the generated stage in every Python process that has this folder on its path (kernels, children, workers)."""
+"""Registers the generated stage in every Python process with this folder on its path: kernels, children, workers."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,13 @@ from pathlib import Path
 from medomicslab_nb.stages import STAGES, Stage
 
 STAGES["generated"] = Stage(
-    "generated", "Generated", "generated_stage:GeneratedSettings", "generated_stage:run",
-    "medomicslab_nb.views.stage_view:StageView", str(Path(__file__).parent / "generated.ipynb"))
+    "generated",
+    "Generated",
+    "generated_stage:GeneratedSettings",
+    "generated_stage:run",
+    "medomicslab_nb.views.stage_view:StageView",
+    str(Path(__file__).parent / "generated.ipynb"),
+)
 
 # Bad input 66: the first kernel dies before it says a word.
 flag = os.environ.get("GENERATED_KERNEL_FAILS_ONCE")
