@@ -25,13 +25,12 @@ from medomicslab_nb.evaluation.intervals import corrected_standard_error
 from medomicslab_nb.evaluation.metrics import discrimination, log_likelihood
 from medomicslab_nb.evaluation.splits import fold_numbers
 from medomicslab_nb.models.learners import (
-    COX_PENALTIES,
     FOREST,
-    LOGISTIC_PENALTIES,
     RIDGE,
     fit_forest,
     fit_ridge,
     out_of_bag_score,
+    penalties,
     preparation,
     raw_score,
     ridge_path,
@@ -164,7 +163,8 @@ class _Member:
 def _fit_ridge_member(frame: pd.DataFrame, matrix: np.ndarray, endpoint: Endpoint, categorical: Sequence[str],
                       inner: np.ndarray) -> _Member:
     """Choose the penalty by mean held-out likelihood, then fit on all training patients."""
-    count = len(LOGISTIC_PENALTIES if endpoint.time is None else COX_PENALTIES)
+    strengths = penalties(matrix)
+    count = len(strengths)
     scores = np.empty((len(frame), count))
     likelihoods = []
     for fold in range(int(inner.max()) + 1):
@@ -175,8 +175,7 @@ def _fit_ridge_member(frame: pd.DataFrame, matrix: np.ndarray, endpoint: Endpoin
         held_out = endpoint.take(test)
         likelihoods.append([log_likelihood(held_out, scores[test, k]) for k in range(count)])
     best = int(np.argmax(np.nanmean(likelihoods, axis=0)))
-    strength = COX_PENALTIES[best] if endpoint.time is not None else 1 / LOGISTIC_PENALTIES[best]
-    return _Member.of(fit_ridge(endpoint, matrix, best), scores[:, best], f"penalty {strength:.3g}")
+    return _Member.of(fit_ridge(endpoint, matrix, best), scores[:, best], f"penalty {strengths[best]:.3g}")
 
 
 def _mixture(name: str, members: dict[str, _Member], endpoint: Endpoint, inner: np.ndarray) -> list[_Member]:

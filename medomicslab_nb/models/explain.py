@@ -16,7 +16,7 @@ from sksurv.ensemble import RandomSurvivalForest
 
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.models.default import RiskModel, fit_models
-from medomicslab_nb.models.learners import prepared_columns
+from medomicslab_nb.models.learners import linear_coefficients, prepared_columns
 
 TOP_FEATURES = 20
 """Features of which the SHAP values of every patient are kept."""
@@ -102,10 +102,9 @@ def _member_values(member: Any, prepared: np.ndarray) -> tuple[np.ndarray, float
     """SHAP values, shape (n, n_prepared), and the base value of one member's raw score."""
     if isinstance(member, (RandomForestClassifier, RandomSurvivalForest)):
         return _forest_values(member, prepared)
-    coefficients = np.ravel(member.coef_ if not hasattr(member, "alphas_") else member.coef_[:, -1])
     # Preparation centres on the training mean, so the expected value of every prepared column is zero.
     constant = member.intercept_[0] if hasattr(member, "intercept_") else -float(member.offset_[-1])
-    return prepared * coefficients, float(constant)
+    return prepared * linear_coefficients(member), float(constant)
 
 
 def _forest_values(forest: Any, prepared: np.ndarray) -> tuple[np.ndarray, float]:

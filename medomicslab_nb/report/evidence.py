@@ -90,6 +90,14 @@ def identifiers_of(record: RunRecord) -> frozenset[str]:
     return Study(record.path.parent.parent).identifiers()
 
 
+def part_records(record: RunRecord) -> list[RunRecord]:
+    """The runs that a pipeline's run is made of; none for other stages."""
+    if record.stage != "pipeline":
+        return []
+    study = Study(record.path.parent.parent)
+    return [study.run(str(part["run"])) for part in record.metrics.values() if "run" in part]
+
+
 def time_unit(record: RunRecord) -> str:
     """Unit of the outcome's follow-up times: as the run notes it, else by the data dictionary; empty when unknown."""
     if record.metrics.get("unit"):

@@ -78,7 +78,7 @@ _DATA: tuple[tuple[str, str, str, Draw, Select], ...] = (
 )
 _MODELS_FIRST: tuple[tuple[str, str, str, Draw, Select], ...] = (
     ("performance", "Performance",
-     ("Estimate and interval from patients that the model had not seen. Filled diamond: the default, named before the "
+     ("Estimate and interval from patients that the model had not seen. Filled diamond: the model named before the "
      "run; open circles: plain learners under the same folds."), model_figures.performance,
      headline_rows),
     ("ablation", "What each block adds",

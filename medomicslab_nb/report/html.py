@@ -21,7 +21,7 @@ from medomicslab_nb.errors import ProtectionError
 from medomicslab_nb.files import write_bytes
 from medomicslab_nb.protect import identifiers_in
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report.evidence import evidence, identifiers_of, rows_of, study_evidence, texts_of
+from medomicslab_nb.report.evidence import evidence, identifiers_of, part_records, rows_of, study_evidence, texts_of
 from medomicslab_nb.report.figures import Picture, figures_of
 from medomicslab_nb.study import Study
 
@@ -62,6 +62,8 @@ def write_report(record: RunRecord) -> Path:
         A patient identifier would have entered the report.
     """
     sections = [_section(one, number) for number, one in enumerate([record, *part_records(record)])]
+    if sections[1:]:
+        sections[0]["warnings"] = []  # each part shows its own
     content = {"run": sections[0], "parts": sections[1:], "title": f"{sections[0]['title']} · {record.id}"}
     return _write(record.path / FILE, "run.html.j2", content, _drawn(sections), identifiers_of(record))
 
@@ -81,14 +83,6 @@ def write_study_report(study: Study) -> Path:
         run["newest"] = newest.get(run["stage"]) == run["run"]
     return _write(study.path / FILE, "study.html.j2", {"study": content, "runs": runs, "title": f"Study {study.name}"},
                   _drawn(runs), study.identifiers())
-
-
-def part_records(record: RunRecord) -> list[RunRecord]:
-    """The runs that a pipeline's run is made of; none for other stages."""
-    if record.stage != "pipeline":
-        return []
-    study = Study(record.path.parent.parent)
-    return [study.run(str(part["run"])) for part in record.metrics.values() if "run" in part]
 
 
 def _drawn(sections: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -22,6 +22,9 @@ def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables
         return _ENDED[status]
     if stage == "models" and "performance" in tables and len(tables["performance"]):
         return _models_summary(settings, tables["performance"])
+    if stage == "pipeline":
+        names = [name for name, part in settings.items() if part is not None]
+        return f"Ran {listed(names)}, each with its own settings; what they found is below."
     if stage == "data" and "dictionary" in tables:
         return _data_summary(tables)
     return "The run completed."
@@ -33,14 +36,14 @@ def _models_summary(settings: Mapping[str, Any], performance: pd.DataFrame) -> s
     main = (chosen if len(chosen) else rows).iloc[-1]
     others = [f"{number(row.estimate)} with {row.blocks}" for row in chosen.itertuples()
               if row.blocks != main["blocks"]]
-    learner = "the named default" if main["default"] else main["learner"]
+    learner = "the named default" if str(main["learner"]).startswith("default") else str(main["learner"])
     level = f"{100 * settings['confidence']:g} % " if settings.get("confidence") else ""
     beside = f" (beside {listed(others)})" if others else ""
     return (f"Predicting {settings.get('outcome', 'the outcome')} in {count(int(main['n']), 'patient')} "
             f"({count(int(main['events']), 'event')}), {learner} "
             f"reached {_a(metric_name(str(main['metric'])))} of {number(main['estimate'])} "
-            f"({level}interval {interval(main['lower'], main['upper'])}) with {main['blocks']}{beside}, in patients that the model had "
-            "not seen.")
+            f"({level}interval {interval(main['lower'], main['upper'])}) with {main['blocks']}{beside}, "
+            "in patients that the model had not seen.")
 
 
 def _a(name: str) -> str:

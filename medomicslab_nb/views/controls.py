@@ -12,7 +12,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-_WIDE = {"width": "260px"}  # no Layout here: it would be a widget as soon as this module is imported
+# No Layout here: it would be a widget as soon as this module is imported.
+_WIDE = {"width": "260px", "flex": "0 0 260px"}
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,13 @@ def _text(*, optional: bool, suggestions: Sequence[str]) -> Control:
 
 
 def _yaml(kind: Any, *, optional: bool) -> Control:
-    """Lists, mappings and groups as YAML; a list of names may also be written ``a, b``."""
-    height = "150px" if isinstance(kind, type) and issubclass(kind, BaseModel) else "58px"
-    widget = ipywidgets.Textarea(layout={"width": "260px", "height": height}, continuous_update=False)
+    """Lists, mappings and groups as YAML; a list of names may also be written ``a, b``.
+
+    Of a group only what differs from its defaults is written; an optional group that is empty text is left out.
+    """
+    is_group = isinstance(kind, type) and issubclass(kind, BaseModel)
+    height = "120px" if is_group else "58px"
+    widget = ipywidgets.Textarea(layout={**_WIDE, "height": height}, continuous_update=False)
 
     def read() -> Any:
         try:
@@ -96,7 +101,10 @@ def _yaml(kind: Any, *, optional: bool) -> Control:
         return value
 
     def write(value: Any) -> None:
-        widget.value = "" if value in (None, [], {}, ()) else yaml.safe_dump(
+        if value is not None and is_group:
+            value = kind.model_validate(value).model_dump(mode="json", exclude_defaults=True)
+        empty = value is None or (not value and not (is_group and optional))
+        widget.value = "" if empty else yaml.safe_dump(
             value, sort_keys=False, allow_unicode=True, default_flow_style=None).removesuffix("...\n").strip()
 
     return Control(widget, read, write)

@@ -123,8 +123,8 @@ class Form(Generic[S]):
     def _changed(self, _: Any = None) -> None:
         if self._quiet:
             return
-        faults = self.faults
-        values = self.value
+        settings, faults = self._checked()
+        values = self.value if settings is None else settings.model_dump(mode="json")
         for name, field in self._fields.items():
             self._notes[name].value = _note(field, values.get(name), faults.get(name, ""))
         self._message.value = _fault(faults[""]) if "" in faults else ""

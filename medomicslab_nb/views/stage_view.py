@@ -14,6 +14,7 @@ from typing import Any
 from medomicslab_nb.errors import MedomicsError
 from medomicslab_nb.progress import Event
 from medomicslab_nb.record import RunRecord
+from medomicslab_nb.report.evidence import part_records
 from medomicslab_nb.report.settings_rows import settings_rows
 from medomicslab_nb.report.wording import duration
 from medomicslab_nb.settings import Settings, read_mapping
@@ -129,8 +130,8 @@ class StageView:
         return ()
 
     def result(self, record: RunRecord) -> list[Bundle]:
-        """What to show of a finished run, as mime bundles."""
-        return [mimebundle(record)]
+        """What to show of a finished run, as mime bundles; of a pipeline, every part."""
+        return [mimebundle(one) for one in part_records(record) or [record]]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.static() if self.panel is None else self.panel.widget._repr_mimebundle_(**kwargs)

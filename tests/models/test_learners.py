@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 
@@ -69,7 +70,7 @@ def test_ridge_cox_is_that_of_newtons_method():
     matrix = preparation(["age", "marker"], ["stage"]).fit_transform(design.frame)
     position = 8
     ours = ridge_path(endpoint, matrix, matrix)[:, position]
-    alpha = learners.COX_PENALTIES[position] * len(endpoint)
+    alpha = learners.penalties(matrix)[position] * len(endpoint)
     newton = CoxPHSurvivalAnalysis(alpha=alpha, ties="breslow").fit(matrix, target(endpoint)).predict(matrix)
     assert np.corrcoef(ours, newton)[0, 1] > 0.9999
     assert np.std(ours) == pytest.approx(np.std(newton), rel=0.02)
@@ -91,12 +92,23 @@ def test_cox_path_that_breaks_down_is_cut_and_filled():
     endpoint = Endpoint("os", np.ones(40, bool), pd.RangeIndex(40), time)
     matrix = np.column_stack([-time * 1e3, np.random.default_rng(0).normal(size=40)])
     path = ridge_path(endpoint, matrix, matrix)
-    assert path.shape == (40, len(learners.COX_PENALTIES))
+    assert path.shape == (40, len(learners.PENALTIES))
     assert np.isfinite(path).all()
 
 
 @pytest.mark.parametrize("kind", ["binary", "survival"])
 def test_more_columns_than_patients(kind):
     _, endpoint = core(kind)
-    matrix = np.random.default_rng(0).normal(size=(90, 500))
-    assert np.isfinite(ridge_path(endpoint, matrix, matrix)).all()
+    matrix = np.random.default_rng(0).normal(size=(90, 400))
+    path = ridge_path(endpoint, matrix, matrix)
+    assert np.isfinite(path).all()
+    # Fitted without the rotation to fewer coordinates.
+    strength = learners.penalties(matrix)[4]
+    if kind == "survival":
+        plain = CoxPHSurvivalAnalysis(alpha=strength * 90, ties="breslow").fit(matrix, target(endpoint)).predict(matrix)
+    else:
+        plain = LogisticRegression(C=1 / (strength * 90), tol=1e-8).fit(matrix, endpoint.event)
+        plain = plain.decision_function(matrix)
+    assert np.corrcoef(path[:, 4], plain)[0, 1] > 0.999
+    whole = learners.raw_score(fit_ridge(endpoint, matrix, 4), matrix)
+    assert path[:, 4] - path[:, 4].mean() == pytest.approx(whole - whole.mean(), abs=1e-5)

@@ -15,7 +15,7 @@ from medomicslab_nb.study import Study, create_study
 TEMPLATES = Path(__file__).parents[2] / "templates"
 # The quick learner, so that the browser and not the model takes the time.
 MODELS = {"outcome": "dmfs", "learner": "ridge", "folds": 2, "repeats": 1, "inner_folds": 2, "compare": False,
-          "explain": False}
+          "explain": False, "jobs": 1}
 
 
 @pytest.fixture(scope="session")

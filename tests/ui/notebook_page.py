@@ -113,8 +113,8 @@ class NotebookPage:
 
     @property
     def view(self) -> Locator:
-        """The output of the view's cell."""
-        return self.page.locator(".jp-CodeCell", has_text="ml.view(").locator(".jp-OutputArea-output").last
+        """The view's cell with its output."""
+        return self.page.locator(".jp-CodeCell", has_text="ml.view(")
 
     def field(self, name: str) -> Locator:
         """The row of a setting in the form."""
