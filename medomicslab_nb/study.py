@@ -197,15 +197,24 @@ class Study:
         table = name.rpartition("/")[2]
         return Input(name, f"runs/{record.id}/tables/{table}.parquet", record.table_hashes[table])
 
+    def publishes(self, name: str) -> bool:
+        """Whether a completed run has published a table of that name, stale or not."""
+        return any(record.status == "completed" and name in record.tables for record in self.runs)
+
     def _publisher(self, name: str) -> RunRecord:
         run_id, _, table = name.rpartition("/")
         if run_id:
             record = self.run(run_id)
             record.table_path(table)
             return record
-        for record in reversed(self.runs):
-            if record.status == "completed" and table in record.tables and not record.stale:
+        publishers = [record for record in reversed(self.runs)
+                      if record.status == "completed" and table in record.tables]
+        for record in publishers:
+            if not record.stale:
                 return record
+        if publishers:
+            raise StudyError(f"table '{table}' is stale: {', '.join(publishers[0].stale)} changed since the run that made "
+                             "it", where=f"study {self.name}", todo=f"Run stage '{publishers[0].stage}' again")
         published = {table for record in self.runs if record.status == "completed" for table in record.tables}
         known = sorted({*self._table_names(), *published})
         near = difflib.get_close_matches(name, known, n=1)
@@ -422,6 +431,9 @@ class TrackedStudy(Study):
             check_input(self.path, source)
             self.note(source)
         return source
+
+    def publishes(self, name: str) -> bool:
+        return super().publishes(name) if self.pins is None else name in self.pins
 
     def _table_names(self) -> list[str]:
         names = super()._table_names()

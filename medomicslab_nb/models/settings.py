@@ -25,7 +25,7 @@ class ModelsSettings(Settings):
     predictors: Annotated[dict[str, tuple[str, ...]], Advanced()] = {}
     """Columns to use, by table; empty: every predictor of the data dictionary."""
     cohort: Annotated[str, Advanced()] = ""
-    """Table of the patients to use; empty: the cohort of the newest data run, or everybody."""
+    """Table of the patients to use; empty: the cohort of the newest data run, where there is one; all: everybody."""
     learner: Literal["default", "ridge", "forest"] = "default"
     """Model that is reported and kept: the named default, which inner cross-validation makes of both others, or one."""
     compare: bool = True

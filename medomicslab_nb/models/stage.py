@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medomicslab_nb.errors import DataError, MedomicsError
+from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
 from medomicslab_nb.evaluation.splits import check_folds, study_splits
 from medomicslab_nb.models import tables
@@ -72,12 +72,9 @@ def _learners(settings: ModelsSettings) -> tuple[str, ...]:
 
 def _in_cohort(study: Any, endpoint: Endpoint, name: str) -> tuple[Endpoint, list[str]]:
     """The endpoint's patients that are in the cohort, and a note when that leaves some out."""
-    try:
-        cohort = study.table(name or "cohort")
-    except MedomicsError:
-        if name:
-            raise
+    if name == "all" or not (name or study.publishes("cohort")):
         return endpoint, []
+    cohort = study.table(name or "cohort")
     members = cohort.index if cohort.index.name == study.id_column else pd.Index(cohort["patient"])
     kept = endpoint.restrict(members)
     if not len(kept):

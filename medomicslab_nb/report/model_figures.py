@@ -158,8 +158,9 @@ def calibration(table: pd.DataFrame, time_unit: str = "") -> go.Figure | None:
             line={"color": colour, "width": 1.6, "dash": dash_of(name, blocks)}, text=[f"n = {n}" for n in bins["n"]],
             error_y={"type": "data", "symmetric": False, "array": bins["upper"] - bins["observed"], "thickness": 1.2,
                      "arrayminus": bins["observed"] - bins["lower"], "color": faded(colour, 0.6), "width": 4}))
+    right = min(1.0, 1.15 * float(table["predicted"].max()))  # predictions are bunched when events are few
     when = _horizon(table, time_unit)
-    drawn.update_xaxes(title_text=f"predicted risk{when}, mean of the bin", range=[0, top])
+    drawn.update_xaxes(title_text=f"predicted risk{when}, mean of the bin", range=[0, right])
     drawn.update_yaxes(title_text=f"observed risk{when}", range=[0, top])
     return axes(drawn)
 

@@ -99,7 +99,7 @@ def test_published_table_is_the_newest_that_is_not_stale(study: ml.Study, number
     assert study.table(f"{first.id}/features")["case"].nunique() == 2
     study.add_table("numbers", numbers.assign(value=9.0))
     assert second.stale == ("numbers",)
-    with pytest.raises(StudyError, match="no table 'features'"):
+    with pytest.raises(StudyError, match="'features' is stale: numbers changed"):
         study.table("features")
     third = ml.run("generated", study, {"cases": 2}, sinks=[])
     assert study.resolve("features").ref.startswith(f"runs/{third.id}/")

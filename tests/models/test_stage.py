@@ -151,3 +151,16 @@ def test_horizon_beyond_follow_up(study):
 def test_bad_input_59_unknown_setting_gives_the_nearest():
     with pytest.raises(SettingsError, match="did you mean 'repeats'"):
         ModelsSettings.parse({"outcome": "os", "repeat": 3})
+
+
+def test_stale_cohort_is_refused_and_everybody_can_be_asked_for(study, few_trees):
+    """A cohort from tables that have changed since must not fall back to everybody in silence."""
+    import medomicslab_nb as ml
+
+    settings = {"outcome": "os", "folds": 2, "repeats": 1, "inner_folds": 2, "ablation": False, "explain": False,
+                "blocks": {"c": ("clinical",)}}
+    ml.run("data", study, {}, sinks=[])
+    study.update_columns("clinical", {"age": study.info("clinical").column("age").model_copy(update={"unit": "y"})})
+    with pytest.raises(StudyError, match=r"'cohort' is stale: clinical changed.*Run stage 'data' again"):
+        ml.run("models", study, settings, sinks=[])
+    assert ml.run("models", study, {**settings, "cohort": "all"}, sinks=[]).status == "completed"
