@@ -15,6 +15,8 @@ from medomicslab_nb.study import Study, open_study
 # No news, no update check, no extension catalogue: nothing is asked of any other machine.
 OFFLINE = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
            "--LabApp.extension_manager=readonly")
+# Without this JupyterLab asks whether it may fetch news.
+_PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
 
 def lab(folder: Path, *, port: int, browser: bool) -> None:
@@ -28,7 +30,14 @@ def lab(folder: Path, *, port: int, browser: bool) -> None:
         arguments.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")
-    os.execv(sys.executable, arguments)
+    os.execve(sys.executable, arguments, {**os.environ, "JUPYTER_CONFIG_PATH": _configuration(study)})
+
+
+def _configuration(study: Study) -> str:
+    """The search path of JupyterLab's configuration with ours in front; the user's own stays as it is."""
+    folder = study.path / "cache" / "jupyter"
+    write_bytes(folder / "labconfig" / "page_config.json", json.dumps(_PAGE).encode())
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_CONFIG_PATH")]))
 
 
 def copy_templates(study: Study) -> Path:

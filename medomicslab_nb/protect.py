@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from medomicslab_nb.errors import ProtectionError
@@ -33,7 +34,12 @@ def distinctive(identifiers: Iterable[str]) -> frozenset[str]:
 
     Shorter ones, such as ``12``, cannot be looked for without false alarms; pseudonyms should be longer.
     """
-    return frozenset(text for text in map(str, identifiers)
+    return _distinctive(identifiers if isinstance(identifiers, frozenset) else frozenset(map(str, identifiers)))
+
+
+@lru_cache(maxsize=16)
+def _distinctive(identifiers: frozenset[str]) -> frozenset[str]:
+    return frozenset(text for text in identifiers
                      if len(text) >= _MINIMUM_LENGTH and any(c.isdigit() for c in text)
                      and not (text.isdigit() and len(text) < 6))
 

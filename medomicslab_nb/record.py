@@ -12,9 +12,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from html import escape
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from medomicslab_nb.errors import RunError, StudyError
 from medomicslab_nb.files import read_document, read_table, write_bytes, write_json
@@ -278,7 +280,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         link = Path(os.path.relpath(self.path)).as_posix()
-        return f'<p>Report: <a href="{link}" target="_blank">{link}</a></p>'
+        return f'<p>Report: <a href="{quote(link)}" target="_blank">{escape(link)}</a></p>'
 
 
 def environment() -> dict[str, Any]:
