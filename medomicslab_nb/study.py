@@ -213,8 +213,9 @@ class Study:
             if not record.stale:
                 return record
         if publishers:
-            raise StudyError(f"table '{table}' is stale: {', '.join(publishers[0].stale)} changed since the run that made "
-                             "it", where=f"study {self.name}", todo=f"Run stage '{publishers[0].stage}' again")
+            changed = ", ".join(publishers[0].stale)
+            raise StudyError(f"table '{table}' is stale: {changed} changed since the run that made it",
+                             where=f"study {self.name}", todo=f"Run stage '{publishers[0].stage}' again")
         published = {table for record in self.runs if record.status == "completed" for table in record.tables}
         known = sorted({*self._table_names(), *published})
         near = difflib.get_close_matches(name, known, n=1)
