@@ -97,12 +97,14 @@ def refuse_secrets(settings: Mapping[str, Any], identifiers: Collection[str] = (
         Names the setting, never its value.
     """
     known = distinctive(identifiers)
-    for name, value in _leaves(settings):
+    for raw, value in _leaves(settings):
+        name = scrub(raw, known)
         secret = _SECRET_NAMES.search(name) and value not in ("", None)
         if secret or any(pattern.search(str(value)) for pattern in _SECRETS):
             raise ProtectionError(f"'{name}' looks like a secret", where=where,
-                                  todo="Settings are stored with the run: keep secrets out of them")
-        if identifiers_in(f"{name} {value}", known):
+                                  todo="Settings are stored with the run: keep secrets out of them, "
+                                       "and delete any notebook in which this one stands")
+        if identifiers_in(f"{raw} {value}", known):
             raise ProtectionError(f"'{name}' holds a patient identifier", where=where,
                                   todo="Settings are stored with the run: name a table or a column instead")
 

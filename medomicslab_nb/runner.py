@@ -65,8 +65,12 @@ def check(stage: str, study: Study | str | Path,
     """Everything that can be refused before a run is made: the stage, the study, the settings."""
     spec = get_stage(stage)
     opened = study if isinstance(study, Study) else open_study(study)
-    parsed = spec.settings_class().parse(settings)
-    refuse_secrets(parsed.model_dump(mode="json"), opened.identifiers(), f"settings of stage '{stage}'")
+    identifiers = opened.identifiers()
+    try:
+        parsed = spec.settings_class().parse(settings)
+    except SettingsError as error:  # an unknown name may be an identifier
+        raise error.mapped(lambda text: scrub(text, identifiers)) from None
+    refuse_secrets(parsed.model_dump(mode="json"), identifiers, f"settings of stage '{stage}'")
     return opened, spec, parsed
 
 

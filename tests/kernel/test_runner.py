@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -55,6 +56,7 @@ def test_bad_input_59_60_61_85_are_refused_before_anything_is_made(study: ml.Stu
         ({"cases": "many"}, SettingsError),
         ({"label": "token=abcdef"}, ProtectionError),
         ({"label": "see PAT-001"}, ProtectionError),
+        ({"PAT-001": 1}, SettingsError),
     ):
         with pytest.raises(error) as caught:
             ml.run("generated", study, settings)
@@ -161,6 +163,26 @@ def test_prepared_folder_is_adopted_once_and_only_by_the_same_settings(
     monkeypatch.setenv(RUN_FOLDER, str(other.path))
     with pytest.raises(SettingsError, match="other settings"):
         quiet(study, cases=3)
+
+
+def test_bad_input_65_a_run_never_writes_into_an_existing_folder(
+    study: ml.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs in the same microsecond: the clock stands still for the second one's first try."""
+    from medomicslab_nb import record
+
+    first = quiet(study, cases=2)
+    before = first.table_hashes
+    clock = [datetime.fromisoformat(first.started), datetime.fromisoformat(first.started) + timedelta(seconds=1)]
+
+    class StandingClock(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return clock.pop(0)
+
+    monkeypatch.setattr(record, "datetime", StandingClock)
+    second = quiet(study, cases=2)
+    assert not clock and second.id != first.id and first.table_hashes == before
 
 
 def test_verify_finds_every_kind_of_change(study: ml.Study, numbers: pd.DataFrame) -> None:
