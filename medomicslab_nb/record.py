@@ -285,7 +285,7 @@ class Report:
 
 
 def _host() -> str:
-    """This machine, so that it is known again without being named."""
+    """The machine, so that it is known again without being named."""
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:16]
 
 
@@ -295,7 +295,8 @@ def environment() -> dict[str, Any]:
     for package in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-    return {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}", "packages": versions}
+    system = f"{platform.system()} {platform.machine()}"
+    return {"python": platform.python_version(), "platform": system, "packages": versions}
 
 
 def read_record(path: Path) -> RunRecord:
