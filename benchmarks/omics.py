@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 import medomicslab_nb as ml
-from medomicslab_nb.study import Column
+from medomicslab_nb.tables import Column
 
 
 def best_of(read, repeats: int) -> float:

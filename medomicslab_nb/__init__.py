@@ -17,7 +17,8 @@ from medomicslab_nb.stages import STAGES, load
 if TYPE_CHECKING:
     from medomicslab_nb.record import RunRecord
     from medomicslab_nb.runner import run
-    from medomicslab_nb.study import Column, Study, create_study, open_study
+    from medomicslab_nb.study import Study, create_study, open_study
+    from medomicslab_nb.tables import Column
     from medomicslab_nb.views.stage_view import view
 
 __version__ = "0.1.0"
@@ -25,7 +26,7 @@ __all__ = ["STAGES", "Column", "MedomicsError", "RunRecord", "Study", "create_st
 
 _LAZY = {
     "run": "medomicslab_nb.runner:run",
-    "Column": "medomicslab_nb.study:Column",
+    "Column": "medomicslab_nb.tables:Column",
     "RunRecord": "medomicslab_nb.record:RunRecord",
     "Study": "medomicslab_nb.study:Study",
     "create_study": "medomicslab_nb.study:create_study",

@@ -7,13 +7,15 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from medomicslab_nb.data.settings import DataSettings
+from medomicslab_nb.inputs import TrackedStudy
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.progress import Progress
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.runner import replay, run as run_stage
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import StageResult
-from medomicslab_nb.study import Input, Study, TrackedStudy
+from medomicslab_nb.study import Study
+from medomicslab_nb.tables import Input
 
 
 class PipelineSettings(Settings):

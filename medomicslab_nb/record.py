@@ -174,7 +174,7 @@ class RunRecord:
     @property
     def stale(self) -> tuple[str, ...]:
         """Names of the inputs that changed since the run."""
-        return load("medomicslab_nb.study:stale_inputs")(self)  # type: ignore[no-any-return]
+        return load("medomicslab_nb.inputs:stale_inputs")(self)  # type: ignore[no-any-return]
 
     def report(self) -> Report:
         """Write ``report.html`` into the run's folder and return it, to be shown in a notebook."""

@@ -17,13 +17,14 @@ from typing import Any
 
 from medomicslab_nb.errors import Cancelled, MedomicsError, RunError, SettingsError
 from medomicslab_nb.files import sha256_of, table_bytes, write_bytes, write_yaml
+from medomicslab_nb.inputs import TrackedStudy
 from medomicslab_nb.parallel import single_thread
 from medomicslab_nb.progress import Progress, Sink
 from medomicslab_nb.protect import refuse_secrets, scrub
 from medomicslab_nb.record import RunRecord, environment, read_record
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import Stage, StageResult, get_stage, load
-from medomicslab_nb.study import Study, TrackedStudy, open_study
+from medomicslab_nb.study import Study, open_study
 
 RUN_FOLDER = "MEDOMICSLAB_RUN"
 """Environment variable by which ``medomicslab run`` hands a prepared run folder to the notebook's kernel."""

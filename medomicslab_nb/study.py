@@ -3,104 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from medomicslab_nb.cache import Cache
-from medomicslab_nb.errors import MedomicsError, RunError, StudyError
-from medomicslab_nb.files import (
-    FORMAT_PREFIX,
-    read_document,
-    read_table,
-    sha256_json,
-    sha256_of,
-    table_bytes,
-    write_bytes,
-    write_yaml,
-)
+from medomicslab_nb.errors import RunError, StudyError
+from medomicslab_nb.files import FORMAT_PREFIX, read_document, read_table, table_bytes, write_bytes, write_yaml
 from medomicslab_nb.record import RunRecord, read_record
-from medomicslab_nb.settings import SettingsPart
+from medomicslab_nb.tables import FEATURE, Column, Input, TableInfo, check_name, features_as_rows, identifiers_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT_VERSION = 1
-LISTING = "*"  # the input that stands for "which tables there are"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
 _LOCK_TIMEOUT_S = 60.0
-_FEATURE = "feature"  # column of feature names in a transposed table
-
-
-class Column(SettingsPart):
-    """One entry of the data dictionary."""
-
-    role: Literal["identifier", "predictor", "outcome", "time", "event", "date", "index_date", "centre",
-                  "ignore"] = "predictor"
-    """What the column is used for."""
-    type: Literal["number", "integer", "category", "boolean", "text", "date"] = "number"
-    """How its values are read."""
-    unit: str = ""
-    """Unit of its values, e.g. ``mm`` or ``days``."""
-    endpoint: str = ""
-    """Endpoint that it belongs to (roles outcome, time and event); empty: the column's own name."""
-    description: str = ""
-    """What it means, in words."""
-
-
-@dataclass(frozen=True)
-class TableInfo:
-    """What a table's YAML file says of it."""
-
-    name: str
-    block: str = "clinical"
-    """Block of predictors that the table forms: clinical, genes, radiomics, ..."""
-    level: Literal["patient", "lesion", "visit"] = "patient"
-    """What one row is."""
-    id_column: str = "patient"
-    date_column: str | None = None
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    default_column: Column | None = None
-    """Entry of every column that ``columns`` does not list (wide omics tables)."""
-    source: str = ""
-    """Name of the file that it came from."""
-    n_rows: int = 0
-    n_columns: int = 0
-    transposed: bool = False
-    """Stored as float32, one row a feature and one column a patient (omics)."""
-    file: str = ""
-    sha256: str = ""
-
-    def column(self, name: str) -> Column:
-        """The dictionary's entry of a column; a plain predictor where it has none."""
-        return self.columns.get(name) or self.default_column or Column()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As stored: the defaults of each column are left out."""
-        content = {key: getattr(self, key) for key in self.__dataclass_fields__}
-        content["columns"] = {name: column.model_dump(exclude_defaults=True) for name, column in self.columns.items()}
-        content["default_column"] = self.default_column and self.default_column.model_dump(exclude_defaults=True)
-        return content
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> TableInfo:
-        values = {key: content[key] for key in cls.__dataclass_fields__ if key in content}
-        values["columns"] = {name: Column(**column) for name, column in values["columns"].items()}
-        default = values.get("default_column")
-        values["default_column"] = None if default is None else Column(**default)
-        return cls(**values)
-
-
-@dataclass(frozen=True)
-class Input:
-    """A table as a run reads it: the name in the settings, what it resolved to, and its checksum."""
-
-    name: str
-    ref: str
-    sha256: str
 
 
 class Study:
@@ -192,7 +113,7 @@ class Study:
         """What a table's name stands for now; see :meth:`table`."""
         if self._is_imported(name):
             info = self._info_at(f"tables/{name}.yaml")
-            return Input(name, self._dictionary_ref(info), self._sha256_of(info))
+            return Input(name, info.ref(), info.checksum())
         record = self._publisher(name)
         table = name.rpartition("/")[2]
         return Input(name, f"runs/{record.id}/tables/{table}.parquet", record.table_hashes[table])
@@ -229,7 +150,7 @@ class Study:
         info = self._info_at(source.ref)
         frame = read_table(self.path / "tables" / info.file)
         if info.transposed:
-            frame = frame.set_index(_FEATURE).T
+            frame = frame.set_index(FEATURE).T
             frame.columns.name = None
             frame.index = frame.index.astype(str)
             frame.index.name = self.id_column
@@ -262,7 +183,7 @@ class Study:
         """
         check_name(name)
         self._check_identifiers(name, frame.index.to_series() if transposed else frame.get(self.id_column))
-        flat = _transpose(frame) if transposed else frame.reset_index(drop=True)
+        flat = features_as_rows(frame) if transposed else frame.reset_index(drop=True)
         content = table_bytes(flat, f"table {name}", compress=not transposed)
         info = TableInfo(name=name, block=block, level=level, id_column=self.id_column, date_column=date_column,
                          columns=dict(columns or {}), default_column=default_column, source=Path(source).name,
@@ -279,8 +200,6 @@ class Study:
                              todo="Give every row its patient's identifier, as text")
 
     def _commit_table(self, info: TableInfo, content: bytes) -> TableInfo:
-        import hashlib
-
         digest = hashlib.sha256(content).hexdigest()
         info = replace(info, file=f"{info.name}-{digest[:8]}.parquet", sha256=digest)
         with self.lock():
@@ -291,16 +210,8 @@ class Study:
     def _commit_info(self, info: TableInfo) -> None:
         """Write the dictionary under its own hash, kept for replay, then the pointer, last."""
         content = {"format": FORMAT_PREFIX + "table", "format_version": FORMAT_VERSION, **info.to_dict()}
-        write_yaml(self.path / self._dictionary_ref(info), content)
+        write_yaml(self.path / info.ref(), content)
         write_yaml(self.path / "tables" / f"{info.name}.yaml", content)
-
-    def _dictionary_ref(self, info: TableInfo) -> str:
-        return f"tables/{info.name}.{self._sha256_of(info)[:16]}.yaml"
-
-    @staticmethod
-    def _sha256_of(info: TableInfo) -> str:
-        """Checksum of values and dictionary together: a corrected role changes results as a value does."""
-        return sha256_json(info.to_dict())
 
     def update_columns(self, name: str, columns: Mapping[str, Column]) -> TableInfo:
         """Correct entries of a table's data dictionary.
@@ -331,7 +242,7 @@ class Study:
         """
         infos = [self._info_at(f"tables/{path.name}") for path in (self.path / "tables").glob("*.yaml")]
         files = {info.file: info for info in infos}
-        return frozenset(found for info in files.values() for found in _identifiers_of(self.path / "tables", info))
+        return frozenset(found for info in files.values() for found in identifiers_of(self.path / "tables", info))
 
     # -- splits ---------------------------------------------------------------------------------------------------
 
@@ -355,8 +266,6 @@ class Study:
         StudyError
             A patient already in the split would change fold: splits are made once.
         """
-        import hashlib
-
         check_name(name)
         content = table_bytes(frame.reset_index(drop=True), f"splits {name}")
         digest = hashlib.sha256(content).hexdigest()
@@ -400,157 +309,6 @@ class Study:
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, tables={self._table_names()}, runs={len(self.runs)})"
-
-
-class TrackedStudy(Study):
-    """A study as a run sees it: what is read is checked, noted, and, for a replay, pinned to what was read before.
-
-    Attributes
-    ----------
-    inputs : dict
-        What was read, by name.
-    """
-
-    def __init__(self, path: Path, pins: Sequence[Mapping[str, str]] | None = None) -> None:
-        super().__init__(path)
-        self.pins = None if pins is None else {pin["name"]: Input(**pin) for pin in pins}
-        self.inputs: dict[str, Input] = {}
-
-    def note(self, source: Input) -> None:
-        """Note something as read."""
-        self.inputs[source.name] = source
-
-    def resolve(self, name: str) -> Input:
-        if self.pins is not None:
-            if name not in self.pins:
-                raise RunError(f"the run to repeat did not read '{name}'", where=f"study {self.name}",
-                               todo="The program has changed since: run the stage anew instead")
-            source = self.pins[name]
-        else:
-            source = super().resolve(name)
-        if name not in self.inputs:
-            check_input(self.path, source)
-            self.note(source)
-        return source
-
-    def publishes(self, name: str) -> bool:
-        return super().publishes(name) if self.pins is None else name in self.pins
-
-    def _table_names(self) -> list[str]:
-        names = super()._table_names()
-        if self.pins is not None:
-            names = self.pins[LISTING].ref.split() if LISTING in self.pins else []
-        return names
-
-    @property
-    def tables(self) -> dict[str, TableInfo]:
-        names = self._table_names()
-        self.note(_listing(names))
-        return {name: self.info(name) for name in names}
-
-    def info(self, name: str) -> TableInfo:
-        source = self.resolve(name)
-        return self._info_at(source.ref) if source.ref.endswith(".yaml") else self._plain_info(name)
-
-    def resolve_splits(self, name: str) -> Input | None:
-        key = f"splits/{name}"
-        found = super().resolve_splits(name) if self.pins is None else self.pins.get(key)
-        if found is not None:
-            check_input(self.path, found)
-            self.note(found)
-        return found
-
-
-def _listing(names: Sequence[str]) -> Input:
-    return Input(LISTING, " ".join(names), sha256_json(list(names)))
-
-
-def check_input(study: Path, source: Input) -> None:
-    """Check that an input's file still is what its checksum says.
-
-    Raises
-    ------
-    StudyError
-        It is missing or was changed outside of the program.
-    """
-    if source.name == LISTING or source.name.startswith("run:"):
-        return
-    path, expected = study / source.ref, source.sha256
-    if source.ref.endswith(".yaml"):
-        info = TableInfo.from_dict(read_document(path, "table", FORMAT_VERSION))
-        if Study._sha256_of(info) != source.sha256:
-            raise StudyError("the data dictionary was changed outside of medomicslab_nb", where=path.name,
-                             todo="Import the table again or restore the file from a copy")
-        path, expected = study / "tables" / info.file, info.sha256
-    if not path.exists():
-        raise StudyError("the file is missing", where=path.name, todo="Restore it from a copy or import it again")
-    if sha256_of(path) != expected:
-        raise StudyError("the file was changed outside of medomicslab_nb: its checksum is another", where=path.name,
-                         todo="Import the table again or restore the file from a copy")
-
-
-def stale_inputs(record: RunRecord) -> tuple[str, ...]:
-    """Names of the inputs of a run that stand for something else now, or are damaged or gone."""
-    study = Study(record.path.parent.parent)
-    return tuple(source["name"] for source in record.inputs if _is_stale(study, Input(**source)))
-
-
-def _is_stale(study: Study, source: Input) -> bool:
-    try:
-        if source.name == LISTING:
-            return _listing(study._table_names()).sha256 != source.sha256
-        if source.name.startswith("run:"):
-            return bool(study.run(source.ref).stale)
-        if source.name.startswith("splits/"):
-            now = study.resolve_splits(source.name.removeprefix("splits/"))
-            return now is None or now.sha256 != source.sha256 or not (study.path / now.ref).exists()
-        now = study.resolve(source.name)
-        return now.sha256 != source.sha256 or not _file_of(study, now).exists()
-    except MedomicsError:
-        return True
-
-
-def _file_of(study: Study, source: Input) -> Path:
-    if source.ref.endswith(".yaml"):
-        return study.path / "tables" / study._info_at(source.ref).file
-    return study.path / source.ref
-
-
-def _transpose(frame: pd.DataFrame) -> pd.DataFrame:
-    """Patients x features (float64 or other) to one row a feature, float32, with the features' names in a column."""
-    import numpy as np
-    import pandas as pd
-
-    values = np.ascontiguousarray(frame.to_numpy(dtype="float32", na_value=np.nan).T)
-    stored = pd.DataFrame(values, columns=frame.index.astype(str))
-    stored.insert(0, _FEATURE, [str(name) for name in frame.columns])
-    return stored
-
-
-def _identifiers_of(folder: Path, info: TableInfo) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = folder / info.file
-    try:
-        if info.transposed:
-            return [name for name in pq.read_schema(path).names if name != _FEATURE]
-        values = pq.read_table(path, columns=[info.id_column])[info.id_column].unique()
-    except (OSError, pa.ArrowException):
-        return []
-    return [str(value) for value in values.to_pylist()]
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that is no plain file name.
-
-    Raises
-    ------
-    StudyError
-    """
-    if not _NAME.fullmatch(name):
-        raise StudyError("a table's name must be letters, digits, _ and -, at most 64", where="study",
-                         todo="Choose another name")
 
 
 def create_study(path: str | Path, *, name: str = "", id_column: str = "patient",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from medomicslab_nb.data.settings import Correction, DataSettings
 from medomicslab_nb.errors import SettingsError
-from medomicslab_nb.study import TableInfo
+from medomicslab_nb.tables import TableInfo
 
 
 class CorrectedStudy:

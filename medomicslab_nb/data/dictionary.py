@@ -8,7 +8,7 @@ from collections import defaultdict
 import pandas as pd
 from pandas.api import types
 
-from medomicslab_nb.study import Column, TableInfo
+from medomicslab_nb.tables import Column, TableInfo
 
 WIDE = 500
 """More numeric columns than this: one entry of the dictionary stands for all of them."""

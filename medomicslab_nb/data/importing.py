@@ -16,7 +16,8 @@ from medomicslab_nb.data.dictionary import guess_columns, is_wide
 from medomicslab_nb.data.reading import read_table
 from medomicslab_nb.data.values import DateOrder
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.study import Column, Study, TableInfo
+from medomicslab_nb.study import Study
+from medomicslab_nb.tables import Column, TableInfo
 
 Level = Literal["patient", "lesion", "visit"]
 

@@ -22,7 +22,8 @@ import pandas as pd
 from medomicslab_nb.data.dictionary import guess_columns
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.progress import Progress
-from medomicslab_nb.study import Column, Study, TableInfo
+from medomicslab_nb.study import Study
+from medomicslab_nb.tables import Column, TableInfo
 
 MIRROR = "MEDOMICSLAB_DATA"
 _CHUNK_BYTES = 1 << 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.study import TableInfo
+from medomicslab_nb.tables import TableInfo
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, heading, muted, table
 from medomicslab_nb.views.record_view import Bundle, figure_bundle

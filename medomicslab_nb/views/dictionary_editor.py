@@ -7,7 +7,8 @@ from typing import Any
 import ipywidgets
 
 from medomicslab_nb.errors import MedomicsError
-from medomicslab_nb.study import Column, Study
+from medomicslab_nb.study import Study
+from medomicslab_nb.tables import Column
 from medomicslab_nb.views.form import Form
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape

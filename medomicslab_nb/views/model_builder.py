@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.study import TableInfo
+from medomicslab_nb.tables import TableInfo
 from medomicslab_nb.views.data_loader import figures, outcomes
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, heading, table

@@ -10,7 +10,7 @@ import pytest
 
 from medomicslab_nb.data.dictionary import guess_columns, pairs_of_endpoints, summarize, unit_of
 from medomicslab_nb.data.settings import Correction
-from medomicslab_nb.study import Column, TableInfo
+from medomicslab_nb.tables import Column, TableInfo
 
 
 @pytest.mark.parametrize(("names", "endpoint"), [

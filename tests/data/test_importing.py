@@ -8,7 +8,7 @@ import pytest
 
 from medomicslab_nb.data.importing import import_file, prepare_file
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.study import Column
+from medomicslab_nb.tables import Column
 
 
 def test_a_table_is_stored_with_its_dictionary(study, write):

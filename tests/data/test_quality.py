@@ -19,7 +19,7 @@ from medomicslab_nb.data.quality import (
     quality_table,
 )
 from medomicslab_nb.data.settings import DataSettings
-from medomicslab_nb.study import Column
+from medomicslab_nb.tables import Column
 
 N = 60
 

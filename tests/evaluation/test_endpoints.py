@@ -8,7 +8,8 @@ import pytest
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import binary_endpoint, find_endpoint, survival_endpoint
-from medomicslab_nb.study import Column, create_study
+from medomicslab_nb.study import create_study
+from medomicslab_nb.tables import Column
 
 IDS = pd.Index([f"P{i}" for i in (3, 1, 2, 4)], name="patient")
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.splits import extend_splits, fold_rows, make_splits, split_name, study_splits
-from medomicslab_nb.study import check_name, create_study
+from medomicslab_nb.study import create_study
+from medomicslab_nb.tables import check_name
 
 
 def endpoint(n: int, events: int, prefix: str = "P") -> Endpoint:

@@ -22,7 +22,7 @@ from medomicslab_nb.record import RunRecord
 from medomicslab_nb.runner import RUN_FOLDER, prepare, replay, start, verify
 from medomicslab_nb.settings import Execution, fields_of, marker
 from medomicslab_nb.stages import STAGES, get_stage
-from medomicslab_nb.study import Column
+from medomicslab_nb.tables import Column
 
 _MODELS = {"outcome": "relapse", "folds": 2, "repeats": 1, "inner_folds": 2}
 EXAMPLES: dict[str, dict[str, Any]] = {

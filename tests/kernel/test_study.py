@@ -14,7 +14,8 @@ import pytest
 
 import medomicslab_nb as ml
 from medomicslab_nb.errors import RunError, StudyError
-from medomicslab_nb.study import Column, TrackedStudy
+from medomicslab_nb.inputs import TrackedStudy
+from medomicslab_nb.tables import Column
 
 
 def test_create_and_open(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.models import learners
 from medomicslab_nb.models.blocks import Design
-from medomicslab_nb.study import Column, Study, create_study
+from medomicslab_nb.study import Study, create_study
+from medomicslab_nb.tables import Column
 
 PATIENT = Column(role="identifier", type="text")
 

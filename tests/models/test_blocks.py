@@ -9,7 +9,8 @@ import pytest
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import find_endpoint
 from medomicslab_nb.models.blocks import build_design, find_disguises, predictor_warnings
-from medomicslab_nb.study import Column, create_study
+from medomicslab_nb.study import create_study
+from medomicslab_nb.tables import Column
 from tests.models.conftest import COLUMNS, PATIENT, clinical, genes
 
 

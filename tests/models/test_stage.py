@@ -13,7 +13,7 @@ from medomicslab_nb.models.explain import load_model
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.models.stage import run
 from medomicslab_nb.progress import Progress
-from medomicslab_nb.study import Column
+from medomicslab_nb.tables import Column
 from tests.models.conftest import COLUMNS, clinical
 
 FAST = {"folds": 2, "repeats": 1, "inner_folds": 2, "jobs": 1}

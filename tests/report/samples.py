@@ -12,7 +12,8 @@ from medomicslab_nb.files import sha256_of, table_bytes, write_bytes
 from medomicslab_nb.record import RunRecord, environment
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import STAGES
-from medomicslab_nb.study import Column, Study, create_study
+from medomicslab_nb.study import Study, create_study
+from medomicslab_nb.tables import Column
 
 HOSTILE = ("<img src=x onerror=\"window.broken=1\"><a href='https://example.org'>x</a></script>"
            "<script>window.broken=1</script>")

@@ -1,0 +1,129 @@
+"""What a run reads: noted, checked, pinned for a replay, and found stale when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from medomicslab_nb.errors import MedomicsError, RunError, StudyError
+from medomicslab_nb.files import sha256_json, sha256_of
+from medomicslab_nb.record import RunRecord
+from medomicslab_nb.study import Study
+from medomicslab_nb.tables import Input, TableInfo
+
+LISTING = "*"
+"""The input that stands for "which tables there are"."""
+
+
+class TrackedStudy(Study):
+    """A study as a run sees it: what is read is checked, noted, and, for a replay, pinned to what was read before.
+
+    Attributes
+    ----------
+    inputs : dict
+        What was read, by name.
+    """
+
+    def __init__(self, path: Path, pins: Sequence[Mapping[str, str]] | None = None) -> None:
+        super().__init__(path)
+        self.pins = None if pins is None else {pin["name"]: Input(**pin) for pin in pins}
+        self.inputs: dict[str, Input] = {}
+
+    def note(self, source: Input) -> None:
+        """Note something as read."""
+        self.inputs[source.name] = source
+
+    def resolve(self, name: str) -> Input:
+        if self.pins is not None:
+            if name not in self.pins:
+                raise RunError(f"the run to repeat did not read '{name}'", where=f"study {self.name}",
+                               todo="The program has changed since: run the stage anew instead")
+            source = self.pins[name]
+        else:
+            source = super().resolve(name)
+        if name not in self.inputs:
+            check_input(self.path, source)
+            self.note(source)
+        return source
+
+    def publishes(self, name: str) -> bool:
+        return super().publishes(name) if self.pins is None else name in self.pins
+
+    def _table_names(self) -> list[str]:
+        names = super()._table_names()
+        if self.pins is not None:
+            names = self.pins[LISTING].ref.split() if LISTING in self.pins else []
+        return names
+
+    @property
+    def tables(self) -> dict[str, TableInfo]:
+        names = self._table_names()
+        self.note(_listing(names))
+        return {name: self.info(name) for name in names}
+
+    def info(self, name: str) -> TableInfo:
+        source = self.resolve(name)
+        return self._info_at(source.ref) if source.ref.endswith(".yaml") else self._plain_info(name)
+
+    def resolve_splits(self, name: str) -> Input | None:
+        key = f"splits/{name}"
+        found = super().resolve_splits(name) if self.pins is None else self.pins.get(key)
+        if found is not None:
+            check_input(self.path, found)
+            self.note(found)
+        return found
+
+
+def _listing(names: Sequence[str]) -> Input:
+    return Input(LISTING, " ".join(names), sha256_json(list(names)))
+
+
+def check_input(study: Path, source: Input) -> None:
+    """Check that an input's file still is what its checksum says.
+
+    Raises
+    ------
+    StudyError
+        It is missing or was changed outside of the program.
+    """
+    if source.name == LISTING or source.name.startswith("run:"):
+        return
+    path, expected = study / source.ref, source.sha256
+    if source.ref.endswith(".yaml"):
+        info = Study(study)._info_at(source.ref)
+        if info.checksum() != source.sha256:
+            raise StudyError("the data dictionary was changed outside of medomicslab_nb", where=path.name,
+                             todo="Import the table again or restore the file from a copy")
+        path, expected = study / "tables" / info.file, info.sha256
+    if not path.exists():
+        raise StudyError("the file is missing", where=path.name, todo="Restore it from a copy or import it again")
+    if sha256_of(path) != expected:
+        raise StudyError("the file was changed outside of medomicslab_nb: its checksum is another", where=path.name,
+                         todo="Import the table again or restore the file from a copy")
+
+
+def stale_inputs(record: RunRecord) -> tuple[str, ...]:
+    """Names of the inputs of a run that stand for something else now, or are damaged or gone."""
+    study = Study(record.path.parent.parent)
+    return tuple(source["name"] for source in record.inputs if _is_stale(study, Input(**source)))
+
+
+def _is_stale(study: Study, source: Input) -> bool:
+    try:
+        if source.name == LISTING:
+            return _listing(study._table_names()).sha256 != source.sha256
+        if source.name.startswith("run:"):
+            return bool(study.run(source.ref).stale)
+        if source.name.startswith("splits/"):
+            now = study.resolve_splits(source.name.removeprefix("splits/"))
+            return now is None or now.sha256 != source.sha256 or not (study.path / now.ref).exists()
+        now = study.resolve(source.name)
+        return now.sha256 != source.sha256 or not _file_of(study, now).exists()
+    except MedomicsError:
+        return True
+
+
+def _file_of(study: Study, source: Input) -> Path:
+    if source.ref.endswith(".yaml"):
+        return study.path / "tables" / study._info_at(source.ref).file
+    return study.path / source.ref
