@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--id-column", help="the file's identifier column, where it is named otherwise")
     command.add_argument("--date-column", help="column that dates each row")
     command.add_argument("--sheet", help="sheet of an Excel file")
+    command.add_argument("--replace", action="store_true", help="replace a table of that name; the old file is kept")
     command.add_argument("--column", dest="columns", action="append", default=[], metavar="NAME.FIELD=VALUE",
                          help="correct the guessed dictionary: role, type, unit, endpoint or description of a column")
     command.add_argument("--date-order", choices=("day-first", "month-first"), help="for dates such as 03/04/2020")
@@ -142,7 +143,7 @@ def add(options: argparse.Namespace) -> None:
     study = _open(options.dir)
     given = {name: getattr(options, name) for name in ("block", "id_column", "date_column", "sheet", "date_order")
              if getattr(options, name) is not None}
-    given |= {"level": options.level, "columns": corrections(options.columns)}
+    given |= {"level": options.level, "columns": corrections(options.columns), "replace": options.replace}
     for file in options.files:
         prepared = load("medomicslab_nb.data.importing:prepare_file")(study, Path(file), options.name, **given)
         info = load("medomicslab_nb.data.importing:add_prepared")(study, prepared)
@@ -267,12 +268,14 @@ def assign(settings: dict[str, Any], assignment: str) -> None:
     """
     import yaml
 
+    from medomicslab_nb.settings import load_yaml
+
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise SettingsError("-s takes key=value", where="command line", todo="Type for instance: -s folds=5")
     *groups, name = key.strip().split(".")
     try:
-        value = yaml.safe_load(text) if text.strip() else ""
+        value = load_yaml(text) if text.strip() else ""
     except yaml.YAMLError:
         raise SettingsError(f"the value of '{key}' is no YAML", where="command line", todo="Quote it") from None
     target = settings

@@ -11,10 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from medomicslab_nb.errors import MedomicsError, RunError
+from medomicslab_nb.errors import RunError
 from medomicslab_nb.files import write_bytes
 from medomicslab_nb.progress import Event, Sink
-from medomicslab_nb.protect import scrub
+from medomicslab_nb.protect import scrub_all
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.runner import RUN_FOLDER, default_sinks, prepare
 from medomicslab_nb.stages import get_stage
@@ -173,12 +173,14 @@ def _close(record: RunRecord, status: str, error: str) -> None:
 
 
 def _scrub_notebook(path: Path, study: Study) -> None:
-    """Take identifiers out of the executed notebook's outputs and errors."""
+    """Take identifiers out of the executed notebook's outputs and errors; if that fails, the outputs go."""
     if not path.exists():
         return
-    text = path.read_text(encoding="utf-8")
-    with contextlib.suppress(MedomicsError):
-        clean = scrub(text, study.identifiers())
-        if clean != text:
-            json.loads(clean)  # never leave a broken notebook
-            write_bytes(path, clean.encode())
+    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        clean = scrub_all(content, study.identifiers())
+    except Exception:
+        clean = {**content, "cells": [{**cell, "outputs": []} if "outputs" in cell else cell
+                                      for cell in content["cells"]]}
+    if clean != content:
+        write_bytes(path, (json.dumps(clean, indent=1, ensure_ascii=False) + "\n").encode())

@@ -61,6 +61,17 @@ def scrub(text: str, identifiers: Collection[str] = ()) -> str:
     return text
 
 
+def scrub_all(content: Any, identifiers: Collection[str] = ()) -> Any:
+    """A structure of mappings, lists and texts with every text scrubbed, names included; numbers are left alone."""
+    if isinstance(content, str):
+        return scrub(content, identifiers)
+    if isinstance(content, Mapping):
+        return {scrub(str(key), identifiers): scrub_all(item, identifiers) for key, item in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [scrub_all(item, identifiers) for item in content]
+    return content
+
+
 def _matches(text: str, identifiers: Collection[str]) -> Iterator[tuple[int, int, str]]:
     """Whole-word occurrences as (start, end, identifier); also inside words joined by . - / such as paths."""
     if not identifiers:
@@ -81,11 +92,18 @@ def _parts(word: str, identifiers: Collection[str]) -> Iterator[tuple[int, int, 
         # The longest run of parts that is an identifier wins: "STS-001" before "001".
         for last in range(len(ends) - 1, first - 1, -1):
             candidate = word[starts[first]:ends[last]]
-            if candidate in identifiers:
+            if candidate in identifiers and not _in_a_number(word, starts[first], ends[last]):
                 yield starts[first], ends[last], candidate
                 first = last
                 break
         first += 1
+
+
+def _in_a_number(word: str, start: int, end: int) -> bool:
+    """Whether the digits at this place are a part of a decimal number, such as the 123456 in 2.123456."""
+    if not word[start:end].isdigit():
+        return False
+    return bool(re.search(r"(^|\W)\d+\.$", word[:start]) or re.match(r"\.\d", word[end:]))
 
 
 def refuse_secrets(settings: Mapping[str, Any], identifiers: Collection[str] = (), where: str = "settings") -> None:

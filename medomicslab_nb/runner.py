@@ -20,7 +20,7 @@ from medomicslab_nb.files import sha256_of, table_bytes, write_bytes, write_yaml
 from medomicslab_nb.inputs import TrackedStudy
 from medomicslab_nb.parallel import single_thread
 from medomicslab_nb.progress import Progress, Sink
-from medomicslab_nb.protect import refuse_secrets, scrub
+from medomicslab_nb.protect import refuse_secrets, scrub, scrub_all
 from medomicslab_nb.record import RunRecord, environment, read_record
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import Stage, StageResult, get_stage, load
@@ -163,21 +163,13 @@ def _commit(record: RunRecord, tracked: TrackedStudy, result: StageResult, ident
     for name, content in result.models.items():
         write_bytes(record.path / "models" / name, content)
         models[name] = {"sha256": sha256_of(record.path / "models" / name)}
-    _end(record, tracked, "completed", tables=tables, models=models, metrics=_scrubbed(result.metrics, identifiers),
-         warnings=[scrub(text, identifiers) for text in result.warnings])
+    _end(record, tracked, "completed", tables=tables, models=models, metrics=scrub_all(result.metrics, identifiers),
+         warnings=scrub_all(result.warnings, identifiers))
 
 
 def _end(record: RunRecord, tracked: TrackedStudy, status: str, **fields: Any) -> None:
     record.update(status=status, finished=datetime.now(UTC).isoformat(),
                   inputs=[asdict(source) for _, source in sorted(tracked.inputs.items())], **fields)
-
-
-def _scrubbed(value: Any, identifiers: frozenset[str]) -> Any:
-    if isinstance(value, Mapping):
-        return {scrub(str(key), identifiers): _scrubbed(item, identifiers) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_scrubbed(item, identifiers) for item in value]
-    return scrub(value, identifiers) if isinstance(value, str) else value
 
 
 def _failure(record: RunRecord, study: Study, tracked: TrackedStudy, error: Exception) -> MedomicsError:

@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import hashlib
 import json
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ class StudyPath:
 class SettingsPart(BaseModel):
     """Base of settings classes and of the groups nested in them: frozen, and unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False,
+                              coerce_numbers_to_str=True)
 
 
 class Settings(SettingsPart):
@@ -142,7 +144,22 @@ def _load_text(text: str) -> Any:
     if text.lstrip().startswith("{"):
         with contextlib.suppress(ValueError):
             return json.loads(text)
-    return yaml.safe_load(text)
+    return load_yaml(text)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's booleans: ``Yes`` and ``No`` are labels of classes far more often than truth values."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
+
+
+def load_yaml(text: str) -> Any:
+    """A YAML text as Python values, with only ``true`` and ``false`` as truth values."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
 
 
 def fields_of(cls: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

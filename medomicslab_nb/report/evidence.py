@@ -6,12 +6,12 @@ HTML, notebooks and tests all read this dict; nothing in it identifies a patient
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from medomicslab_nb.protect import scrub
+from medomicslab_nb.protect import scrub, scrub_all
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report import words
 from medomicslab_nb.report.rows import headline_rows
@@ -71,7 +71,7 @@ def evidence(record: RunRecord) -> dict[str, Any]:
         "environment": record.environment,
         "tables": [table_entry(name, tables[name]) for name in SHOWN if name in tables],
     }
-    return scrubbed(content, ids)  # type: ignore[no-any-return]
+    return scrub_all(content, ids)  # type: ignore[no-any-return]
 
 
 def study_evidence(study: Study) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def study_evidence(study: Study) -> dict[str, Any]:
               "columns": info.n_columns, "source": info.source, "sha256": info.sha256}
              for info in study.tables.values()]
     runs = [evidence(record) for record in reversed(study.runs)]
-    return scrubbed({"format": FORMAT, "format_version": FORMAT_VERSION, "study": study.name,  # type: ignore[no-any-return]
+    return scrub_all({"format": FORMAT, "format_version": FORMAT_VERSION, "study": study.name,  # type: ignore[no-any-return]
                      "summary": words.study_summary(study.name, infos, runs), "tables": infos, "runs": runs}, ids)
 
 
@@ -120,48 +120,16 @@ def shown_tables(record: RunRecord, ids: frozenset[str]) -> dict[str, pd.DataFra
 def _scrubbed_frame(frame: pd.DataFrame, ids: frozenset[str]) -> pd.DataFrame:
     text = [place for place, dtype in enumerate(frame.dtypes)
             if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype))]
-    cells = {cell for place in text for cell in frame.iloc[:, place].unique() if isinstance(cell, str)}
-    if _is_clean([*cells, *map(str, frame.columns)], ids):
-        return frame
-    clean = frame.rename(columns={name: scrub(str(name), ids) for name in frame.columns})
-    replaced = {cell: scrub(cell, ids) for cell in cells}
+    names = pd.Series([scrub(str(name), ids) for name in frame.columns])
+    # Two names may become the same: they stay apart by number.
+    repeats = names.groupby(names).cumcount()
+    clean = frame.set_axis([name if not n else f"{name} {n + 1}" for name, n in zip(names, repeats, strict=True)],
+                           axis=1)
     for place in text:
-        clean.isetitem(place, clean.iloc[:, place].map(lambda cell: replaced.get(cell, cell)))
+        cells = clean.iloc[:, place]
+        replaced = {cell: scrub(cell, ids) for cell in cells.unique() if isinstance(cell, str)}
+        clean.isetitem(place, cells.map(lambda cell, replaced=replaced: replaced.get(cell, cell)))
     return clean
-
-
-def scrubbed(content: Any, ids: frozenset[str]) -> Any:
-    """The same structure with identifiers and secrets in its texts replaced."""
-    return content if _is_clean(list(texts_of(content)), ids) else _scrubbed(content, ids)
-
-
-def _is_clean(texts: Sequence[str], ids: frozenset[str]) -> bool:
-    """Whether there is nothing to replace, in one look: each call of ``scrub`` goes through all identifiers."""
-    joined = "\n".join(texts)
-    return scrub(joined, ids) == joined
-
-
-def texts_of(content: Any) -> Iterator[str]:
-    """Every text in a structure, names included."""
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, Mapping):
-        for key, value in content.items():
-            yield str(key)
-            yield from texts_of(value)
-    elif isinstance(content, (list, tuple)):
-        for value in content:
-            yield from texts_of(value)
-
-
-def _scrubbed(content: Any, ids: frozenset[str]) -> Any:
-    if isinstance(content, str):
-        return scrub(content, ids)
-    if isinstance(content, Mapping):
-        return {scrub(str(key), ids): _scrubbed(value, ids) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_scrubbed(value, ids) for value in content]
-    return content
 
 
 def on_whom(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from medomicslab_nb.errors import ProtectionError
 from medomicslab_nb.files import write_bytes
 from medomicslab_nb.protect import identifiers_in
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report.evidence import evidence, identifiers_of, part_records, rows_of, study_evidence, texts_of
+from medomicslab_nb.report.evidence import evidence, identifiers_of, part_records, rows_of, study_evidence
 from medomicslab_nb.report.figures import Picture, figures_of
 from medomicslab_nb.study import Study
 
@@ -114,7 +115,7 @@ def _write(path: Path, template: str, content: dict[str, Any], drawn: list[dict[
 def _refuse_identifiers(page: str, drawn: list[dict[str, Any]], identifiers: frozenset[str], path: Path) -> None:
     """Look for identifiers in all text of the page and of its figures; digits of plotted numbers are no text."""
     visible = re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL)
-    texts = [visible, *(text for picture in drawn for text in texts_of(json.loads(picture["json"])))]
+    texts = [visible, *(text for picture in drawn for text in _texts_of(json.loads(picture["json"])))]
     found = identifiers_in("\n".join(texts), identifiers)
     if found:
         raise ProtectionError(f"{len(found)} patient identifiers would have entered the report", where=path.parent.name,
@@ -156,3 +157,16 @@ def _policy() -> str:
                     for text in _scripts())
     return ("default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; "
             f"style-src 'unsafe-inline'; script-src {sums}")
+
+
+def _texts_of(content: Any) -> Iterator[str]:
+    """Every text in a structure of JSON types, names included."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield key
+            yield from _texts_of(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _texts_of(value)

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import medomicslab_nb as ml
@@ -147,3 +148,18 @@ def test_bad_input_61_secret_through_plain_papermill_is_refused_by_name(study: m
     )
     assert done.returncode != 0 and "'label' looks like a secret" in done.stderr
     assert study.runs == []
+
+
+def test_bad_input_85_numeric_identifiers_leave_the_notebook_whole(study: ml.Study, tmp_path: Path) -> None:
+    """An identifier of digits only also stands inside decimal numbers of the file."""
+    from medomicslab_nb.notebook import _scrub_notebook
+
+    study.add_table("other", pd.DataFrame({"patient": ["123456", "PAT-0001"], "x": [1.0, 2.0]}))
+    path = tmp_path / "notebook.ipynb"
+    output = {"output_type": "stream", "name": "stdout", "text": ["patient 123456 and PAT-0001\n"]}
+    cell = {"cell_type": "code", "outputs": [output], "metadata": {"papermill": {"duration": 2.123456}}}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}}))
+    _scrub_notebook(path, study)
+    found = json.loads(path.read_text())["cells"][0]
+    assert found["outputs"][0]["text"] == ["patient [redacted] and [redacted]\n"]
+    assert found["metadata"]["papermill"]["duration"] == 2.123456

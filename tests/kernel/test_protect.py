@@ -86,3 +86,16 @@ def test_bad_input_84_formulas_are_defused() -> None:
 
 def test_small_cells_are_hidden() -> None:
     assert [protect.hide_small(n) for n in (0, 1, 4, 5)] == ["0", "< 5", "< 5", "5"]
+
+
+def test_digits_inside_a_decimal_number_are_no_identifier() -> None:
+    assert protect.scrub("2.123456 and 123456.5 but 123456, ct.123456", IDS) == (
+        f"2.123456 and 123456.5 but {protect.REDACTED}, ct.{protect.REDACTED}"
+    )
+
+
+def test_scrub_all_reaches_every_text_and_leaves_numbers() -> None:
+    content = {"STS-001": [{"a": "see PAT_0012", "n": 123456, "f": 2.123456}]}
+    assert protect.scrub_all(content, IDS) == {
+        protect.REDACTED: [{"a": f"see {protect.REDACTED}", "n": 123456, "f": 2.123456}]
+    }

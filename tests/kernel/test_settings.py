@@ -119,3 +119,8 @@ def test_bad_input_60_wrong_type_names_the_field_and_never_the_value() -> None:
 def test_differences_lists_what_is_no_default() -> None:
     assert ExampleSettings().differences() == {}
     assert ExampleSettings(bin_width=5, part=Part(depth=1)).differences() == {"bin_width": 5.0, "part": {"depth": 1}}
+
+
+def test_numbers_and_yes_are_labels_where_text_is_expected() -> None:
+    assert ExampleSettings.parse({"names": [2, "x"]}).names == ("2", "x")
+    assert ExampleSettings.parse("names: [Yes, No, on]").names == ("Yes", "No", "on")
