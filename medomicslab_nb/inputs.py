@@ -8,7 +8,7 @@ from pathlib import Path
 from medomicslab_nb.errors import MedomicsError, RunError, StudyError
 from medomicslab_nb.files import sha256_json, sha256_of
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.study import Study
+from medomicslab_nb.study import RUN_TABLE, Study
 from medomicslab_nb.tables import Input, TableInfo
 
 LISTING = "*"
@@ -34,20 +34,26 @@ class TrackedStudy(Study):
         self.inputs[source.name] = source
 
     def resolve(self, name: str) -> Input:
-        if self.pins is not None:
-            if name not in self.pins:
-                raise RunError(f"the run to repeat did not read '{name}'", where=f"study {self.name}",
-                               todo="The program has changed since: run the stage anew instead")
-            source = self.pins[name]
-        else:
-            source = super().resolve(name)
-        if name not in self.inputs:
+        return self._checked(super().resolve(name) if self.pins is None else self._pinned(name))
+
+    def resolve_published(self, name: str) -> Input:
+        return self._checked(super().resolve_published(name) if self.pins is None else self._pinned(RUN_TABLE + name))
+
+    def _pinned(self, name: str) -> Input:
+        if self.pins is None or name not in self.pins:
+            raise RunError(f"the run to repeat did not read '{name}'", where=f"study {self.name}",
+                           todo="The program has changed since: run the stage anew instead")
+        return self.pins[name]
+
+    def _checked(self, source: Input) -> Input:
+        """An input that is noted as read, its file checked the first time."""
+        if source.name not in self.inputs:
             check_input(self.path, source)
             self.note(source)
         return source
 
     def publishes(self, name: str) -> bool:
-        return super().publishes(name) if self.pins is None else name in self.pins
+        return super().publishes(name) if self.pins is None else RUN_TABLE + name in self.pins
 
     def _table_names(self) -> list[str]:
         names = super()._table_names()
@@ -115,12 +121,17 @@ def _is_stale(study: Study, source: Input) -> bool:
         if source.name.startswith("run:"):
             return bool(study.run(source.ref).stale)
         if source.name.startswith("splits/"):
-            now = study.resolve_splits(source.name.removeprefix("splits/"))
-            return now is None or now.sha256 != source.sha256 or not (study.path / now.ref).exists()
-        now = study.resolve(source.name)
+            return not (study.path / source.ref).exists()  # splits only ever grow: the old rows still stand
+        now = _resolved(study, source.name)
         return now.sha256 != source.sha256 or not _file_of(study, now).exists()
     except MedomicsError:
         return True
+
+
+def _resolved(study: Study, name: str) -> Input:
+    if name.startswith(RUN_TABLE):
+        return study.resolve_published(name.removeprefix(RUN_TABLE))
+    return study.resolve(name)
 
 
 def _file_of(study: Study, source: Input) -> Path:

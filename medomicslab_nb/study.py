@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT_VERSION = 1
+RUN_TABLE = "run-table "
+"""Begins the names of inputs that are a run's table, whatever has been imported under that name."""
+
 _LOCK_TIMEOUT_S = 60.0
 
 
@@ -114,9 +117,20 @@ class Study:
         if self._is_imported(name):
             info = self._info_at(f"tables/{name}.yaml")
             return Input(name, info.ref(), info.checksum())
+        return self._of_run(name, name)
+
+    def _of_run(self, name: str, noted_as: str) -> Input:
         record = self._publisher(name)
         table = name.rpartition("/")[2]
-        return Input(name, f"runs/{record.id}/tables/{table}.parquet", record.table_hashes[table])
+        return Input(noted_as, f"runs/{record.id}/tables/{table}.parquet", record.table_hashes[table])
+
+    def published(self, name: str) -> pd.DataFrame:
+        """A table that a run publishes, as :meth:`table` finds it, but never an imported one of the same name."""
+        return self._read(self.resolve_published(name))
+
+    def resolve_published(self, name: str) -> Input:
+        """What a run's table of that name stands for now; its input is named ``run-table NAME``."""
+        return self._of_run(name, RUN_TABLE + name)
 
     def publishes(self, name: str) -> bool:
         """Whether a completed run has published a table of that name, stale or not."""
@@ -259,7 +273,9 @@ class Study:
         return Input(f"splits/{name}", f"splits/{content['file']}", content["sha256"])
 
     def save_splits(self, name: str, frame: pd.DataFrame) -> None:
-        """Store a split. Older versions stay for the runs that used them.
+        """Store a split (patient, repeat, fold), or add to the stored one what it lacks.
+
+        Older versions stay for the runs that used them. Two runs at once with different repeats both get theirs.
 
         Raises
         ------
@@ -267,13 +283,11 @@ class Study:
             A patient already in the split would change fold: splits are made once.
         """
         check_name(name)
-        content = table_bytes(frame.reset_index(drop=True), f"splits {name}")
-        digest = hashlib.sha256(content).hexdigest()
         with self.lock():
             old = Study.splits(self, name)
-            if old is not None and len(old.merge(frame)) != len(old):
-                raise StudyError("patients would change folds", where=f"splits {name}",
-                                 todo="Splits are made once per study; use another seed for another split")
+            merged = frame if old is None else _merge_splits(name, old, frame)
+            content = table_bytes(merged.reset_index(drop=True), f"splits {name}")
+            digest = hashlib.sha256(content).hexdigest()
             file = f"{name}-{digest[:8]}.parquet"
             write_bytes(self.path / "splits" / file, content)
             write_yaml(self.path / "splits" / f"{name}.yaml",
@@ -309,6 +323,18 @@ class Study:
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, tables={self._table_names()}, runs={len(self.runs)})"
+
+
+def _merge_splits(name: str, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """The old rows as they are, then the new ones of patients and repeats that the old ones lack."""
+    import pandas as pd
+
+    keys = ["patient", "repeat"]
+    shared = old.merge(new, on=keys, suffixes=("", "_new"))
+    if (shared["fold"] != shared["fold_new"]).any():
+        raise StudyError("patients would change folds", where=f"splits {name}",
+                         todo="Splits are made once per study; use another seed for another split")
+    return pd.concat([old, new]).drop_duplicates(keys)
 
 
 def create_study(path: str | Path, *, name: str = "", id_column: str = "patient",

@@ -13,8 +13,9 @@ from medomicslab_nb.data.outcomes import label
 from medomicslab_nb.data.settings import CohortStep
 from medomicslab_nb.errors import SettingsError
 
-_COMPARISONS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq,
-                "!=": operator.ne}
+_COMPARISONS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+_LISTED = 10
+"""Categories that an error lists."""
 
 
 def select_cohort(study: CorrectedStudy, steps: tuple[CohortStep, ...]) -> tuple[pd.Index, pd.DataFrame]:
@@ -58,18 +59,40 @@ def passing(study: CorrectedStudy, step: CohortStep) -> pd.Index:
     if step.value is None or (step.keep == "in") != isinstance(step.value, tuple):
         raise SettingsError("'in' needs a list of values, every other comparison one value", where=where,
                             todo="Set 'value'")
-    fits = _isin(values, step.value) if isinstance(step.value, tuple) else _compared(values, step, where)
+    if step.keep in ("==", "!=", "in"):
+        shown = study.tables[step.table].column(step.column).role not in ("identifier", "ignore")
+        fits = _isin(values, step.value if isinstance(step.value, tuple) else (step.value,), where, shown=shown)
+        fits = ~fits if step.keep == "!=" else fits
+    else:
+        fits = _compared(values, step, where)
     return values.index[fits].unique()
 
 
-def _isin(values: pd.Series, wanted: tuple[Any, ...]) -> pd.Series:
-    return values.map(label).isin([label(value) for value in wanted])
+def _isin(values: pd.Series, wanted: tuple[Any, ...], where: str, *, shown: bool) -> pd.Series:
+    """Which values are among the wanted ones; a wanted one that never occurs is a slip of the pen and is refused."""
+    keys = values.map(_key)
+    missing = sum(not (keys == _key(value)).any() for value in wanted)
+    if missing:
+        raise SettingsError(f"{missing} of {len(wanted)} values to compare with never occur", where=where,
+                            todo=_categories(values) if shown else "Check how they are written")
+    return keys.isin([_key(value) for value in wanted])
+
+
+def _key(value: object) -> str:
+    """A value as it is compared: 1, 1.0 and true are the same, and dates have a time only where it is not midnight."""
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat().removesuffix("T00:00:00")
+    text = label(value)
+    return {"true": "1", "false": "0"}.get(text.lower(), text)
+
+
+def _categories(values: pd.Series) -> str:
+    found = sorted(values.map(label).unique())
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return f"The column holds: {', '.join(found[:_LISTED])}{more}"
 
 
 def _compared(values: pd.Series, step: CohortStep, where: str) -> pd.Series:
-    if step.keep in ("==", "!=") and not types.is_datetime64_any_dtype(values):
-        same = _isin(values, (step.value,))
-        return same if step.keep == "==" else ~same
     try:
         wanted = pd.Timestamp(str(step.value)) if types.is_datetime64_any_dtype(values) else float(step.value)  # type: ignore[arg-type]
         numbers = values if types.is_datetime64_any_dtype(values) else values.astype(float)

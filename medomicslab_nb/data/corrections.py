@@ -60,16 +60,6 @@ class CorrectedStudy:
         info = self.tables[table]
         return [str(name) for name in self._frames[table].columns if info.column(str(name)).role in roles]
 
-    def index_dates(self) -> pd.Series | None:
-        """Index date of each patient, or None where the study has none."""
-        for name, frame in self._frames.items():
-            for column in frame.columns:
-                declared = self.tables[name].column(str(column)).role == "index_date"
-                if (declared or column == self.index_date) and pd.api.types.is_datetime64_any_dtype(frame[column]):
-                    dates = frame[column].dropna()
-                    return dates[~dates.index.duplicated()]
-        return None
-
     def _corrected(self, info: TableInfo, corrections: Mapping[str, Correction]) -> TableInfo:
         columns = dict(info.columns)
         for name, correction in corrections.items():

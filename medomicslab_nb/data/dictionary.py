@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pandas as pd
 from pandas.api import types
@@ -14,7 +15,10 @@ WIDE = 500
 """More numeric columns than this: one entry of the dictionary stands for all of them."""
 
 _TIME = frozenset({"time", "t", "duration", "followup", "fu", "futime", "survtime", "temps", "duree", "delai"})
-_EVENT = frozenset({"event", "e", "status", "cens", "censor", "fustat", "evenement", "statut", "indicator"})
+_CENSORED = frozenset({"cens", "censor", "censored", "censoring", "censure"})
+_EVENT = frozenset({"event", "e", "status", "fustat", "evenement", "statut", "indicator"}) | _CENSORED
+_HALF = (_TIME | _EVENT) - {"t", "e"}
+"""Words that say enough by themselves: a column T is a stage as often as a time."""
 _ENDPOINTS = frozenset({"os", "dfs", "rfs", "pfs", "dmfs", "mfs", "dss", "dfi", "pfi", "efs", "lfs", "css", "ttp",
                         "lrfs"})
 _OUTCOMES = frozenset({"outcome", "target", "label", "endpoint"})
@@ -26,6 +30,12 @@ _UNITS = {"years": "years", "year": "years", "yr": "years", "yrs": "years", "ans
           "hours": "hours", "mm": "mm", "cm": "cm", "mm3": "mm3", "cm3": "cm3", "ml": "mL", "kg": "kg", "mg": "mg",
           "gy": "Gy", "hu": "HU", "suv": "SUV", "mmhg": "mmHg", "bpm": "beats/min", "percent": "%", "pct": "%",
           "mgdl": "mg/dL", "ngml": "ng/mL", "mmoll": "mmol/L", "gl": "g/L"}
+
+
+DOUBTFUL_EVENT = "guessed: 1 means that the event was seen; columns named censor often mean the opposite"
+HALF = "guessed: time or event of an endpoint whose other half was not found"
+MOST_CODES = 10
+"""An event of a wide table has at most this many codes."""
 
 
 def guess_columns(frame: pd.DataFrame, id_column: str) -> dict[str, Column]:
@@ -47,11 +57,16 @@ def guess_columns(frame: pd.DataFrame, id_column: str) -> dict[str, Column]:
     wide = is_wide(frame)
     columns = {str(name): guess_column(frame[name]) for name, kind in frame.dtypes.items()
                if name != id_column and not (wide and types.is_numeric_dtype(kind))}
-    for time, event, endpoint in pairs_of_endpoints(frame.drop(columns=id_column, errors="ignore")):
+    pairs = pairs_of_endpoints(frame.drop(columns=id_column, errors="ignore"))
+    paired = {name for time, event, _ in pairs for name in (time, event)}
+    for name in map(str, frame.columns):
+        if name not in paired and name != id_column and half_of_endpoint(frame, name):
+            columns[name] = guess_column(frame[name]).model_copy(update={"role": "ignore", "description": HALF})
+    for time, event, endpoint in pairs:
         columns[time] = guess_column(frame[time]).model_copy(update={"role": "time", "endpoint": endpoint})
         columns[event] = guess_column(frame[event]).model_copy(
             update={"role": "event", "endpoint": endpoint, "type": "boolean",
-                    "description": "guessed: 1 means that the event was seen"})
+                    "description": DOUBTFUL_EVENT if censors(event) else "guessed: 1 means that the event was seen"})
     if id_column not in frame.columns:
         return columns
     return {id_column: Column(role="identifier", type="text"), **columns}
@@ -71,11 +86,47 @@ def guess_column(values: pd.Series) -> Column:
         role = "outcome" if name.lower() in _OUTCOMES and values.nunique() == 2 else "predictor"
         return Column(role=role, type=_number_type(values), unit=unit_of(name))
     levels, n = values.nunique(), values.count()
+    odd = not_numbers(values)
+    doubt = f"guessed: {n} values are numbers but for {odd}" if odd <= n / 2 and odd > 0 else ""
     if name.lower() in _CENTRES and 2 <= levels <= 50:
         return Column(role="centre", type="category")
     if levels > 20 and levels > n / 10:
-        return Column(role="ignore", type="text", description="guessed: free text or codes")
-    return Column(role="outcome" if name.lower() in _OUTCOMES else "predictor", type="category")
+        return Column(role="ignore", type="text", description=doubt or "guessed: free text or codes")
+    return Column(role="outcome" if name.lower() in _OUTCOMES else "predictor", type="category",
+                  description=doubt)
+
+
+def not_numbers(values: pd.Series) -> int:
+    """How many of a text column's known values are no numbers."""
+    return int(pd.to_numeric(values.dropna().astype(str), errors="coerce").isna().sum())
+
+
+def censors(name: str) -> bool:
+    """Whether a column's name says that 1 may mean censored, not that the event was seen."""
+    return not _CENSORED.isdisjoint(_words(name))
+
+
+def half_of_endpoint(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a column looks like a follow-up time or an event.
+
+    In a wide table genes have names such as EFS: a column of many values is no event there.
+    """
+    words = [word for word in _words(name) if word not in _UNITS]
+    stem = "_".join(word for word in words if word not in _TIME | _EVENT)
+    if stem in _ENDPOINTS:
+        return frame[name].nunique() <= MOST_CODES or not is_wide(frame)
+    return not stem and not _HALF.isdisjoint(words) and not types.is_datetime64_any_dtype(frame[name])
+
+
+def doubts(columns: Mapping[str, Column]) -> list[str]:
+    """What must be checked in a guessed dictionary, as sentences."""
+    guessed = [(name, column.role, column.description) for name, column in columns.items()]
+    events = [name for name, role, text in guessed if (role, text) == ("event", DOUBTFUL_EVENT)]
+    halves = [name for name, role, text in guessed if (role, text) == ("ignore", HALF)]
+    return [*(f"Check that 1 means the event in '{name}'; columns named censor often mean the opposite."
+              for name in events),
+            *(f"Column '{name}' looks like the time or the event of an endpoint without the other half, and is "
+              "ignored; give it a role." for name in halves)]
 
 
 def unit_of(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from medomicslab_nb.data.dictionary import guess_columns, is_wide
-from medomicslab_nb.data.reading import read_table
+from medomicslab_nb.data.dictionary import doubts, guess_columns, is_wide
+from medomicslab_nb.data.reading import PARQUET, SPREADSHEETS, TEXT_FILES, read_table
 from medomicslab_nb.data.values import DateOrder
-from medomicslab_nb.errors import DataError
+from medomicslab_nb.errors import DataError, ProtectionError
+from medomicslab_nb.protect import identifiers_in, scrub
 from medomicslab_nb.study import Study
 from medomicslab_nb.tables import Column, TableInfo
 
@@ -55,23 +56,56 @@ def prepare_file(
     date_column: str | None = None,
     columns: Mapping[str, Column | Mapping[str, Any]] | None = None,
     date_order: DateOrder | None = None,
+    replace: bool = False,
 ) -> PreparedTable:
     """Read a file and guess its data dictionary, without storing anything. Parameters as :func:`import_file`."""
     path = Path(path).expanduser()
+    name = name or name_from(path)
+    old = study.tables.get(name)
+    known = study.identifiers()
+    _check_free(name, old, known, replace=replace)
     read = read_table(path, id_column=id_column, usual_id_column=study.id_column, sheet=sheet, date_order=date_order,
-                      patients=study.identifiers())
+                      patients=known)
     where = f"file {path.name}"
     frame, notes = _renamed(read.frame, read.id_column, study.id_column, where)
+    identifiers = known | set(frame[study.id_column])
+    _refuse_identifiers(name, block or "", [str(column) for column in frame.columns], identifiers)
     check_rows(frame, study.id_column, level, date_column, where)
     guessed = guess_columns(frame, study.id_column)
     wide = is_wide(frame)
-    guessed = corrected(guessed, columns or {}, frame.columns, where)
-    name = name or name_from(path)
+    kept = _corrections(study, old, frame) if old else {}
+    guessed = corrected({**guessed, **kept}, columns or {}, frame.columns, where)
+    notes += [f"Corrections to the dictionary that were kept from the replaced table: {len(kept)}."] if kept else []
+    notes += doubts(guessed)
     transposed = wide and all(types.is_numeric_dtype(frame[column]) for column in frame.columns
                               if column != study.id_column) and level == "patient"
     return PreparedTable(name, frame, guessed, Column() if wide else None,
-                         block or (name if wide else _block(name, guessed)), level, date_column, transposed, path.name,
-                         (*read.notes, *notes))
+                         block or (name if wide else _block(name, guessed)), level, date_column, transposed,
+                         scrub(path.name, identifiers), (*read.notes, *notes))
+
+
+def _check_free(name: str, old: TableInfo | None, known: Collection[str], *, replace: bool) -> None:
+    """Refuse a name that a table of the study has, unless that table is to be replaced."""
+    if old and not replace:
+        raise DataError(f"there is a table '{scrub(name, known)}' already", where="study",
+                        todo="Give --name, or --replace to replace it")
+
+
+def _refuse_identifiers(name: str, block: str, columns: list[str], identifiers: Collection[str]) -> None:
+    """Refuse names that hold a patient's identifier: they are shown in every table, figure and report."""
+    for place, texts in (("the table's name", [name]), ("the block's name", [block]), ("column names", columns)):
+        count = sum(bool(identifiers_in(text, identifiers)) for text in texts)
+        if count:
+            raise ProtectionError(f"a patient identifier is in {place} ({count})", where="table to be added",
+                                  todo="Names are shown in results: choose others. If the columns are patients, add "
+                                       "the table of clinical data first")
+
+
+def _corrections(study: Study, old: TableInfo, frame: pd.DataFrame) -> dict[str, Column]:
+    """Entries of a table's dictionary that differ from what was guessed, for the columns of its successor."""
+    guessed = guess_columns(study.table(old.name).reset_index(), study.id_column)
+    return {name: column for name, column in old.columns.items()
+            if name in frame.columns and column != guessed.get(name, old.default_column or Column())}
 
 
 def add_prepared(study: Study, table: PreparedTable) -> TableInfo:
@@ -94,6 +128,7 @@ def import_file(
     date_column: str | None = None,
     columns: Mapping[str, Column | Mapping[str, Any]] | None = None,
     date_order: DateOrder | None = None,
+    replace: bool = False,
 ) -> TableInfo:
     """Read a table, guess its data dictionary, and store it in the study.
 
@@ -118,20 +153,26 @@ def import_file(
         Corrections to the guessed dictionary.
     date_order : {"day-first", "month-first"}, optional
         Needed only where a column of dates can be read both ways.
+    replace : bool
+        Whether a table of that name is replaced; the corrections to its dictionary are kept.
 
     Raises
     ------
     DataError
-        What makes the file unusable as it is. Nothing is stored then.
+        What makes the file unusable as it is, or a table of that name. Nothing is stored then.
+    ProtectionError
+        A patient identifier in the name of the table, its block or a column.
     """
     return add_prepared(study, prepare_file(study, path, name, id_column=id_column, sheet=sheet, block=block,
                                             level=level, date_column=date_column, columns=columns,
-                                            date_order=date_order))
+                                            date_order=date_order, replace=replace))
 
 
 def name_from(path: Path) -> str:
     """A table's name from a file's: letters, digits, ``_`` and ``-``."""
-    stem = path.name.split(".")[0]
+    stem = path.name[:-3] if path.suffix.lower() == ".gz" else path.name
+    if Path(stem).suffix.lower() in (*TEXT_FILES, *SPREADSHEETS, *PARQUET):
+        stem = Path(stem).stem
     return re.sub(r"[^A-Za-z0-9_\-]+", "_", stem).strip("_-")[:64] or "table"
 
 

@@ -17,12 +17,14 @@ def linkage(patients: Mapping[str, pd.Index]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``tables`` ("clinical & genes"), one bool column for each table, ``patients``; largest count first.
+        ``tables`` ("clinical & genes"), one bool column for each table, ``patients``; largest count first. A table
+        called ``tables`` or ``patients`` has the column ``table: NAME``.
     """
-    everyone = sorted(set().union(*patients.values()))
-    present = pd.DataFrame({table: pd.Index(everyone).isin(ids) for table, ids in patients.items()})
+    everyone = pd.Index(sorted(set().union(*patients.values())))
+    columns = {table: f"table: {table}" if table in ("tables", "patients") else table for table in patients}
+    present = pd.DataFrame({columns[table]: everyone.isin(ids) for table, ids in patients.items()})
     counts = present.value_counts(sort=False).rename("patients").reset_index()
-    counts.insert(0, "tables", [" & ".join(table for table in patients if row[table])
+    counts.insert(0, "tables", [" & ".join(table for table in patients if row[columns[table]])
                                 for row in counts.to_dict("records")])
     return counts.sort_values(["patients", "tables"], ascending=[False, True], ignore_index=True)
 

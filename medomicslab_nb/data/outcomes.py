@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +12,14 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from medomicslab_nb.data.corrections import CorrectedStudy
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.checks import is_continuous
-from medomicslab_nb.evaluation.endpoints import Endpoint, binary_endpoint, survival_endpoint
+from medomicslab_nb.evaluation.endpoints import (
+    Endpoint,
+    EndpointColumns,
+    binary_endpoint,
+    declared_endpoints,
+    endpoint_columns,
+    survival_endpoint,
+)
 
 MOST_GROUPS = 10
 
@@ -42,15 +48,11 @@ def list_outcomes(study: CorrectedStudy, wanted: str = "") -> list[Outcome]:
     Raises
     ------
     DataError
-        The wanted one is neither an endpoint nor a column.
+        The wanted one is neither an endpoint nor a column, or several.
     """
-    names = [wanted] if wanted else []
-    for table, info in study.tables.items():
-        for column in study.names_of(table, "event", "outcome"):
-            endpoint = info.column(column).endpoint or column
-            if endpoint not in names:
-                names.append(endpoint)
-    return [_outcome(study, name) for name in names]
+    first = [_outcome(study, wanted, endpoint_columns(study, wanted))] if wanted else []
+    return first + [_declared(study, name, columns) for name, columns in declared_endpoints(study.tables).items()
+                    if name != wanted]
 
 
 def outcome_table(outcomes: list[Outcome]) -> pd.DataFrame:
@@ -83,8 +85,18 @@ def _row(outcome: Outcome) -> dict[str, object]:
             "percent": 100 * endpoint.events / len(endpoint), "median_follow_up": follow_up, "unit": endpoint.unit}
 
 
-def _outcome(study: CorrectedStudy, name: str) -> Outcome:
-    table, column, time = _columns(study, name)
+def _declared(study: CorrectedStudy, name: str, columns: list[EndpointColumns]) -> Outcome:
+    """An endpoint of the dictionary; one whose columns are not clear is listed with its fault."""
+    try:
+        return _outcome(study, name, endpoint_columns(study, name))
+    except DataError as error:
+        kind: Literal["survival", "binary"] = "survival" if columns[0].time else "binary"
+        return Outcome(name, kind, columns[0].table, columns[0].outcome, columns[0].time,
+                       fault=f"{error.found}. {error.todo}")
+
+
+def _outcome(study: CorrectedStudy, name: str, source: EndpointColumns) -> Outcome:
+    table, column, time = source.table, source.outcome, source.time
     values = study.table(table)[column]
     if not time and is_continuous(values):
         return Outcome(name, "continuous", table, column)
@@ -111,25 +123,6 @@ def _endpoint(study: CorrectedStudy, name: str, table: str, column: str, time: s
     if not time:
         return binary_endpoint(name, frame[column])
     return survival_endpoint(name, frame[time], frame[column], unit=study.tables[table].column(time).unit)
-
-
-def _columns(study: CorrectedStudy, name: str) -> tuple[str, str, str]:
-    """Table, column and time column of an endpoint; a plain column stands for itself."""
-    for table, info in study.tables.items():
-        mine = [column for column in study.names_of(table, "event", "outcome", "time")
-                if (info.column(column).endpoint or column) == name]
-        events = [column for column in mine if info.column(column).role != "time"]
-        if events:
-            times = [column for column in mine if info.column(column).role == "time"]
-            return table, events[0], times[0] if times else ""
-    for table in study.tables:
-        if name in study.table(table).columns:
-            return table, name, ""
-    known = [str(column) for table in study.tables for column in study.tables[table].columns]
-    known += [entry.endpoint for info in study.tables.values() for entry in info.columns.values() if entry.endpoint]
-    near = difflib.get_close_matches(name, known, n=1)
-    raise DataError(f"there is no endpoint or column '{name}'", where="outcome",
-                    todo=f"Did you mean '{near[0]}'?" if near else "Name one of the data dictionary")
 
 
 def _labels(values: pd.Series) -> pd.Series:

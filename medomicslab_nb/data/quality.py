@@ -16,10 +16,13 @@ import pandas as pd
 from pandas.api import types
 
 from medomicslab_nb.data.corrections import CorrectedStudy
+from medomicslab_nb.data.dictionary import DOUBTFUL_EVENT, not_numbers
 from medomicslab_nb.data.importing import MANY_COLUMNS
 from medomicslab_nb.data.linkage import near_matches
 from medomicslab_nb.data.outcomes import Outcome
-from medomicslab_nb.evaluation.checks import Disguise, after_index_date, disguised_predictors, impossible_zeros
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors, impossible_zeros
+from medomicslab_nb.evaluation.dates import check_dates as compare_dates, index_dates
 
 QUALITY_COLUMNS = ("table", "column", "check", "severity", "n", "finding", "advice")
 MUCH_MISSING = 0.2
@@ -45,7 +48,7 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The finding as a sentence for the report."""
-        place = f"Table '{self.table}'" if self.table else "Outcome"
+        place = f"Table '{self.table}'" if self.table else "Index date"
         column = f", column '{self.column}'" if self.column else ""
         return f"{place}{column}: {self.finding}. {self.advice}."
 
@@ -55,6 +58,10 @@ def check_table(study: CorrectedStudy, table: str) -> list[Finding]:
     frame = study.table(table)
     predictors = frame[study.names_of(table, "predictor", "outcome", "time", "event", "centre")]
     found = [finding for check in _COLUMN_CHECKS for finding in check(table, predictors)]
+    # A measurement with a few words among its values was guessed to be free text, which is ignored.
+    found += _nearly_numbers(table, frame[study.names_of(table, "predictor", "outcome", "time", "event", "centre",
+                                                         "ignore")])
+    found += _censored(study, table)
     measured = study.names_of(table, "predictor")
     if len(measured) <= MANY_COLUMNS:  # a zero of an expression value is one
         found += _zeros(table, frame[measured])
@@ -112,28 +119,38 @@ def check_size(study: CorrectedStudy) -> list[Finding]:
 
 
 def check_dates(study: CorrectedStudy) -> list[Finding]:
-    """Predictors dated after the index date of their patient (bad input 92)."""
-    index_dates = study.index_dates()
-    if index_dates is None:
-        return []
-    found = []
-    for table, info in study.tables.items():
-        predictors = study.names_of(table, "predictor")
-        if info.date_column is None or not predictors or info.date_column not in study.table(table).columns:
-            continue
-        dates = study.table(table)[info.date_column]
-        late = after_index_date(dates, index_dates)
-        undated = int((dates.isna() | ~dates.index.isin(index_dates.index)).sum())
-        if late.any():
-            found.append(Finding(table, info.date_column, "after the index date", "error", int(late.sum()),
-                                 f"{int(late.sum())} rows with predictors are dated after the index date "
-                                 f"({late.index[late].nunique()} patients)",
-                                 "Leave these rows out: they were not known when the prediction would be made"))
-        if undated:
-            found.append(Finding(table, info.date_column, "date not known", "warning", undated,
-                                 f"for {undated} rows the date or the index date is missing",
-                                 "It cannot be told whether they come before the index date"))
-    return found
+    """Predictors dated after the index date of their patient, or not known to come before it (bad input 92)."""
+    try:
+        dates = index_dates(study)
+    except DataError as error:
+        return [Finding("", "", "index date unusable", "error", 0, f"{error.where}: {error.found}", error.todo)]
+    return [finding for table in study.tables if study.names_of(table, "predictor")
+            for finding in _dated(study, table, dates)]
+
+
+def _dated(study: CorrectedStudy, table: str, dates: pd.Series | None) -> Iterator[Finding]:
+    try:
+        checked = compare_dates(study.table(table), study.tables[table], dates)
+    except DataError as error:
+        yield Finding(table, str(study.tables[table].date_column), "dates unusable", "error", 0, error.found,
+                      error.todo)
+        return
+    if checked is None:
+        return
+    late, column = checked.late, checked.column
+    if late.any():
+        yield Finding(table, column, "after the index date", "error", int(late.sum()),
+                      f"{int(late.sum())} rows with predictors are dated after the index date "
+                      f"({late.index[late].nunique()} patients)",
+                      "Leave these rows out: they were not known when the prediction would be made")
+    if checked.undated:
+        yield Finding(table, column, "date not known", "warning", checked.undated,
+                      f"for {checked.undated} rows the date or the index date is missing",
+                      "It cannot be told whether they come before the index date")
+    if not checked.declared:
+        yield Finding(table, column, "date not declared", "warning", len(late),
+                      "nothing says that it is the date of the table's values, so they were not compared with the "
+                      "index dates", "If it is, import the table again with this column as its date column")
 
 
 def quality_table(findings: list[Finding]) -> pd.DataFrame:
@@ -207,12 +224,20 @@ def _outliers(table: str, frame: pd.DataFrame) -> Iterator[Finding]:
 def _nearly_numbers(table: str, frame: pd.DataFrame) -> Iterator[Finding]:
     for name, kind in frame.dtypes.items():
         if types.is_string_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
-            known = frame[name].dropna().astype(str)
-            odd = int(pd.to_numeric(known, errors="coerce").isna().sum())
-            if len(known) and 0 < odd <= 0.2 * len(known):
+            known, odd = int(frame[name].count()), not_numbers(frame[name])
+            if 0 < odd <= known / 2:
                 yield Finding(table, str(name), "not all numbers", "warning", odd,
-                              f"{odd} of {len(known)} values are not numbers, so all were kept as text",
+                              f"{odd} of {known} values are not numbers, so all were kept as text",
                               "Correct them in the file and import it again")
+
+
+def _censored(study: CorrectedStudy, table: str) -> Iterator[Finding]:
+    info = study.tables[table]
+    for name in study.names_of(table, "event"):
+        if info.column(name).description == DOUBTFUL_EVENT:  # a description in the user's words shows that it was seen
+            yield Finding(table, name, "event or censored", "warning", int(study.table(table)[name].count()),
+                          f"check that 1 means the event in '{name}'; columns named censor often mean the opposite",
+                          "If it does, describe the column in the dictionary; if not, exchange 0 and 1 in the file")
 
 
 def _rare(table: str, frame: pd.DataFrame) -> Iterator[Finding]:
@@ -236,7 +261,7 @@ def _zeros(table: str, frame: pd.DataFrame) -> list[Finding]:
 
 
 _COLUMN_CHECKS: tuple[Callable[[str, pd.DataFrame], Iterator[Finding]], ...] = (
-    _missing, _constant, _infinite, _outliers, _nearly_numbers, _rare)
+    _missing, _constant, _infinite, _outliers, _rare)
 
 
 # -- checks of rows and outcomes ---------------------------------------------------------------------------------

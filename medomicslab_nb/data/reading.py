@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,13 @@ _OTHER_PROGRAMS = {".xls": "an old Excel file", ".ods": "an OpenDocument spreads
 _LISTED = 30
 _ID_NAMES = ("patient", "patientid", "pid", "subject", "subjectid", "id", "caseid", "sampleid", "sample", "usubjid",
              "identifier", "identifiant", "idpatient", "nip", "ipp", "barcode", "bcrpatientbarcode")
+_NO_NAMES = ("", "Unnamed: 0")
+"""How programs head a column of row numbers."""
+_FEATURE_NAMES = ("", "id", "identifier", "gene", "geneid", "genename", "genesymbol", "symbol", "hugosymbol", "feature",
+                  "probe", "probeid", "ensemblid", "entrezid")
+"""Names of a first column that holds features as easily as patients."""
+_DOUBT = ("Each row was taken for a patient, but the columns are named as patients could be. If they are patients, add "
+          "the table of clinical data first: the file is then transposed.")
 
 
 @dataclass(frozen=True)
@@ -86,16 +94,24 @@ def read_table(
     if path.suffix.lower() in SPREADSHEETS:
         cells = read_spreadsheet(path, where, sheet)
     else:
-        file = read_text_file(path, where)
+        file = read_text_file(path, where,
+                              lambda text: text in (id_column, usual_id_column) or _plain(text) in _ID_NAMES)
         cells = file.cells
         read = replace(read, separator=SEPARATORS[file.separator], encoding=file.encoding, notes=file.notes)
     cells, notes = _tidy(cells, patients)
     read = replace(read, notes=(*read.notes, *notes))
     if _patients_are_columns(cells.names, id_column, patients):
-        return _transposed(cells, read, id_column or usual_id_column)
+        cells, notes = _without_annotations(cells, patients)
+        return _transposed(cells, replace(read, notes=(*read.notes, *notes)), id_column or usual_id_column)
     position, notes = _find_id_column(cells, id_column, usual_id_column, patients)
+    if position and cells.names[0] in _NO_NAMES:
+        notes = [*notes, *_check_row_numbers(cells.columns[0], where)]
+        cells = replace(cells, names=cells.names[1:], columns=cells.columns[1:])
+        position -= 1
     read = replace(read, id_column=cells.names[position] or usual_id_column, notes=(*read.notes, *notes))
-    return _assemble(cells, read, position, date_order)
+    read = _assemble(cells, read, position, date_order)
+    doubtful = not patients and _plain(cells.names[position]) in _FEATURE_NAMES and _like_patients(read)
+    return replace(read, notes=(*read.notes, _DOUBT)) if doubtful else read
 
 
 def _check_file(path: Path, where: str) -> None:
@@ -120,8 +136,7 @@ def _tidy(cells: Cells, patients: Collection[str]) -> tuple[Cells, list[str]]:
     keep = [i for i, name in enumerate(names) if i == 0 or name or not _blank(cells.columns[i])]
     unnamed = [str(i + 1) for i in keep[1:] if not names[i]]
     if unnamed:
-        raise DataError(f"columns without a name: {_some(unnamed)} (counted from 1)", where=cells.where,
-                        todo="Give every column one name in the first row, and put no title above it")
+        raise _unnamed(_some(unnamed), cells.where)
     names = [names[i] for i in keep]
     if len(set(names)) < len(names) and _mostly_numbers(names):
         raise _no_header(cells.where)
@@ -129,6 +144,21 @@ def _tidy(cells: Cells, patients: Collection[str]) -> tuple[Cells, list[str]]:
     if not len(cells.columns[0]):
         raise DataError("the table has column names but no rows", where=cells.where, todo="Export the table again")
     return replace(cells, names=tuple(names), columns=tuple(cells.columns[i] for i in keep)), notes
+
+
+def _unnamed(columns: str, where: str) -> DataError:
+    return DataError(f"columns without a name: {columns} (counted from 1)", where=where,
+                     todo="Give every column one name in the first row, and put no title above it")
+
+
+def _check_row_numbers(first: pa.Array, where: str) -> list[str]:
+    """Refuse a first column without a name unless it counts the rows, or is empty: it is left out then."""
+    if _blank(first):
+        return []
+    counts = pc.utf8_trim_whitespace(first).to_pylist()
+    if counts not in ([str(i + start) for i in range(len(first))] for start in (0, 1)):
+        raise _unnamed("'1'", where)
+    return ["The first column has no name and counts the rows; it was left out."]
 
 
 def check_names(names: Sequence[str], where: str, hidden: Collection[str] = ()) -> None:
@@ -235,6 +265,34 @@ def _patients_are_columns(names: Sequence[str], id_column: str | None, patients:
     return matches >= 2 and matches >= (len(names) - 1) / 2
 
 
+def _shape(name: str) -> str:
+    """How a name is built: identifiers of one study differ in their digits."""
+    return re.sub(r"\d+", "0", name)
+
+
+def _without_annotations(cells: Cells, patients: Collection[str]) -> tuple[Cells, list[str]]:
+    """Features x patients without columns that are no patients, such as a gene's length.
+
+    A column stays when it is a known patient or is named as one is; names of the others are not told, since some of
+    them may be patients.
+    """
+    known, shapes = set(patients), {_shape(name) for name in patients}
+    keep = [0, *(i for i, name in enumerate(cells.names) if i and (name in known or _shape(name) in shapes))]
+    names, columns = tuple(cells.names[i] for i in keep), tuple(cells.columns[i] for i in keep)
+    left_out = len(cells.names) - len(keep)
+    notes = [f"{left_out} columns that are not named as the known patients are were left out."] if left_out else []
+    return replace(cells, names=names, columns=columns), notes
+
+
+def _like_patients(read: ReadTable) -> bool:
+    """Whether the columns of numbers are named as patients could be: alike but for their digits."""
+    rest = read.frame.drop(columns=read.id_column)
+    if rest.shape[1] < 3 or not all(pd.api.types.is_numeric_dtype(kind) for kind in rest.dtypes):
+        return False
+    shape, count = Counter(map(_shape, map(str, rest.columns))).most_common(1)[0]
+    return "0" in shape and count >= 0.9 * rest.shape[1]
+
+
 def _transposed(cells: Cells, read: ReadTable, id_column: str) -> ReadTable:
     """Patients x features from a file of features x patients; every value is a number."""
     labels, _ = _identifiers(cells.columns[0], f"{cells.where}, first column", cells.first_row)
@@ -268,6 +326,9 @@ def _from_parquet(path: Path, where: str, id_column: str | None, usual_id_column
     position, notes = _find_id_column(Cells(tuple(frame.columns), (empty,) * frame.shape[1], where), id_column,
                                       usual_id_column, ())
     name = frame.columns[position]
+    if position and frame.columns[0] in _NO_NAMES:
+        notes = [*notes, *_check_row_numbers(pa.array(frame.iloc[:, 0].astype("str"), pa.string()), where)]
+        frame = frame.iloc[:, 1:].copy()
     frame[name], more = _parquet_identifiers(frame[name], f"{where}, column '{name}'")
     for column in frame.columns.drop(name):
         frame[column] = _parquet_values(frame[column], f"{where}, column '{column}'")

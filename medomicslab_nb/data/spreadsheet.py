@@ -27,7 +27,8 @@ def read_spreadsheet(path: Path, where: str, sheet: str | None = None) -> Cells:
     Raises
     ------
     DataError
-        Not a workbook, several sheets and none named, merged cells (bad input 52), an empty sheet.
+        Not a workbook, several sheets and none named, merged cells (bad input 52), formulas without a stored value,
+        an empty sheet.
     """
     chosen = _sheet(_workbook(path, where), where, sheet)
     where = f"{where}, sheet '{chosen.title}'"
@@ -36,6 +37,7 @@ def read_spreadsheet(path: Path, where: str, sheet: str | None = None) -> Cells:
         header = any(area.min_row == 1 for area in chosen.merged_cells.ranges)
         raise DataError(f"{'header ' if header else ''}cells are merged ({', '.join(merged[:5])})", where=where,
                         todo="Unmerge them, give every column one name in the first row, and fill every cell")
+    _refuse_open_formulas(chosen, _workbook(path, where, formulas=True)[chosen.title], where)
     rows = [[_text(cell) for cell in row] for row in chosen.iter_rows()]
     while rows and not any(rows[-1]):
         rows.pop()
@@ -45,15 +47,27 @@ def read_spreadsheet(path: Path, where: str, sheet: str | None = None) -> Cells:
     return Cells(tuple(rows[0]), columns, where)
 
 
-def _workbook(path: Path, where: str) -> openpyxl.Workbook:
+def _workbook(path: Path, where: str, *, formulas: bool = False) -> openpyxl.Workbook:
     try:
         with warnings.catch_warnings():
             # openpyxl warns about parts it leaves out (drop-down lists, print settings): none is a cell's value.
             warnings.simplefilter("ignore", UserWarning)
-            return openpyxl.load_workbook(path, data_only=True)
+            return openpyxl.load_workbook(path, data_only=not formulas)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError):
         raise DataError("the file is not a readable .xlsx workbook", where=where,
                         todo="Open it in your spreadsheet program and save it again as .xlsx or CSV") from None
+
+
+def _refuse_open_formulas(values: Worksheet, formulas: Worksheet, where: str) -> None:
+    """Refuse formulas without a stored value: other programs than spreadsheets do not compute them."""
+    # A formula whose result is an empty text has no value either, but is stored as a text ("str").
+    rows = [cell.row for row in formulas.iter_rows() for cell in row if cell.data_type == "f"
+            and (value := values.cell(cell.row, cell.column)).value is None and value.data_type != "str"]
+    if rows:
+        affected = sorted(set(rows))
+        more = f" and {len(affected) - 5} more" if len(affected) > 5 else ""
+        raise DataError(f"{len(rows)} formulas have no stored value (rows {', '.join(map(str, affected[:5]))}{more})",
+                        where=where, todo="Open and save the file in a spreadsheet program")
 
 
 def _sheet(book: openpyxl.Workbook, where: str, name: str | None) -> Worksheet:

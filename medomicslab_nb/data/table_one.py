@@ -17,6 +17,9 @@ from medomicslab_nb.data.outcomes import label
 FEW_VALUES = 6
 """Whole numbers with at most this many different values (stages, grades) are shown as categories."""
 
+NO_OVERLAP = "no overlap"
+"""Shown for the difference between groups that have no category in common: it has no bound."""
+
 MOST_CATEGORIES = 12
 """A variable with more categories than this is left out."""
 
@@ -56,7 +59,9 @@ def table_one(frame: pd.DataFrame, groups: pd.Series | None = None, *, outcome: 
         parts = {group: values[values.index.isin(ids)] for group, ids in members.items()}
         compared = [part for group, part in parts.items() if group != "overall"]
         smd = standardised_difference(compared, categorical=as_category)
-        more, figures = (_categories if as_category else _measurement)(name, parts, smd)
+        apart = as_category and _no_overlap(compared)
+        more, figures = (_categories if as_category else _measurement)(name, parts, smd,
+                                                                       NO_OVERLAP if apart else _number(smd, 2))
         rows += more
         numbers += figures
     columns = ["variable", "category", *members, "smd", "missing"]
@@ -77,7 +82,8 @@ def standardised_difference(groups: list[pd.Series], *, categorical: bool) -> fl
 
     Numbers [1]_: the difference of the means over the root of the mean of the two variances. Categories [2]_: the
     Mahalanobis distance between the vectors of proportions, which for two categories is the first formula applied
-    to proportions. NaN with fewer than two groups, or when a group has no value or nothing varies.
+    to proportions. NaN with fewer than two groups, when a group has no value or nothing varies, or when two groups
+    have no category in common.
 
     References
     ----------
@@ -88,6 +94,8 @@ def standardised_difference(groups: list[pd.Series], *, categorical: bool) -> fl
     """
     known = [group.dropna() for group in groups]
     if len(known) < 2 or any(group.empty for group in known):
+        return float("nan")
+    if categorical and _no_overlap(known):
         return float("nan")
     distance = _between_categories if categorical else _between_means
     distances = [distance(a, b) for a, b in combinations(known, 2)]
@@ -100,14 +108,18 @@ def _between_means(a: pd.Series, b: pd.Series) -> float:
     return float(abs(a.mean() - b.mean()) / pooled) if pooled > 0 else float("nan")
 
 
+def _no_overlap(groups: list[pd.Series]) -> bool:
+    """Whether two groups have no category in common: their difference then lies outside the covariance's reach."""
+    seen = [set(group.dropna().map(label)) for group in groups]
+    return any(a and b and not a & b for a, b in combinations(seen, 2))
+
+
 def _between_categories(a: pd.Series, b: pd.Series) -> float:
     levels = sorted(set(a.map(label)) | set(b.map(label)))[1:]
     p, q = (np.array([(group.map(label) == level).mean() for level in levels]) for group in (a, b))
     if not levels:
         return float("nan")
     covariance = (np.diag(p) - np.outer(p, p) + np.diag(q) - np.outer(q, q)) / 2
-    if np.allclose(covariance, 0):
-        return float("nan")  # every patient of a group has the same category
     difference = p - q
     return float(np.sqrt(max(0.0, difference @ np.linalg.pinv(covariance) @ difference)))
 
@@ -127,13 +139,13 @@ def _order(category: str) -> tuple[float, str]:
         return float("inf"), category
 
 
-def _measurement(name: str, parts: dict[str, pd.Series],
-                 smd: float) -> tuple[list[dict[str, str]], list[dict[str, object]]]:
+def _measurement(name: str, parts: dict[str, pd.Series], smd: float,
+                 shown: str) -> tuple[list[dict[str, str]], list[dict[str, object]]]:
     figures = [_figures(name, group, part) | {"smd": smd} for group, part in parts.items()]
     means = {str(f["group"]): f"{_number(f['mean'])} ({_number(f['sd'])})" if f["n"] else "" for f in figures}
     middles = {str(f["group"]): f"{_number(f['median'])} [{_number(f['q1'])}, {_number(f['q3'])}]" if f["n"] else ""
                for f in figures}
-    return [_text_row(name, "mean (SD)", means, _number(smd, 2), _missing(parts["overall"])),
+    return [_text_row(name, "mean (SD)", means, shown, _missing(parts["overall"])),
             _text_row(name, "median [quartiles]", middles, "", "")], figures
 
 
@@ -145,8 +157,8 @@ def _figures(name: str, group: str, part: pd.Series) -> dict[str, object]:
             "missing": int(part.isna().sum())}
 
 
-def _categories(name: str, parts: dict[str, pd.Series],
-                smd: float) -> tuple[list[dict[str, str]], list[dict[str, object]]]:
+def _categories(name: str, parts: dict[str, pd.Series], smd: float,
+                shown: str) -> tuple[list[dict[str, str]], list[dict[str, object]]]:
     labels = {group: part.dropna().map(label) for group, part in parts.items()}
     if labels["overall"].empty:
         return [_text_row(name, "no value", {}, "", _missing(parts["overall"]))], []
@@ -160,7 +172,7 @@ def _categories(name: str, parts: dict[str, pd.Series],
             figures.append({"variable": name, "category": category, "group": group, "n": len(known), "count": count,
                             "percent": percent, "missing": int(parts[group].isna().sum()), "smd": smd})
         # The difference and the missing values belong to the variable: once, on its first row.
-        rows.append(_text_row(name, category, cells, "" if i else _number(smd, 2),
+        rows.append(_text_row(name, category, cells, "" if i else shown,
                               "" if i else _missing(parts["overall"])))
     return rows, figures
 

@@ -6,8 +6,9 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -44,8 +45,17 @@ class TextFile:
     notes: tuple[str, ...]
 
 
-def read_text_file(path: Path, where: str) -> TextFile:
+def read_text_file(path: Path, where: str, is_identifier: Callable[[str], bool]) -> TextFile:
     """Read a delimited text file as text, every row with as many fields as the header.
+
+    Parameters
+    ----------
+    path : path
+    where : str
+        What errors name.
+    is_identifier : function
+        Whether a column of that name holds the identifiers. Rows that are one field longer than the header begin
+        with row names, as R writes them, only where no column does.
 
     Raises
     ------
@@ -54,13 +64,18 @@ def read_text_file(path: Path, where: str) -> TextFile:
     """
     raw = _bytes(path, where)
     text, encoding = _decode(raw, where)
+    text = re.sub(r"\r(?!\n)", "\n", text)  # line ends of old Macs
     head = _head(text)
     separator = _separator(head, where)
-    header, lines = _header(text, separator)
-    width = _width(head, separator, len(header))
+    header, lines = _header(text, separator, where)
     notes = [] if encoding == "UTF-8" else [f"The file is not UTF-8; it was read as {encoding}."]
-    if width == len(header) + 1:
-        header = ["", *header]  # row names without a header, as R writes them
+    if _one_field_more(head, separator, len(header)):
+        if any(map(is_identifier, header)):
+            raise DataError("every row has one field more than the header: decimal commas in a comma-separated file, "
+                            "or row names without a header", where=where,
+                            todo="Export the table with semicolons or decimal points, or name the first column")
+        header = ["", *header]
+        notes.append("Every row has one field more than the header: the first one was taken for row names.")
     columns = _columns(text, separator, len(header), lines, where)
     return TextFile(Cells(tuple(header), columns, where), separator, encoding, tuple(notes))
 
@@ -135,10 +150,13 @@ def _separator(text: str, where: str) -> str:
     return best
 
 
-def _header(text: str, separator: str) -> tuple[list[str], int]:
+def _header(text: str, separator: str, where: str) -> tuple[list[str], int]:
     """Column names, and the number of lines up to the end of the header."""
     reader = csv.reader(_lines(text), delimiter=separator)
-    header = next(record for record in reader if record)
+    try:
+        header = next(record for record in reader if record)
+    except csv.Error:
+        raise _unclosed(where) from None
     return header, reader.line_num
 
 
@@ -151,10 +169,10 @@ def _lines(text: str) -> Iterator[str]:
         start = end
 
 
-def _width(text: str, separator: str, header: int) -> int:
-    """Fields in a row: the header's number, or one more when every first row has one more."""
+def _one_field_more(text: str, separator: str, header: int) -> bool:
+    """Whether each of the first rows has one field more than the header."""
     rows = _records(text, separator, _SAMPLE_RECORDS)[1:]
-    return header + 1 if rows and all(len(row) == header + 1 and row[-1] != "" for row in rows) else header
+    return bool(rows) and all(len(row) == header + 1 and row[-1] != "" for row in rows)
 
 
 def _columns(text: str, separator: str, width: int, header_lines: int, where: str) -> tuple[pa.Array, ...]:

@@ -30,7 +30,9 @@ _CODE_WITH_COMMA = r"^[+-]?0\d"
 _COMMA_THOUSAND = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 _POINT_NUMBER = r"^[+-]?\d*\.\d+([eE][+-]?\d+)?$"
 _POINT_THOUSAND = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+_PERCENT = r"^[+-]?(\d+([.,]\d*)?|[.,]\d+)\s*%$"
 _GROUPED = r"^[+-]?\d{1,3}([., \x{00a0}\x{202f}']\d{3})+([.,]\d+)?$"
+_PLAIN = r"^[+-]?\d+([.,]\d+)?$"
 _ISO_DATE = r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 _LOCAL_DATE = r"^\d{1,2}([/.-])\d{1,2}[/.-]\d{4}( \d{1,2}:\d{2}(:\d{2})?)?$"
 _SHORT_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}$"
@@ -77,16 +79,18 @@ def convert(cells: Cells, *, date_order: DateOrder | None = None, comma_expected
     """
     known = [_known(column) for column in cells.columns]
     proven = any(column.type == pa.string() and _comma_proven(column) for column in known)
+    comma = proven or (comma_expected and not any(_point_proven(column) for column in cells.columns))
     converted: dict[str, pd.Series | np.ndarray] = {}
     notes: list[str] = []
     for name, column, raw in zip(cells.names, known, cells.columns, strict=True):
         place = f"{cells.where}, column '{name}'"
         if column.type == pa.string():
-            converted[name], note = _from_text(column, place, cells.first_row, date_order,
-                                      comma=proven or comma_expected)
+            converted[name], note = _from_text(column, place, cells.first_row, date_order, comma=comma)
             notes += [f"Column '{name}': {note}."] if note else []
         else:
             converted[name] = _from_numbers(column, raw if proven else None, place)
+        if pd.api.types.is_numeric_dtype(converted[name].dtype) and _has_percent(raw):
+            notes.append(f"Column '{name}': percent signs were left out, 5% is 5.")
     return Converted(converted, tuple(notes), "," if proven else ".")
 
 
@@ -113,6 +117,9 @@ def _known(column: pa.Array) -> pa.Array:
         return numbers
     text = pc.utf8_trim_whitespace(column)
     text = pc.if_else(pc.is_in(text, value_set=_MISSING), pa.scalar(None, pa.string()), text)
+    text = pc.replace_substring_regex(text, pattern=r"^\x{2212}([\d.,])", replacement=r"-\1")  # the typeset minus
+    if _n(text) and _count(text, _PERCENT) == _n(text):
+        text = pc.replace_substring_regex(text, pattern=r"\s*%$", replacement="")
     numbers = _numbers(text)
     return text if numbers is None else numbers
 
@@ -150,6 +157,16 @@ def _comma_proven(column: pa.Array) -> bool:
     return commas > 0 and commas + _count(column, _INTEGER) == _n(column) and _count(column, _COMMA_THOUSAND) < commas
 
 
+def _point_proven(column: pa.Array) -> bool:
+    """Whether a column has a decimal point that cannot separate thousands."""
+    text = pc.utf8_trim_whitespace(column)
+    return _count(text, _POINT_NUMBER) > _count(text, _POINT_THOUSAND)
+
+
+def _has_percent(column: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring(column, "%")).as_py())
+
+
 def _from_numbers(numbers: pa.Array, cells: pa.Array | None, place: str) -> np.ndarray:
     """Integers where all cells are whole and known, else float64. ``cells``: the text, when commas are decimal."""
     values = np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=float)
@@ -169,6 +186,7 @@ def _from_text(column: pa.Array, place: str, first_row: int, date_order: DateOrd
                *, comma: bool) -> tuple[pd.Series, str]:
     """What a column that is not plain numbers holds, and a note when something was decided."""
     n = _n(column)
+    _refuse_percents(column, place)
     if _count(column, _COMMA_NUMBER):
         numbers = _comma_numbers(column, place, comma=comma)
         if numbers is not None:
@@ -205,10 +223,18 @@ def _comma_numbers(column: pa.Array, place: str, *, comma: bool) -> pd.Series | 
     return pd.Series(np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=float))
 
 
+def _refuse_percents(column: pa.Array, place: str) -> None:
+    """Refuse numbers of which only some have a percent sign: 5% may stand beside 5 or 0.05."""
+    percents, plain = _count(column, _PERCENT), _count(column, _PLAIN)
+    if percents and plain and percents + plain == _n(column):
+        raise DataError(f"{percents} numbers have a percent sign and {plain} have none", where=place,
+                        todo="Write all of them in one way")
+
+
 def _refuse_thousands(column: pa.Array, place: str) -> None:
     grouped = _count(column, _GROUPED)
-    plain = _count(column, r"^[+-]?\d+([.,]\d+)?$")
-    both = _mask(_matches(column, _GROUPED)) | _mask(_matches(column, r"^[+-]?\d+([.,]\d+)?$"))
+    plain = _count(column, _PLAIN)
+    both = _mask(_matches(column, _GROUPED)) | _mask(_matches(column, _PLAIN))
     if grouped and plain < _n(column) == both.sum():
         raise DataError(f"{grouped} numbers have thousands separators", where=place,
                         todo="Write numbers without thousands separators")

@@ -49,8 +49,8 @@ class Disguise:
             "auc": "separates the outcome's classes (nearly) perfectly by itself",
             "concordance": "orders the times to the event (nearly) perfectly by itself",
             "correlation": "is (nearly) a function of the outcome",
-            "recoding": "is the outcome under other labels",
-            "filled in": "is filled in exactly when the outcome is present",
+            "recoding": "is (nearly) the outcome under other labels",
+            "filled in": "is filled in (nearly) exactly when the outcome is present",
         }
         return f"{words[self.measure]} ({self.measure} {self.value:.3f}, n = {self.n})"
 
@@ -84,8 +84,8 @@ def disguised_predictors(
 
     Notes
     -----
-    Rows are matched by position. A categorical predictor counts only when each of its categories, five patients
-    or more on average, belongs to one class: an identifier would separate anything.
+    Rows are matched by position. A categorical predictor, five patients or more per category on average (an
+    identifier would separate anything), is scored by the share of the class in each category.
     """
     if outcome is None and (time is None or event is None):
         raise ValueError("give the outcome, or time and event")
@@ -104,8 +104,8 @@ def disguised_predictors(
     for code in _classes(target):
         positive = np.where(np.isnan(target), np.nan, target == code)
         _collect(found, _by_auc(numeric, positive, threshold, "auc"))
-        _collect(found, _by_auc(_presence(predictors), positive, 1.0, "filled in"))
-    _collect(found, _by_recoding(predictors.drop(columns=numeric.columns), target))
+        _collect(found, _by_auc(_presence(predictors), positive, threshold, "filled in"))
+        _collect(found, _by_recoding(predictors.drop(columns=numeric.columns), positive, threshold))
     return _in_order(found, predictors)
 
 
@@ -282,12 +282,19 @@ def _concordance(numeric: pd.DataFrame, first: np.ndarray, second: np.ndarray) -
     return strength, counts
 
 
-def _by_recoding(categories: pd.DataFrame, target: np.ndarray) -> list[Disguise]:
-    found = []
+def _by_recoding(categories: pd.DataFrame, positive: np.ndarray, threshold: float) -> list[Disguise]:
+    """Columns whose categories' shares of the class have an AUC >= threshold."""
+    own, others = {}, {}
     for name in categories.columns:
-        known = categories[name].notna().to_numpy() & ~np.isnan(target)
-        groups = pd.Series(target[known]).groupby(categories[name].astype(str).to_numpy()[known])
-        n, levels = int(known.sum()), groups.ngroups
-        if n >= _MIN_PATIENTS and 2 <= levels <= n / 5 and groups.nunique().max() == 1 and len(_classes(target)):
-            found.append(Disguise(name, "recoding", 1.0, n))
-    return found
+        known = categories[name].notna().to_numpy() & ~np.isnan(positive)
+        groups = pd.Series(positive[known]).groupby(categories[name].astype(str).to_numpy()[known])
+        if 2 <= groups.ngroups <= known.sum() / 5:
+            rows = np.flatnonzero(known)
+            own[name] = groups.transform("mean").set_axis(rows)
+            others[name] = ((groups.transform("sum") - positive[known]) / (groups.transform("size") - 1)).set_axis(rows)
+    positions = range(len(positive))
+    # A share counts the patient too, so rare cases seem foretold: the other patients must agree beyond chance.
+    agreeing = _by_auc(pd.DataFrame(others, index=positions), positive, 0.5, "recoding")
+    confirmed = {found.column for found in agreeing}
+    return [found for found in _by_auc(pd.DataFrame(own, index=positions), positive, threshold, "recoding")
+            if found.column in confirmed]

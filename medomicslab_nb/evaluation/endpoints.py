@@ -7,7 +7,7 @@ the event was seen by then. Both are found through the data dictionary.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.checks import endpoint_faults
+from medomicslab_nb.tables import TableInfo
 
 _YES = frozenset({"1", "1.0", "true", "yes", "oui", "event", "dead", "deceased", "positive"})
 _NO = frozenset({"0", "0.0", "false", "no", "non", "none", "censored", "alive", "negative"})
@@ -75,12 +76,16 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class _Source:
+class EndpointColumns:
     """The columns that make an endpoint, as the dictionary has them."""
 
     table: str
     outcome: str
+    """Column of the classes, or of the event."""
     time: str = ""
+    """Column of the follow-up; empty for an outcome without."""
+    notes: tuple[str, ...] = ()
+    """What had to be decided, in whole sentences."""
 
 
 def binary_endpoint(name: str, outcome: pd.Series, *, positive: str = "") -> Endpoint:
@@ -150,8 +155,7 @@ def find_endpoint(study: Any, name: str, *, time: str = "", positive: str = "") 
     DataError
         No such endpoint, or one that cannot be used: see :func:`binary_endpoint`, :func:`survival_endpoint`.
     """
-    tables = study.tables
-    source = _find(tables, name, time)
+    source = endpoint_columns(study, name, time=time)
     frame = study.table(source.table)
     _check_patient_level(frame, study.id_column, source.table)
     for column in filter(None, (source.outcome, source.time)):
@@ -159,41 +163,107 @@ def find_endpoint(study: Any, name: str, *, time: str = "", positive: str = "") 
             raise DataError(f"there is no column '{column}'", where=f"table {source.table}",
                             todo="Correct the data dictionary or import the table again")
     columns = tuple((source.table, column) for column in (source.outcome, source.time) if column)
-    if not source.time:
-        return replace(binary_endpoint(name, frame[source.outcome], positive=positive), columns=columns)
-    unit = tables[source.table].column(source.time).unit
-    endpoint = survival_endpoint(name, frame[source.time], frame[source.outcome], unit=unit, positive=positive)
-    return replace(endpoint, columns=columns)
+    if source.time:
+        unit = study.tables[source.table].column(source.time).unit
+        endpoint = survival_endpoint(name, frame[source.time], frame[source.outcome], unit=unit, positive=positive)
+    else:
+        endpoint = binary_endpoint(name, frame[source.outcome], positive=positive)
+    return replace(endpoint, columns=columns, notes=(*source.notes, *endpoint.notes))
 
 
-def _find(tables: Mapping[str, Any], name: str, time: str) -> _Source:
-    declared = list(_declared(tables))
-    for source, endpoint in declared:
-        if endpoint == name and not time:
-            return source
-    owners = [table for table, info in tables.items() if name in info.columns]
-    if len(owners) == 1:
-        return _Source(owners[0], name, time)
-    if owners:
-        raise DataError(f"'{name}' is a column of several tables ({', '.join(owners)})", where="outcome",
-                        todo="Declare one of them as the endpoint in the data dictionary")
-    known = list(dict.fromkeys(endpoint for _, endpoint in declared))
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Endpoints of the data dictionary: {', '.join(known) or 'none'}"
-    raise DataError(f"there is no endpoint or column '{name}'", where="outcome", todo=hint)
+def endpoint_columns(study: Any, name: str, *, time: str = "") -> EndpointColumns:
+    """Where an endpoint is: by its name in the dictionary, or by a column's name.
+
+    An event or outcome that shares its endpoint with a follow-up time is a survival outcome, by whichever name it
+    is asked for.
+
+    Parameters
+    ----------
+    study : Study
+        Or anything with its ``tables`` and ``table``.
+    time : str
+        Follow-up column, instead of the one in the dictionary.
+
+    Raises
+    ------
+    DataError
+        No such endpoint or column, or several.
+    """
+    declared = declared_endpoints(study.tables)
+    candidates = declared.get(name) or _of_column(study, name, declared)
+    if not candidates:
+        raise _unknown(study.tables, name, declared)
+    _refuse_several(name, candidates)
+    source = candidates[0]
+    if time:
+        return replace(source, time=time)
+    _refuse_apart(study.tables, source)
+    return replace(source, notes=_decided(study.tables[source.table], source, name))
 
 
-def _declared(tables: Mapping[str, Any]) -> Iterator[tuple[_Source, str]]:
-    """Every endpoint of the dictionary, in the order of tables and columns."""
+def declared_endpoints(tables: Mapping[str, TableInfo]) -> dict[str, list[EndpointColumns]]:
+    """Every endpoint of the dictionary with the columns that may make it: one where the dictionary is clear."""
+    found: dict[str, list[EndpointColumns]] = {}
     for table, info in tables.items():
-        events = {column.endpoint or name: name for name, column in info.columns.items() if column.role == "event"}
-        times = {column.endpoint or name: name for name, column in info.columns.items() if column.role == "time"}
-        for endpoint, event in events.items():
-            if endpoint in times:
-                yield _Source(table, event, times[endpoint]), endpoint
-        for name, column in info.columns.items():
-            if column.role == "outcome":
-                yield _Source(table, name), column.endpoint or name
+        times = _by_endpoint(info, "time")
+        for endpoint, columns in _by_endpoint(info, "event", "outcome").items():
+            found.setdefault(endpoint, []).extend(
+                EndpointColumns(table, column, time) for column in columns for time in times.get(endpoint, [""]))
+    return found
+
+
+def _by_endpoint(info: TableInfo, *roles: str) -> dict[str, list[str]]:
+    """Columns of these roles by their endpoint, in the order of the dictionary."""
+    found: dict[str, list[str]] = {}
+    for name, column in info.columns.items():
+        if column.role in roles:
+            found.setdefault(column.endpoint or name, []).append(name)
+    return found
+
+
+def _of_column(study: Any, name: str, declared: Mapping[str, Sequence[EndpointColumns]]) -> list[EndpointColumns]:
+    """A column of that name in each table that has it, with the time that the dictionary pairs it with."""
+    owners = [table for table, info in study.tables.items()
+              if name in info.columns or name in study.table(table).columns]
+    paired = {table: [source for sources in declared.values() for source in sources
+                      if (source.table, source.outcome) == (table, name)] for table in owners}
+    return [source for table in owners for source in paired[table] or [EndpointColumns(table, name)]]
+
+
+def _refuse_several(name: str, candidates: Sequence[EndpointColumns]) -> None:
+    if len(candidates) == 1:
+        return
+    places = "; ".join(f"{' with '.join(filter(None, (source.outcome, source.time)))} of table {source.table}"
+                       for source in candidates)
+    raise DataError(f"several columns may be the outcome '{name}': {places}", where="outcome",
+                    todo="Give each its own endpoint in the data dictionary, or the role 'ignore' to all but one")
+
+
+def _refuse_apart(tables: Mapping[str, TableInfo], source: EndpointColumns) -> None:
+    """Refuse to take an event for an outcome without follow-up when its time is in another table."""
+    endpoint = tables[source.table].column(source.outcome).endpoint
+    apart = [table for table, info in tables.items() if endpoint and endpoint in _by_endpoint(info, "time")]
+    if apart and not source.time:
+        raise DataError(f"the event of endpoint '{endpoint}' is in table {source.table}, its follow-up time in table "
+                        f"{apart[0]}", where="outcome", todo="Bring both into one table")
+
+
+def _unknown(tables: Mapping[str, TableInfo], name: str, declared: Mapping[str, Any]) -> DataError:
+    columns = [column for info in tables.values() for column in info.columns]
+    near = difflib.get_close_matches(name, [*declared, *columns], n=1)
+    known = f"Endpoints of the data dictionary: {', '.join(declared) or 'none'}"
+    return DataError(f"there is no endpoint or column '{name}'", where="outcome",
+                     todo=f"Did you mean '{near[0]}'?" if near else known)
+
+
+def _decided(info: TableInfo, source: EndpointColumns, name: str) -> tuple[str, ...]:
+    """How a column was understood that says less than an endpoint does."""
+    if source.time and name != (info.column(source.outcome).endpoint or source.outcome):
+        return (f"'{name}' is the event of an endpoint with follow-up, so it was used with its time '{source.time}'.",)
+    if not source.time and info.column(source.outcome).role == "event":
+        return (f"'{source.outcome}' is an event without a follow-up time: it was used as yes or no, as if everybody "
+                "had been followed equally long.",)
+    return ()
 
 
 def _check_patient_level(frame: pd.DataFrame, id_column: str, table: str) -> None:

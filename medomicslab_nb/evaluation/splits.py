@@ -49,14 +49,13 @@ def extend_splits(stored: pd.DataFrame, endpoint: Endpoint, *, folds: int, repea
 
     A new patient goes to the fold that holds the fewest patients of the same outcome.
     """
-    known = set(stored["patient"])
     fresh = make_splits(endpoint, folds=folds, repeats=repeats, seed=seed)
     parts = [stored]
     for repeat in range(repeats):
         old = stored[stored["repeat"] == repeat]
         if old.empty:
             parts.append(fresh[fresh["repeat"] == repeat])
-        elif not set(endpoint.patients) <= known:
+        elif not set(endpoint.patients) <= set(old["patient"]):
             parts.append(_new_patients(old, endpoint, repeat, folds))
     return pd.concat(parts, ignore_index=True)[_COLUMNS]
 
@@ -90,9 +89,19 @@ def split_name(endpoint: str, *, folds: int, seed: int) -> str:
 
 
 def fold_rows(splits: pd.DataFrame, patients: pd.Index, repeat: int) -> np.ndarray:
-    """Fold number of each of ``patients`` in one repeat, shape (n_patients,)."""
-    part = splits[splits["repeat"] == repeat].set_index("patient")["fold"]
-    return part.reindex(patients).to_numpy(dtype=int)
+    """Fold number of each of ``patients`` in one repeat, shape (n_patients,).
+
+    Raises
+    ------
+    DataError
+        A patient has no fold: never silently the fold of somebody else.
+    """
+    numbers = splits[splits["repeat"] == repeat].set_index("patient")["fold"].reindex(patients)
+    without = int(numbers.isna().sum())
+    if without:
+        raise DataError(f"{without} of {len(patients)} patients have no fold in repeat {repeat}", where="splits",
+                        todo="Use another seed, which makes a new split")
+    return numbers.to_numpy(dtype=int)
 
 
 def fold_numbers(strata: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -118,6 +127,37 @@ def check_folds(endpoint: Endpoint, folds: int) -> None:
         raise DataError(f"{folds} folds need at least {folds} patients with and {folds} without the event; "
                         f"{endpoint.events} of {len(endpoint)} have it", where=f"endpoint {endpoint.name}",
                         todo=f"Use fewer folds (at most {least})" if least > 1 else "Add patients")
+
+
+def check_cohort_folds(splits: pd.DataFrame, endpoint: Endpoint, *, folds: int, repeats: int) -> None:
+    """Refuse a cohort so small that a fold cannot be trained on or tested in.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        Of the patients that remain.
+
+    Raises
+    ------
+    DataError
+        A test fold without a patient with the event (binary: or without one without it), or a training fold with
+        fewer than two of them.
+    """
+    # Survival needs no censored patients: events at different times can be compared.
+    classes = (True,) if endpoint.kind == "survival" else (True, False)
+    for repeat in range(repeats):
+        number = fold_rows(splits, endpoint.patients, repeat)
+        for value in classes:
+            tested = np.bincount(number[endpoint.event == value], minlength=folds)
+            trained = tested.sum() - tested
+            for fold in np.flatnonzero((tested < 1) | (trained < 2)):
+                _refuse_fold(endpoint, int((number == fold).sum()), int(fold), repeat, value)
+
+
+def _refuse_fold(endpoint: Endpoint, n: int, fold: int, repeat: int, value: bool) -> None:
+    lack = f"with too few patients {'with' if value else 'without'} the event" if n else "empty"
+    raise DataError(f"the cohort leaves fold {fold + 1} of repeat {repeat + 1} {lack}",
+                    where=f"endpoint {endpoint.name}", todo="Use fewer folds, or a larger cohort")
 
 
 def _seed(seed: int, repeat: int) -> int:

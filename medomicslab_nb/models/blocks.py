@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from medomicslab_nb.errors import DataError, StudyError
-from medomicslab_nb.evaluation.checks import Disguise, after_index_date, disguised_predictors
+from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors
+from medomicslab_nb.evaluation.dates import check_dates, index_dates
 from medomicslab_nb.evaluation.endpoints import Endpoint
 
 _NUMERIC = ("number", "integer", "boolean")
@@ -70,10 +71,11 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
         nothing to predict from; no patient has all tables.
     """
     chosen, notes = _chosen_tables(study, blocks, predictors)
+    dates = index_dates(study)
     parts: dict[str, _Part] = {}
     for block, tables in chosen.items():
         for table in tables:
-            parts[table] = _table_part(study, table, block, endpoint, predictors.get(table))
+            parts[table] = _table_part(study, table, block, endpoint, predictors.get(table), dates)
             notes.extend(parts[table].notes)
     parts = _distinct_names({name: part for name, part in parts.items() if part.frame.shape[1]})
     if not parts:
@@ -133,7 +135,8 @@ def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
     return dict(sorted(chosen.items(), key=lambda item: (item[0] != "clinical", item[0]))), notes
 
 
-def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: Sequence[str] | None) -> _Part:
+def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: Sequence[str] | None,
+                dates: pd.Series | None) -> _Part:
     """One table's predictors, checked against its dictionary."""
     try:
         frame, info = study.table(name), study.info(name)
@@ -146,11 +149,12 @@ def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: 
     if repeated:
         raise DataError(f"{repeated} rows repeat a patient", where=f"table {name}",
                         todo="Bring it to one row per patient first, or leave it out of the blocks")
-    _check_dates(study, name, frame, info)
     names = _predictor_names(name, frame, info, endpoint, columns)
+    notes = _date_notes(name, frame, info, dates) if names else ()
     kinds = {column: _kind(frame[column], info.column(column).type, column in info.columns) for column in names}
     unusable = [column for column, kind in kinds.items() if kind in ("text", "date")]
-    notes = () if not unusable else (f"Table '{name}': {_some(unusable)} hold text or dates and were left out.",)
+    if unusable:
+        notes += (f"Table '{name}': {_some(unusable)} hold text or dates and were left out.",)
     numeric = _numbers(name, frame[[column for column, kind in kinds.items() if kind in _NUMERIC]])
     categorical = frame[[column for column, kind in kinds.items() if kind == "category"]]
     values = pd.concat([numeric, categorical.astype(object).where(categorical.notna(), None).map(
@@ -202,34 +206,23 @@ def _is_float(frame: pd.DataFrame) -> bool:
     return all(kind in ("float32", "float64") for kind in frame.dtypes)
 
 
-def _check_dates(study: Any, name: str, frame: pd.DataFrame, info: Any) -> None:
-    """Refuse a table with values measured after the patients' index date."""
-    index_dates = _index_dates(study)
-    if index_dates is None or info.date_column is None or info.date_column not in frame.columns:
-        return
-    late = int(after_index_date(_dates(frame[info.date_column]), index_dates).sum())
+def _date_notes(name: str, frame: pd.DataFrame, info: Any, dates: pd.Series | None) -> tuple[str, ...]:
+    """Refuse a table with values measured after the patients' index date; say what could not be compared."""
+    checked = check_dates(frame, info, dates)
+    if checked is None:
+        return ()
+    late = int(checked.late.sum())
     if late:
         raise DataError(f"{late} of {len(frame)} patients have values dated after their index date",
-                        where=f"table {name}, column {info.date_column}",
+                        where=f"table {name}, column {checked.column}",
                         todo="Keep only what was known at the index date, or leave the table out of the blocks")
-
-
-def _index_dates(study: Any) -> pd.Series | None:
-    """Each patient's index date, or None when the study names none."""
-    if not study.index_date:
-        return None
-    for name, info in study.tables.items():
-        if study.index_date in info.columns:
-            frame = study.table(name)
-            if frame.index.name == study.id_column:
-                dates = _dates(frame[study.index_date])
-                return dates[~dates.index.duplicated()]
-    raise DataError(f"no table has the index date '{study.index_date}'", where=f"study {study.name}",
-                    todo="Import the table that holds it")
-
-
-def _dates(values: pd.Series) -> pd.Series:
-    return pd.to_datetime(values, errors="coerce", format="ISO8601")
+    if not checked.declared:
+        return (f"Table '{name}' was not compared with the index dates: nothing says that '{checked.column}' is the "
+                "date of its values.",)
+    if not checked.undated:
+        return ()
+    return (f"Table '{name}': for {checked.undated} of {len(frame)} patients the date or the index date is missing, so "
+            "their values may come from after the index date.",)
 
 
 def _distinct_names(parts: Mapping[str, _Part]) -> dict[str, _Part]:

@@ -41,7 +41,8 @@ def kaplan_meier_curve(event: np.ndarray, time: np.ndarray, confidence: float) -
                           "at_risk": [len(time)], "events": [0]})
     curve = pd.DataFrame({"time": times, "survival": survival, "lower": limits[0], "upper": limits[1],
                           "at_risk": at_risk, "events": events})
-    return pd.concat([start, curve[curve["time"] > 0]], ignore_index=True)
+    # Events at time 0 follow the start as a row of their own; without them that row would only repeat the start.
+    return pd.concat([start, curve[(curve["time"] > 0) | (curve["events"] > 0)]], ignore_index=True)
 
 
 def _sensitivity(weights: np.ndarray, observed: np.ndarray, score: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
-from medomicslab_nb.evaluation.splits import check_folds, study_splits
+from medomicslab_nb.evaluation.splits import check_cohort_folds, check_folds, study_splits
 from medomicslab_nb.models import tables
 from medomicslab_nb.models.blocks import Design, build_design, find_disguises, predictor_warnings
 from medomicslab_nb.models.default import LEARNERS, default_horizon
@@ -42,6 +42,7 @@ def run(study: Any, settings: ModelsSettings, progress: Any) -> StageResult:
     design = build_design(study, endpoint, blocks=settings.blocks, predictors=settings.predictors)
     endpoint = endpoint.restrict(design.frame.index)
     check_folds(endpoint, settings.folds)
+    check_cohort_folds(splits, endpoint, folds=settings.folds, repeats=settings.repeats)
     horizon = _horizon(endpoint, settings.horizon)
     disguises = find_disguises(design, endpoint)
     warnings = [*complete.notes, *notes, *design.notes, *predictor_warnings(design, disguises),
@@ -74,7 +75,7 @@ def _in_cohort(study: Any, endpoint: Endpoint, name: str) -> tuple[Endpoint, lis
     """The endpoint's patients that are in the cohort, and a note when that leaves some out."""
     if name == "all" or not (name or study.publishes("cohort")):
         return endpoint, []
-    cohort = study.table(name or "cohort")
+    cohort = study.table(name) if name else study.published("cohort")
     members = cohort.index if cohort.index.name == study.id_column else pd.Index(cohort["patient"])
     kept = endpoint.restrict(members)
     if not len(kept):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.calibration import calibration_bins, survival_calibration_bins
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.intervals import Interval, bootstrap_auc, bootstrap_c_index, corrected_resampled_t
@@ -48,9 +49,19 @@ def fold_mean(folds: pd.DataFrame, confidence: float) -> Interval:
 
 
 def score_matrix(predictions: pd.DataFrame, endpoint: Endpoint) -> np.ndarray:
-    """Out-of-fold scores of one model, shape (n_patients, repeats), in the endpoint's order."""
-    wide = predictions.pivot(index="patient", columns="repeat", values="score")
-    return wide.reindex(endpoint.patients).to_numpy()
+    """Out-of-fold scores of one model, shape (n_patients, repeats), in the endpoint's order.
+
+    Raises
+    ------
+    DataError
+        A patient has no score in some repeat: no measure would be of all patients.
+    """
+    wide = predictions.pivot(index="patient", columns="repeat", values="score").reindex(endpoint.patients)
+    without = int(wide.isna().any(axis=1).sum())
+    if without:
+        raise DataError(f"{without} of {len(wide)} patients lack an out-of-fold score", where="predictions",
+                        todo="Run the stage again with another seed")
+    return wide.to_numpy()
 
 
 def ablation(folds: pd.DataFrame, n_features: dict[str, int], reference: str, confidence: float) -> pd.DataFrame:

@@ -90,3 +90,31 @@ def test_summary_of_a_wide_table_takes_one_row():
 def test_corrections_offer_what_the_dictionary_knows(field):
     optional = Correction.model_fields[field].annotation
     assert get_args(get_args(optional)[0]) == get_args(Column.model_fields[field].annotation)
+
+
+@pytest.mark.parametrize("name", ["cens", "censor", "censored"])
+def test_events_named_after_censoring_are_doubted(name):
+    columns = guess_columns(pd.DataFrame({"patient": list("abc"), "time": [1, 2, 3], name: [0, 1, 0]}), "patient")
+    assert columns[name].role == "event"
+    assert "often mean the opposite" in columns[name].description
+
+
+@pytest.mark.parametrize(("name", "values", "role"), [
+    ("status", [0, 1, 2], "ignore"), ("event", [0, 1, 2], "ignore"), ("os_time", [1, 2, 3], "ignore"),
+    ("os_event", [0, 1, 0], "ignore"), ("follow_up_status", [0, 1, 0], "predictor"), ("t", [1, 2, 4], "predictor"),
+    ("t_stage", [1, 2, 3], "predictor"), ("er_status", [0, 1, 0], "predictor"),
+])
+def test_half_an_endpoint_is_no_predictor(name, values, role):
+    assert guess_columns(pd.DataFrame({"patient": list("abc"), name: values}), "patient")[name].role == role
+
+
+def test_a_gene_named_like_an_endpoint_stays_a_predictor():
+    frame = pd.DataFrame({f"G{i}": np.arange(30.0) for i in range(600)} | {"EFS": np.arange(30.0) / 7})
+    assert "EFS" not in guess_columns(frame.assign(patient=[f"P{i}" for i in range(30)]), "patient")
+
+
+@pytest.mark.parametrize("cell", ["unknown", "#DIV/0!"])
+def test_numbers_with_one_bad_cell_are_described_as_such(cell):
+    frame = pd.DataFrame({"patient": [f"P{i}" for i in range(40)], "psa": [*(f"{i}.5" for i in range(39)), cell]})
+    column = guess_columns(frame, "patient")["psa"]
+    assert column.description == "guessed: 40 values are numbers but for 1"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from medomicslab_nb.data.importing import import_file, prepare_file
-from medomicslab_nb.errors import DataError
+from medomicslab_nb.data.importing import import_file, name_from, prepare_file
+from medomicslab_nb.errors import DataError, ProtectionError
 from medomicslab_nb.tables import Column
 
 
@@ -34,7 +36,7 @@ def test_corrections_replace_entries_or_some_of_their_fields(study, write):
     assert (info.column("size_mm").role, info.column("size_mm").unit) == ("ignore", "mm")
     assert info.column("stage").type == "category"
     with pytest.raises(DataError, match="no column 'sise'"):
-        import_file(study, path, columns={"sise": {"role": "ignore"}})
+        import_file(study, path, columns={"sise": {"role": "ignore"}}, replace=True)
 
 
 def test_bad_input_44_duplicate_patients_refused_with_counts(study, write):
@@ -60,8 +62,60 @@ def test_bad_input_44_duplicate_patient_and_date_refused_at_level_visit(study, w
 def test_a_refused_file_leaves_the_stored_table(study, write):
     import_file(study, write("a.csv", "patient,x\nP1,1\n"))
     with pytest.raises(DataError):
-        import_file(study, write("a.csv", "patient,x\nP1,inf\n"))
+        import_file(study, write("a.csv", "patient,x\nP1,inf\n"), replace=True)
     assert study.table("a")["x"].tolist() == [1]
+
+
+@pytest.mark.parametrize(("file", "name"), [("labs.2021.csv", "labs_2021"), ("labs.2022.csv.gz", "labs_2022"),
+                                            ("labs.xlsx", "labs"), ("LABS.CSV", "LABS"), ("..csv", "table")])
+def test_names_keep_all_but_the_ending(file, name):
+    assert name_from(Path(file)) == name
+
+
+def test_a_table_is_replaced_only_when_told_so(study, write):
+    path = write("labs.csv", "patient,x\nP1,1\n")
+    import_file(study, path)
+    with pytest.raises(DataError, match=r"there is a table 'labs' already. Give --name, or --replace"):
+        import_file(study, path)
+    import_file(study, write("labs.csv", "patient,x\nP1,2\n"), replace=True)
+    assert study.table("labs")["x"].tolist() == [2]
+    import_file(study, path, "labs_2")
+
+
+def test_replacing_keeps_corrections_of_columns_that_are_still_there(study, write):
+    mine = {"x": {"unit": "mm"}, "y": {"role": "ignore"}, "z": {"role": "ignore"}}
+    import_file(study, write("a.csv", "patient,w,x,y,z\nP1,1,1,1,1\nP2,0,2,2,2\n"), columns=mine)
+    path = write("a.csv", "patient,w,x,y\nP1,5,1,1\nP2,6,2.5,2\n")
+    prepared = prepare_file(study, path, replace=True, columns={"y": {"role": "outcome"}})
+    assert (prepared.columns["x"].unit, prepared.columns["y"].role) == ("mm", "outcome")
+    assert prepared.columns["w"].type == "integer"  # the first guess was no correction
+    assert "Corrections to the dictionary that were kept from the replaced table: 2." in prepared.notes
+
+
+@pytest.mark.parametrize("given", [{"name": "PAT-0001"}, {"block": "of_PAT-0001"}, {}])
+def test_names_that_hold_an_identifier_are_refused(study, write, given):
+    import_file(study, write("clinical.csv", "patient,x\nPAT-0001,1\nPAT-0002,2\n"))
+    content = "patient,x\nPAT-0003,1\n" if given else "patient,x,mean of PAT-0001\nPAT-0003,1,2\n"
+    with pytest.raises(ProtectionError, match="patient identifier") as error:
+        import_file(study, write("b.csv", content), **given)
+    assert "PAT" not in str(error.value)
+
+
+def test_names_that_hold_an_identifier_of_the_file_itself_are_refused(study, write):
+    with pytest.raises(ProtectionError):
+        import_file(study, write("b.csv", "patient,x\nPAT-0003,1\n"), "PAT-0003")
+
+
+def test_the_stored_file_name_has_no_identifier(study, write):
+    info = import_file(study, write("PAT-0003 export.csv", "patient,x\nPAT-0003,1\n"), "labs")
+    assert info.source == "[redacted] export.csv"
+
+
+def test_doubtful_events_and_halves_of_endpoints_are_told(study, write):
+    prepared = prepare_file(study, write("a.csv", "patient,time,cens,os_time\nP1,5,1,7\nP2,6,0,9\nP3,7,1,8\n"))
+    assert any("Check that 1 means the event in 'cens'" in note for note in prepared.notes)
+    assert any("'os_time' looks like the time or the event" in note for note in prepared.notes)
+
 
 
 def wide(n: int, p: int) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pytest
 
 import medomicslab_nb as ml
 from medomicslab_nb.data.corrections import CorrectedStudy
+from medomicslab_nb.data.dictionary import guess_columns
 from medomicslab_nb.data.outcomes import list_outcomes
 from medomicslab_nb.data.quality import (
     Finding,
@@ -182,3 +183,18 @@ def test_errors_come_first():
     rows = [Finding("t", "c", "x", severity, 1, "f", "a") for severity in ("note", "warning", "error")]
     assert quality_table(rows)["severity"].tolist() == ["error", "warning", "note"]
     assert quality_table([]).empty
+
+
+def test_a_measurement_ignored_for_a_bad_cell_is_found(study, clinical):
+    values = [*map(str, range(N - 1)), "unknown"]
+    view = add(study, clinical.assign(x=values), columns=ENDPOINT | {"x": Column(role="ignore", type="text")})
+    assert (found(check_table(view, "clinical"), "not all numbers").n) == 1
+
+
+def test_events_named_after_censoring_are_found_until_described(study, clinical):
+    frame = clinical.rename(columns={"death": "cens", "death_time": "time"})
+    guessed = guess_columns(frame, "patient")
+    view = add(study, frame, columns=guessed)
+    assert found(check_table(view, "clinical"), "event or censored").severity == "warning"
+    study.update_columns("clinical", {"cens": guessed["cens"].model_copy(update={"description": "1 = died"})})
+    assert [one for one in check_table(seen(study), "clinical") if one.check == "event or censored"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,37 @@ def test_bad_input_42_numbers_with_two_readings_refused(write, content):
     assert "thousands" in message or "decimal" in message
 
 
+def test_bad_input_42_decimal_commas_in_a_comma_file_are_no_row_names(write):
+    path = write("a.csv", "patient,size\nPAT-1,1,5\nPAT-2,2,25\n")
+    message = refused(path)
+    assert "one field more than the header" in message
+    assert "PAT" not in message
+    assert "one field more" in refused(write("b.csv", "pseudonym,size\nP1,1,5\nP2,2,25\n"), id_column="pseudonym")
+    assert "one field more" in refused(write("c.csv", "code,size\nP1,1,5\nP2,2,25\n"), usual_id_column="code")
+
+
+def test_bad_input_42_english_thousands_in_a_semicolon_file_refused(write):
+    message = refused(write("a.csv", "patient;psa;dose\nP1;1.5;1,100\nP2;2.25;2,500\n"))
+    assert "thousands" in message
+    assert "'dose'" in message
+    european = read_table(write("b.csv", "patient;psa;dose\nP1;1.500;1,100\nP2;2.250;2,5\n".replace("1.500", "1")
+                                .replace("2.250", "2")))
+    assert european.frame["dose"].tolist() == [1.1, 2.5]
+
+
+def test_percent_signs_are_left_out_and_told_or_refused_when_mixed(write):
+    read = read_table(write("a.csv", "patient,ki67\nP1,5%\nP2,12.5 %\n"))
+    assert read.frame["ki67"].tolist() == [5, 12.5]
+    assert any("percent" in note for note in read.notes)
+    assert "1 numbers have a percent sign and 1 have none" in refused(write("b.csv", "patient,ki67\nP1,5%\nP2,0.05\n"))
+
+
+def test_the_typeset_minus_is_a_minus(write):
+    read = read_table(write("a.csv", "patient,shift\nP1,\u22121.5\nP2,2\n"))
+    assert read.frame["shift"].tolist() == [-1.5, 2]
+
+
+
 def test_bad_input_43_duplicate_columns_named(write):
     message = refused(write("a.csv", "patient,age,size,age, size\nP1,1,2,3,4\n"))
     assert "'age', 'size'" in message
@@ -274,6 +306,73 @@ def test_r_files_with_row_names_are_read(write):
     assert read.frame["y"].tolist() == [2, 4]
 
 
+def test_r_row_names_are_told(write):
+    assert any("row names" in note for note in read_table(write("a.tsv", "x\ty\nP1\t1\t2\n")).notes)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+@pytest.mark.parametrize("start", [0, 1])
+def test_row_numbers_without_a_name_are_no_predictor(write, name, start):
+    read = read_table(write("a.csv", f"{name},patient,x\n{start},P1,5\n{start + 1},P2,6\n"))
+    assert read.frame.columns.tolist() == ["patient", "x"]
+    assert any("counts the rows" in note for note in read.notes)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_a_first_column_without_a_name_that_is_no_row_number_is_refused(write, name):
+    assert "without a name" in refused(write("a.csv", f"{name},patient,x\n7,P1,5\n3,P2,6\n"))
+
+
+def test_row_numbers_in_parquet_are_no_predictor(tmp_path):
+    frame = pd.DataFrame({"Unnamed: 0": [0, 1], "patient": ["P1", "P2"], "x": [5, 6]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").frame.columns.tolist() == ["patient", "x"]
+    frame.assign(**{"Unnamed: 0": [7, 3]}).to_parquet(tmp_path / "b.parquet")
+    assert "without a name" in refused(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize("ends", ["\r", "\r\n", "\n"])
+def test_line_ends_of_every_system_are_read(write, ends):
+    read = read_table(write("a.csv", ends.join(["patient,x", "P1,1", "P2,2", ""])))
+    assert read.frame.to_dict("list") == {"patient": ["P1", "P2"], "x": [1, 2]}
+
+
+def test_an_endless_quotation_in_the_header_is_refused(write):
+    rows = "P1,1\n" * 2_100_000
+    assert "quotation mark" in refused(write("a.csv", 'patient,"x\n' + rows))
+
+
+def formulas(path: Path, stored: dict[str, str]) -> Path:
+    """A workbook with formulas, and what it stores as their values."""
+    workbook(path, [["patient", "x"], *([f"P{i}", f"={i}+0"] for i in range(len(stored)))])
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name).decode() for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    for row, (formula, cell) in enumerate(stored.items(), start=2):
+        parts[sheet] = parts[sheet].replace(f'<c r="B{row}"><f>{formula}</f><v /></c>', cell.format(row=row))
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    return path
+
+
+def test_formulas_without_a_stored_value_are_refused(tmp_path):
+    path = tmp_path / "a.xlsx"
+    workbook(path, [["patient", "x"], ["PAT-1", 1], ["PAT-2", "=1+1"], ["PAT-3", "=B2"]])
+    message = refused(path)
+    assert "2 formulas have no stored value (rows 3, 4)" in message
+    assert "save the file" in message
+
+
+def test_stored_values_of_formulas_are_read_and_empty_texts_are_missing(tmp_path):
+    path = formulas(tmp_path / "a.xlsx", {"0+0": '<c r="B{row}"><f>0+0</f><v>7</v></c>',
+                                          "1+0": '<c r="B{row}" t="str"><f>1+0</f><v></v></c>'})
+    frame = read_table(path).frame
+    assert frame["x"].iloc[0] == 7
+    assert frame["x"].isna().tolist() == [False, True]
+
+
+
 def test_nearly_numeric_column_stays_text_with_its_rows(write):
     read = read_table(write("a.csv", "patient,psa\n" + "".join(f"{i},{i}.5\n" for i in range(9)) + "9,<0.1\n"))
     assert read.frame["psa"].iloc[-1] == "<0.1"
@@ -300,6 +399,24 @@ def test_transposed_file_refuses_words_without_naming_patients(write):
     message = refused(write("a.csv", "gene,PAT-1,PAT-2\nTP53,1,2\nsex,m,f\n"), patients=["PAT-1", "PAT-2"])
     assert "PAT" not in message
     assert "2 of 2" in message
+
+
+def test_annotations_among_patients_as_columns_are_left_out(write):
+    content = "gene,PAT-1,PAT-2,PAT-3,PAT-9,length,symbol\nTP53,1,2,2,3,1000,a\nMYC,4,5,5,6,2000,b\n"
+    read = read_table(write("a.csv", content), patients=["PAT-1", "PAT-2", "PAT-3"])
+    assert read.frame["patient"].tolist() == ["PAT-1", "PAT-2", "PAT-3", "PAT-9"]  # named as patients are: a new one
+    (note,) = [note for note in read.notes if "left out" in note]
+    assert note.startswith("2 columns")
+    assert "PAT" not in note
+
+
+@pytest.mark.parametrize(("header", "doubtful"), [
+    ("id,S1,S2,S3", True), (",S1,S2,S3", True), ("patient,S1,S2,S3", False), ("id,age,size,grade", False)])
+def test_doubtful_orientation_is_told_where_no_patients_are_known(write, header, doubtful):
+    path = write("a.csv", f"{header}\nX1,1,2,3\nX2,4,5,6\n")
+    assert any("add the table of clinical data first" in note for note in read_table(path).notes) is doubtful
+
+
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), min_size=1, max_size=8)

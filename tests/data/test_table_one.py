@@ -100,3 +100,20 @@ def test_bad_input_51_all_missing_variable_is_shown_as_such(cohort):
     text, _ = table_one(cohort.assign(empty=np.nan)[["empty", "age"]])
     assert text.query("variable == 'empty'")[["category", "overall", "missing"]].values.tolist() == [
         ["no value", "", "80 (100.0%)"]]
+
+
+@pytest.mark.parametrize("halves", [(["a", "b"], ["c", "d"]), (["a"], ["b"])])
+def test_groups_without_a_common_category_have_no_overlap(halves):
+    a, b = (pd.Series(half * 10) for half in halves)
+    assert np.isnan(standardised_difference([a, b], categorical=True))
+    values = pd.concat([a, b], ignore_index=True)
+    groups = pd.Series(["0"] * len(a) + ["1"] * len(b))
+    text, numbers = table_one(pd.DataFrame({"x": values}), groups, outcome="death")
+    assert text.loc[text["variable"] == "x", "smd"].iloc[0] == "no overlap"
+    assert numbers["smd"].isna().all()
+
+
+def test_categories_that_do_not_vary_have_no_difference():
+    frame = pd.DataFrame({"x": ["a"] * 20})
+    text, _ = table_one(frame, pd.Series(["0", "1"] * 10), outcome="death")
+    assert text.loc[text["variable"] == "x", "smd"].iloc[0] == ""

@@ -132,3 +132,21 @@ def test_bad_input_48_unusable_outcomes(faulty, words):
 
 def test_a_usable_outcome_has_no_faults():
     assert endpoint_faults(time=pd.Series([0.0, 5.0, np.nan]), event=pd.Series([True, False, True])) == []
+
+
+def test_bad_input_49_disguises_with_a_few_exceptions_are_found(rng):
+    outcome = pd.Series(np.arange(200) % 2 == 0)
+    words = pd.Series(np.where(outcome, "dead", "alive"))
+    words[1] = "dead"
+    cause = pd.Series(np.where(outcome, 3.0, np.nan))
+    cause[1] = 1.0
+    predictors = pd.DataFrame({"words": words, "cause": cause, "site": rng.choice(list("ABC"), 200)})
+    assert named(disguised_predictors(predictors, outcome=outcome)) == {"words": "recoding", "cause": "filled in"}
+    words[3:33:2] = "dead"
+    assert named(disguised_predictors(words.to_frame("words"), outcome=outcome)) == {}
+
+
+def test_rare_cases_in_categories_of_their_own_are_no_disguise():
+    outcome = pd.Series(np.isin(np.arange(1000), [0, 500]))
+    centre = pd.Series([f"c{i // 10}" for i in range(1000)])
+    assert disguised_predictors(centre.to_frame("centre"), outcome=outcome) == []

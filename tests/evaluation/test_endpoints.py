@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from medomicslab_nb.data.corrections import CorrectedStudy
+from medomicslab_nb.data.outcomes import list_outcomes
+from medomicslab_nb.data.settings import DataSettings
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import binary_endpoint, find_endpoint, survival_endpoint
 from medomicslab_nb.study import create_study
@@ -95,3 +98,57 @@ def test_outcome_in_a_table_with_several_rows_per_patient_is_refused(study):
     study.add_table("visits", visits, level="visit", columns={"response": Column(role="outcome")})
     with pytest.raises(DataError, match="1 rows repeat a patient"):
         find_endpoint(study, "response")
+
+
+def declare(study, **columns):
+    study.update_columns("clinical", columns)
+
+
+def test_outcome_and_time_of_one_endpoint_are_survival_in_both_stages(study):
+    declare(study, dead=Column(role="outcome", endpoint="os"))
+    endpoint = find_endpoint(study, "os")
+    assert (endpoint.kind, endpoint.columns) == ("survival", (("clinical", "dead"), ("clinical", "days")))
+    outcomes = {outcome.name: outcome for outcome in list_outcomes(CorrectedStudy(study, DataSettings()))}
+    assert (outcomes["os"].kind, outcomes["os"].time_column) == ("survival", "days")
+    assert outcomes["relapse"].kind == "binary"
+
+
+def test_event_column_of_an_endpoint_is_used_with_its_time(study):
+    endpoint = find_endpoint(study, "dead")
+    assert endpoint.time.tolist() == [4, 3, 2, 1]
+    assert "with its time 'days'" in endpoint.notes[0]
+    first = list_outcomes(CorrectedStudy(study, DataSettings()), "dead")[0]
+    assert (first.kind, first.time_column) == ("survival", "days")
+
+
+def test_event_without_a_time_is_said_to_be_one(study):
+    declare(study, relapse=Column(role="event"))
+    endpoint = find_endpoint(study, "relapse")
+    assert endpoint.kind == "binary"
+    assert "event without a follow-up time" in endpoint.notes[0]
+
+
+def test_several_candidates_of_one_endpoint_are_named(study):
+    declare(study, relapse=Column(role="event", endpoint="os"))
+    with pytest.raises(DataError, match="dead with days of table clinical; relapse with days of table clinical"):
+        find_endpoint(study, "os")
+    listed = list_outcomes(CorrectedStudy(study, DataSettings()))
+    assert [outcome.name for outcome in listed] == ["os"]
+    assert "several columns may be the outcome 'os'" in listed[0].fault
+
+
+def test_candidates_in_several_tables_are_named(study):
+    other = pd.DataFrame({"patient": list("abcd"), "relapse": [0, 1, 1, 0], "dead": [0, 1, 1, 0]})
+    study.add_table("late", other, columns={"relapse": Column(role="outcome"), "dead": Column()})
+    with pytest.raises(DataError, match="relapse of table clinical; relapse of table late"):
+        find_endpoint(study, "relapse")
+    with pytest.raises(DataError, match="dead with days of table clinical; dead of table late"):
+        find_endpoint(study, "dead")
+
+
+def test_time_in_another_table_than_the_event_is_refused(study):
+    declare(study, relapse=Column(role="event", endpoint="dfs"))
+    other = pd.DataFrame({"patient": list("abcd"), "months": [1.0, 2, 3, 4]})
+    study.add_table("late", other, columns={"months": Column(role="time", endpoint="dfs")})
+    with pytest.raises(DataError, match="is in table clinical, its follow-up time in table late"):
+        find_endpoint(study, "dfs")

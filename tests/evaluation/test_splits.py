@@ -7,9 +7,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from medomicslab_nb.errors import DataError
+from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.evaluation.endpoints import Endpoint
-from medomicslab_nb.evaluation.splits import extend_splits, fold_rows, make_splits, split_name, study_splits
+from medomicslab_nb.evaluation.splits import (
+    check_cohort_folds,
+    extend_splits,
+    fold_rows,
+    make_splits,
+    split_name,
+    study_splits,
+)
 from medomicslab_nb.study import create_study
 from medomicslab_nb.tables import check_name
 
@@ -83,3 +90,45 @@ def test_split_names_are_file_names(name):
 
 def test_split_names_do_not_collide():
     assert len({split_name(name, folds=5, seed=0) for name in ("a b", "a_b", "a/b", "a" * 70, "a" * 71)}) == 5
+
+
+def test_patients_added_with_fewer_repeats_get_folds_in_the_others_later(tmp_path):
+    study, target = create_study(tmp_path / "s"), endpoint(40, 20)
+    study_splits(study, target.take(np.arange(36)), folds=4, repeats=2, seed=0)
+    study_splits(study, target, folds=4, repeats=1, seed=0)
+    later = study_splits(study, target, folds=4, repeats=2, seed=0)
+    assert later.groupby("repeat").size().tolist() == [40, 40]
+    assert set(fold_rows(later, target.patients, 1)) == {0, 1, 2, 3}
+
+
+def test_a_patient_without_a_fold_is_an_error():
+    target = endpoint(40, 20)
+    splits = make_splits(target.take(np.arange(36)), folds=4, repeats=1, seed=0)
+    with pytest.raises(DataError, match="4 of 40 patients have no fold in repeat 0"):
+        fold_rows(splits, target.patients, 0)
+
+
+def test_runs_at_once_with_different_repeats_both_keep_their_split(tmp_path):
+    study, target = create_study(tmp_path / "s"), endpoint(40, 20)
+    name = split_name("os", folds=4, seed=0)
+    study.save_splits(name, make_splits(target, folds=4, repeats=3, seed=0))
+    study.save_splits(name, make_splits(target, folds=4, repeats=2, seed=0))
+    pd.testing.assert_frame_equal(study.splits(name), make_splits(target, folds=4, repeats=3, seed=0))
+    moved = make_splits(target, folds=4, repeats=4, seed=0).assign(fold=lambda frame: (frame["fold"] + 1) % 4)
+    with pytest.raises(StudyError, match="patients would change folds"):
+        study.save_splits(name, moved)
+
+
+def test_cohort_that_empties_a_fold_is_refused():
+    target = endpoint(40, 20)
+    splits = make_splits(target, folds=4, repeats=2, seed=0)
+    check_cohort_folds(splits, target, folds=4, repeats=2)
+    number = fold_rows(splits, target.patients, 1)
+    with pytest.raises(DataError, match=r"fold 3 of repeat 2 empty.*Use fewer folds"):
+        check_cohort_folds(splits, target.take(np.flatnonzero(number != 2)), folds=4, repeats=2)
+    with pytest.raises(DataError, match="fold 3 of repeat 2 with too few patients with the event"):
+        check_cohort_folds(splits, target.take(np.flatnonzero((number != 2) | ~target.event)), folds=4, repeats=2)
+    few = target.take(np.concatenate([np.flatnonzero(target.event & (number == fold))[:1] for fold in (0, 1)]
+                                     + [np.flatnonzero(~target.event)]))
+    with pytest.raises(DataError, match="too few patients with the event"):
+        check_cohort_folds(splits.assign(fold=splits["fold"] % 2), few, folds=2, repeats=2)

@@ -163,3 +163,18 @@ def test_bad_input_70_two_processes_write_to_one_study(study: ml.Study) -> None:
     assert len([name for name in study.tables if name.startswith("own_")]) == 16
     TrackedStudy(study.path).table("shared")
     assert len(study.runs) == 16 and {record.status for record in study.runs} == {"completed"}
+
+
+def test_a_longer_split_does_not_make_older_runs_stale(study: ml.Study) -> None:
+    """Splits only ever grow: what an older run used still stands."""
+    from medomicslab_nb.inputs import stale_inputs
+
+    run = ml.run("generated", study, {"cases": 1}, sinks=[])
+    frame = pd.DataFrame({"patient": ["a", "b"], "repeat": [0, 0], "fold": [0, 1]})
+    study.save_splits("os", frame)
+    used = study.resolve_splits("os")
+    run.update(inputs=[*run.inputs, {"name": used.name, "ref": used.ref, "sha256": used.sha256}])
+    study.save_splits("os", pd.concat([frame, frame.assign(repeat=1)]))
+    assert stale_inputs(run) == ()
+    (study.path / used.ref).unlink()
+    assert stale_inputs(run) == ("splits/os",)

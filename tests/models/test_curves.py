@@ -31,3 +31,13 @@ def test_kaplan_meier_by_hand():
 def test_group_without_events_stays_at_one():
     curve = kaplan_meier_curve(np.zeros(3, bool), np.array([1.0, 2, 3]), 0.95)
     assert (curve[["survival", "lower", "upper"]] == 1).all(axis=None)
+
+
+def test_events_at_time_zero_are_a_row_after_the_start():
+    curve = kaplan_meier_curve(np.array([True, False, True, True]), np.array([0.0, 0, 3, 5]), 0.95)
+    assert curve["time"].tolist() == [0, 0, 3, 5]
+    assert curve["events"].tolist() == [0, 1, 1, 1]
+    assert curve["survival"].tolist() == pytest.approx([1, 3 / 4, 3 / 8, 0])
+    assert curve["at_risk"].tolist() == [4, 4, 2, 1]
+    censored = kaplan_meier_curve(np.array([False, True]), np.array([0.0, 2]), 0.95)
+    assert censored["time"].tolist() == [0, 2]

@@ -8,11 +8,15 @@ import pytest
 
 from medomicslab_nb.cache import pack
 from medomicslab_nb.errors import DataError, SettingsError, StudyError
+from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
+from medomicslab_nb.evaluation.splits import study_splits
 from medomicslab_nb.models.default import DEFAULT
 from medomicslab_nb.models.explain import load_model
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.models.stage import run
+from medomicslab_nb.models.tables import score_matrix
 from medomicslab_nb.progress import Progress
+from medomicslab_nb.runner import replay
 from medomicslab_nb.tables import Column
 from tests.models.conftest import COLUMNS, clinical
 
@@ -164,3 +168,39 @@ def test_stale_cohort_is_refused_and_everybody_can_be_asked_for(study, few_trees
     with pytest.raises(StudyError, match=r"'cohort' is stale: clinical changed.*Run stage 'data' again"):
         ml.run("models", study, settings, sinks=[])
     assert ml.run("models", study, {**settings, "cohort": "all"}, sinks=[]).status == "completed"
+
+
+def test_an_imported_table_named_cohort_does_not_replace_the_cohort_of_the_data_run(study, few_trees):
+    import medomicslab_nb as ml
+
+    settings = {"outcome": "os", **FAST, "ablation": False, "explain": False, "blocks": {"c": ("clinical",)}}
+    step = {"label": "young", "table": "clinical", "column": "age", "keep": "<", "value": 62}
+    ml.run("data", study, {"cohort": [step]}, sinks=[])
+    young = int((clinical()["age"] < 62).sum())
+    before = ml.run("models", study, settings, sinks=[])
+    assert any(source["name"] == "run-table cohort" for source in before.inputs)
+    study.add_table("cohort", clinical()[["patient"]].head(40), columns={"patient": Column(role="identifier")})
+    again, comparison = replay(before, sinks=[])
+    assert all(part.equal for part in comparison)
+    ml.run("data", study, {"cohort": [step], "tables": ["clinical"]}, sinks=[])
+    after = ml.run("models", study, settings, sinks=[])
+    assert before.metrics["n"] == again.metrics["n"] == after.metrics["n"] == young
+    ml.run("data", study, {"cohort": [{**step, "value": 58}]}, sinks=[])
+    assert "run-table cohort" in after.stale
+    named = ml.run("models", study, {**settings, "cohort": "cohort"}, sinks=[])
+    assert named.metrics["n"] == 40
+
+
+def test_a_patient_without_a_score_is_an_error():
+    endpoint = Endpoint("x", np.array([True, False]), pd.Index(["a", "b"], name="patient"))
+    predictions = pd.DataFrame({"patient": ["a", "b", "a"], "repeat": [0, 0, 1], "score": [0.1, 0.2, 0.3]})
+    with pytest.raises(DataError, match="1 of 2 patients lack an out-of-fold score"):
+        score_matrix(predictions, endpoint)
+
+
+def test_cohort_too_small_for_the_folds_is_refused_before_anything_is_fitted(study):
+    everybody = study_splits(study, find_endpoint(study, "os"), folds=5, repeats=1, seed=0)
+    few = everybody.loc[everybody["fold"] != 0, ["patient"]]
+    study.add_table("few", few.reset_index(drop=True), columns={"patient": Column(role="identifier")})
+    with pytest.raises(DataError, match="fold 1 of repeat 1 empty"):
+        run_stage(study, outcome="os", folds=5, cohort="few", blocks={"c": ("clinical",)})
