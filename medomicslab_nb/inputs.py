@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from medomicslab_nb.cache import Cache
 from medomicslab_nb.errors import MedomicsError, RunError, StudyError
 from medomicslab_nb.files import sha256_json, sha256_of
 from medomicslab_nb.record import RunRecord
@@ -70,6 +71,10 @@ class TrackedStudy(Study):
     def info(self, name: str) -> TableInfo:
         source = self.resolve(name)
         return self._info_at(source.ref) if source.ref.endswith(".yaml") else self._plain_info(name)
+
+    def cache(self, stage: str) -> Cache | None:
+        """None in a replay: one that read stored results would prove nothing."""
+        return super().cache(stage) if self.pins is None else None
 
     def resolve_splits(self, name: str) -> Input | None:
         key = f"splits/{name}"

@@ -317,7 +317,7 @@ class Study:
             raise RunError(f"there is no run '{run_id}'", where=f"study {self.name}", todo=todo)
         return read_record(path)
 
-    def cache(self, stage: str) -> Cache:
+    def cache(self, stage: str) -> Cache | None:
         """The stage's cache of per-case results; it may be deleted at any time."""
         return Cache(self.path / "cache" / stage)
 

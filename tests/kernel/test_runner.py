@@ -209,6 +209,16 @@ def test_replay_uses_what_was_read_then(study: ml.Study, numbers: pd.DataFrame) 
     assert quiet(study, cases=2).table_hashes != run.table_hashes
 
 
+def test_replay_computes_everything_again(study: ml.Study, log: Path) -> None:
+    """A replay that read the cache would prove nothing."""
+    run = quiet(study, cases=3)
+    quiet(study, cases=3)
+    assert len(log.read_text().split()) == 3
+    _, found = replay(run, sinks=[])
+    assert all(item.equal for item in found)
+    assert len(log.read_text().split()) == 6
+
+
 def test_replay_of_a_damaged_input_is_refused(study: ml.Study) -> None:
     run = quiet(study, cases=2)
     (study.path / "tables" / study.info("numbers").file).unlink()
