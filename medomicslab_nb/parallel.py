@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 CaseFunction = Callable[[Any], Mapping[str, "pd.DataFrame"]]
 _ATTEMPTS = 3  # of a case whose worker died; the second and third time it runs alone
 _CONNECT_S = 10
+_WATCH_S = 1.0
 _POLL_S = 0.2  # how long a cancel may go unnoticed
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
                              "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
@@ -228,11 +230,21 @@ def _executor(jobs: int) -> Iterator[Any]:
     # loky, not multiprocessing: a user's script needs no "if __name__ == '__main__'".
     from joblib.externals.loky import ProcessPoolExecutor
 
-    executor = ProcessPoolExecutor(max_workers=jobs, env=_ONE_THREAD)
+    executor = ProcessPoolExecutor(max_workers=jobs, env=_ONE_THREAD, initializer=_die_with, initargs=(os.getpid(),))
     try:
         yield executor
     finally:
         executor.shutdown(wait=True, kill_workers=True)
+
+
+def _die_with(parent: int) -> None:
+    """End this worker when its parent is gone: a killed kernel would leave its workers waiting for ever."""
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _worker_died(future: Future[Any]) -> bool:

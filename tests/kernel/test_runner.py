@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 import medomicslab_nb as ml
@@ -143,6 +144,18 @@ def test_bad_input_62_killed_process_counts_as_failed_and_the_rerun_continues(st
     again = quiet(study, cases=12)
     assert again.status == "completed"
     assert 12 <= len(log.read_text().split()) <= 13 and done >= 3, "finished cases are not computed again"
+
+
+def test_bad_input_62_workers_do_not_outlive_a_killed_process(study: ml.Study) -> None:
+    """Only the run's own process is killed, not its group, as a kernel is when memory runs out."""
+    started = start("generated", study, {"cases": 100, "seconds": 0.5, "jobs": 2})
+    wait_for(lambda: (started.progress() or {"done": 0})["done"] > 1)
+    main = psutil.Process(json.loads((started.path / "process.json").read_text())["pid"])
+    workers = [child for child in main.children(recursive=True) if "popen_loky" in " ".join(child.cmdline())]
+    assert len(workers) == 2
+    main.kill()
+    _, alive = psutil.wait_procs(workers, timeout=15)
+    assert alive == []
 
 
 def test_hung_child_is_killed_in_the_end(study: ml.Study) -> None:
