@@ -1,0 +1,120 @@
+"""A volume: voxels with their geometry, read from and written to the formats that SimpleITK knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.imaging.geometry import Geometry
+
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""Files that hold one volume."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels and where they lie.
+
+    Attributes
+    ----------
+    array : ndarray, shape (z, y, x)
+        float32 for images, bool for masks.
+    geometry : Geometry
+    unit : str
+        ``HU``, ``SUVbw``, ``SUVbsa``, ``SUVlbm``, ``Gy``, or empty.
+    frame_of_reference : str
+        Its UID, where it is known: only then can contours of another file be checked against it.
+    """
+
+    array: np.ndarray
+    geometry: Geometry
+    unit: str = ""
+    frame_of_reference: str = ""
+
+    def __post_init__(self) -> None:
+        if self.array.shape != self.geometry.shape:
+            raise ValueError(f"array of shape {self.array.shape} does not fit a grid of {self.geometry.shape}")
+
+    def with_array(self, array: np.ndarray) -> Volume:
+        """Other voxels on the same grid."""
+        return replace(self, array=array)
+
+    def crop(self, lower: tuple[int, int, int], size: tuple[int, int, int]) -> Volume:
+        """The part that begins at index ``lower`` (x, y, z); it must lie inside."""
+        (x, y, z), (nx, ny, nz) = lower, size
+        part = self.array[z:z + nz, y:y + ny, x:x + nx]
+        return Volume(np.ascontiguousarray(part), self.geometry.crop(lower, size), self.unit, self.frame_of_reference)
+
+    def to_image(self) -> sitk.Image:
+        """As a SimpleITK image (masks as uint8); the voxels are copied."""
+        array = self.array.astype(np.uint8) if self.array.dtype == bool else self.array
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing(self.geometry.spacing_mm)
+        image.SetOrigin(self.geometry.origin_mm)
+        image.SetDirection(self.geometry.direction)
+        return image
+
+    @classmethod
+    def of_image(cls, image: sitk.Image, unit: str = "", frame_of_reference: str = "") -> Volume:
+        """From a SimpleITK image; the voxels are copied."""
+        return cls(sitk.GetArrayFromImage(image), Geometry.of_image(image), unit, frame_of_reference)
+
+
+def read_volume(path: Path, unit: str = "") -> Volume:
+    """A volume from NIfTI, NRRD or MetaImage, as float32.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, of another format, or holds no three-dimensional grey values.
+    """
+    image = _read(path, sitk.sitkFloat32)
+    return Volume.of_image(image, unit)
+
+
+def read_labels(path: Path) -> Volume:
+    """A label volume from NIfTI, NRRD or MetaImage, as int32.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_volume`; also when its values are no whole numbers.
+    """
+    volume = Volume.of_image(_read(path, sitk.sitkFloat64))
+    labels = np.rint(volume.array)
+    if not np.array_equal(labels, volume.array):
+        raise DataError("a mask must hold whole numbers (labels)", where=f"file {path.name}",
+                        todo="Export a label map, or threshold the probability map first")
+    return volume.with_array(labels.astype(np.int32))
+
+
+def write_volume(volume: Volume, path: Path) -> None:
+    """Write a volume; the suffix decides the format."""
+    sitk.WriteImage(volume.to_image(), str(path), useCompression=True)
+
+
+def _read(path: Path, pixel_type: int) -> sitk.Image:
+    where = f"file {path.name}"
+    if not path.is_file():
+        raise DataError("the file is missing", where=where, todo="Check the path")
+    try:
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        shape, components = reader.GetSize(), reader.GetNumberOfComponents()
+        if components != 1:
+            raise DataError(f"grey values were expected, {components} values per voxel were found", where=where,
+                            todo="Export one channel")
+        if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
+            raise DataError(f"three dimensions were expected, {len(shape)} were found", where=where,
+                            todo="Export one volume per file")
+        reader.SetOutputPixelType(pixel_type)
+        image = reader.Execute()
+    except RuntimeError:
+        raise DataError("the file is damaged, or no image that SimpleITK reads", where=where,
+                        todo="Export it again as NIfTI or NRRD") from None
+    return image[..., 0] if image.GetDimension() == 4 else image
