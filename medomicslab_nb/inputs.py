@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medomicslab_nb.cache import Cache
 from medomicslab_nb.errors import MedomicsError, RunError, StudyError
-from medomicslab_nb.files import sha256_json, sha256_of
+from medomicslab_nb.files import read_document, sha256_json, sha256_of
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.study import RUN_TABLE, Study
-from medomicslab_nb.tables import Input, TableInfo
+from medomicslab_nb.study import FORMAT_VERSION, RUN_TABLE, Study
+from medomicslab_nb.tables import IMAGES, Input, TableInfo, index_date_columns
 
 LISTING = "*"
 """The input that stands for "which tables there are"."""
+INDEX_DATES = "index dates"
+"""The input that stands for "which columns hold the index dates", for stages that read no other table."""
+MANIFEST = ".yaml"
+"""Suffix of an image that is a DICOM series: a document of kind "series" that lists its files."""
+FILE = "file "
+"""Begins the names of inputs that are a file outside of the study's tables, such as a parameter file."""
 
 
 class TrackedStudy(Study):
@@ -53,6 +60,21 @@ class TrackedStudy(Study):
             self.note(source)
         return source
 
+    def file(self, path: str) -> Path:
+        """A file that settings name, relative to the study or absolute; noted as read.
+
+        Raises
+        ------
+        StudyError
+            It is missing, or, in a replay, another than then.
+        """
+        full = self.path / Path(path).expanduser()
+        if not full.is_file():
+            raise StudyError("the file is missing", where=f"file {full.name}", todo="Correct its path in the settings")
+        name = FILE + full.name
+        self._checked(Input(name, str(path), sha256_of(full)) if self.pins is None else self._pinned(name))
+        return full
+
     def publishes(self, name: str) -> bool:
         return super().publishes(name) if self.pins is None else RUN_TABLE + name in self.pins
 
@@ -67,6 +89,12 @@ class TrackedStudy(Study):
         names = self._table_names()
         self.note(_listing(names))
         return {name: self.info(name) for name in names}
+
+    def index_date_columns(self) -> list[tuple[str, str]]:
+        """Table and column that may hold the index dates, noted without the tables that hold none."""
+        source = _index_dates(self) if self.pins is None else self._pinned(INDEX_DATES)
+        self.note(source)
+        return [(table, column) for table, column in json.loads(source.ref)]
 
     def info(self, name: str) -> TableInfo:
         source = self.resolve(name)
@@ -89,6 +117,12 @@ def _listing(names: Sequence[str]) -> Input:
     return Input(LISTING, " ".join(names), sha256_json(list(names)))
 
 
+def _index_dates(study: Study) -> Input:
+    tables = {name: study._info_at(f"tables/{name}.yaml") for name in Study._table_names(study)}
+    found = index_date_columns(tables, study.index_date)
+    return Input(INDEX_DATES, json.dumps(found), sha256_json(found))
+
+
 def check_input(study: Path, source: Input) -> None:
     """Check that an input's file still is what its checksum says.
 
@@ -97,7 +131,7 @@ def check_input(study: Path, source: Input) -> None:
     StudyError
         It is missing or was changed outside of the program.
     """
-    if source.name == LISTING or source.name.startswith("run:"):
+    if source.name in (LISTING, INDEX_DATES) or source.name.startswith("run:"):
         return
     path, expected = study / source.ref, source.sha256
     if source.ref.endswith(".yaml"):
@@ -113,6 +147,26 @@ def check_input(study: Path, source: Input) -> None:
                          todo="Import the table again or restore the file from a copy")
 
 
+def named_files(study: Study, source: Input) -> dict[Path, str]:
+    """The image and contour files that a table of images names, with the sha256 that they had when they were added."""
+    if not source.ref.endswith(".yaml") or study._info_at(source.ref).block != IMAGES:
+        return {}
+    frame = study._read(source)
+    found: dict[Path, str] = {}
+    for column in (name for name in frame.columns if f"{name}_sha256" in frame.columns):
+        for path, expected in frame.loc[frame[column] != "", [column, f"{column}_sha256"]].itertuples(index=False):
+            found[study.path / path] = str(expected)
+            if path.endswith(MANIFEST):
+                found |= series_files(study.path, study.path / path)
+    return found
+
+
+def series_files(study: Path, manifest: Path) -> dict[Path, str]:
+    """The DICOM files of a series, with their sha256."""
+    content = read_document(manifest, "series", FORMAT_VERSION)
+    return {study / entry["path"]: str(entry["sha256"]) for entry in content["files"]}
+
+
 def stale_inputs(record: RunRecord) -> tuple[str, ...]:
     """Names of the inputs of a run that stand for something else now, or are damaged or gone."""
     study = Study(record.path.parent.parent)
@@ -123,13 +177,17 @@ def _is_stale(study: Study, source: Input) -> bool:
     try:
         if source.name == LISTING:
             return _listing(study._table_names()).sha256 != source.sha256
+        if source.name == INDEX_DATES:
+            return _index_dates(study).sha256 != source.sha256
         if source.name.startswith("run:"):
             return bool(study.run(source.ref).stale)
         if source.name.startswith("splits/"):
             return not (study.path / source.ref).exists()  # splits only ever grow: the old rows still stand
+        if source.name.startswith(FILE):
+            return sha256_of(study.path / source.ref) != source.sha256
         now = _resolved(study, source.name)
         return now.sha256 != source.sha256 or not _file_of(study, now).exists()
-    except MedomicsError:
+    except (MedomicsError, OSError):
         return True
 
 

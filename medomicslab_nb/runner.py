@@ -17,7 +17,7 @@ from typing import Any
 
 from medomicslab_nb.errors import Cancelled, MedomicsError, RunError, SettingsError
 from medomicslab_nb.files import sha256_of, table_bytes, write_bytes, write_yaml
-from medomicslab_nb.inputs import TrackedStudy
+from medomicslab_nb.inputs import TrackedStudy, named_files
 from medomicslab_nb.parallel import single_thread
 from medomicslab_nb.progress import Progress, Sink
 from medomicslab_nb.protect import refuse_secrets, scrub, scrub_all
@@ -25,6 +25,7 @@ from medomicslab_nb.record import RunRecord, environment, read_record
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import Stage, StageResult, get_stage, load
 from medomicslab_nb.study import Study, open_study
+from medomicslab_nb.tables import Input
 
 RUN_FOLDER = "MEDOMICSLAB_RUN"
 """Environment variable by which ``medomicslab run`` hands a prepared run folder to the notebook's kernel."""
@@ -213,11 +214,22 @@ def verify(record: RunRecord) -> list[Comparison]:
     for source in record.inputs:
         equal = source["name"] not in stale
         found.append(Comparison(f"input {source['name']}", equal, "unchanged" if equal else "changed since the run"))
+        found += _compare_files(study, Input(**source))
     for name, expected in record.table_hashes.items():
         path = record.path / "tables" / f"{name}.parquet"
         equal = path.exists() and sha256_of(path) == expected
         found.append(Comparison(f"table {name}", equal, "unchanged" if equal else "missing or changed since the run"))
     return found
+
+
+def _compare_files(study: Study, source: Input) -> list[Comparison]:
+    """Hash again the images and contours that a table names; they lie where they lay, perhaps outside the study."""
+    files = named_files(study, source)
+    changed = sum(not path.is_file() or sha256_of(path) != expected for path, expected in files.items())
+    if not files:
+        return []
+    return [Comparison(f"files of input {source.name}", not changed, f"{len(files)} unchanged" if not changed
+                       else f"{changed} of {len(files)} are missing or were changed since they were added")]
 
 
 def replay(record: RunRecord, *, sinks: Sequence[Sink] | None = None) -> tuple[RunRecord, list[Comparison]]:

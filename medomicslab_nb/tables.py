@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FEATURE = "feature"
 """Column of feature names in a table that is stored one row a feature."""
 
+IMAGES = "images"
+"""Block of the tables that say where images, contours and doses lie; no block of predictors."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
 
 
@@ -95,6 +98,17 @@ class Input:
     name: str
     ref: str
     sha256: str
+
+
+def index_date_columns(tables: Mapping[str, TableInfo], name: str | None) -> list[tuple[str, str]]:
+    """Table and column that may hold the index dates: by role, else by the study's name for it.
+
+    A table's own date of that name is something else.
+    """
+    declared = [(table, column) for table, info in tables.items() for column, entry in info.columns.items()
+                if entry.role == "index_date"]
+    return declared or [(table, name) for table, info in tables.items()
+                        if name and name in info.columns and info.date_column != name]
 
 
 def features_as_rows(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from pandas.api import types
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.checks import after_index_date
-from medomicslab_nb.tables import TableInfo
+from medomicslab_nb.tables import TableInfo, index_date_columns
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class DateCheck:
     """Whether the dictionary names the column as the date of the rows. If not, nothing was compared."""
 
 
-def index_dates(study: Any) -> pd.Series | None:
+def index_dates(study: Any, owners: Sequence[tuple[str, str]] | None = None) -> pd.Series | None:
     """Each patient's index date (datetime, index = patient, each once); None when nothing names it.
 
     It is the column of role ``index_date``, or, where no column has that role, the study's ``index_date``.
@@ -37,13 +37,15 @@ def index_dates(study: Any) -> pd.Series | None:
     ----------
     study : Study
         Or anything with its ``tables``, ``table``, ``index_date``, ``id_column`` and ``name``.
+    owners : sequence of (table, column), optional
+        What may hold the dates, where it is known already.
 
     Raises
     ------
     DataError
         No column or several hold it, it does not hold dates, or a patient has several.
     """
-    owners = _owners(study.tables, study.index_date)
+    owners = index_date_columns(study.tables, study.index_date) if owners is None else owners
     if not owners and not study.index_date:
         return None
     if not owners:
@@ -100,14 +102,6 @@ def as_dates(values: pd.Series, table: str) -> pd.Series:
     if unreadable:
         raise DataError(f"{unreadable} of {len(values)} values are no dates", where=where, todo=todo)
     return dates
-
-
-def _owners(tables: Mapping[str, TableInfo], name: str | None) -> list[tuple[str, str]]:
-    """Table and column that may hold the index dates; a table's own date of that name is something else."""
-    declared = [(table, column) for table, info in tables.items() for column, entry in info.columns.items()
-                if entry.role == "index_date"]
-    return declared or [(table, name) for table, info in tables.items()
-                        if name and name in info.columns and info.date_column != name]
 
 
 def _once_each(dates: pd.Series, table: str) -> pd.Series:

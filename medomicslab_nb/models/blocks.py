@@ -15,6 +15,7 @@ from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors
 from medomicslab_nb.evaluation.dates import check_dates, index_dates
 from medomicslab_nb.evaluation.endpoints import Endpoint
+from medomicslab_nb.tables import IMAGES
 
 _NUMERIC = ("number", "integer", "boolean")
 _OUTCOME_ROLES = ("outcome", "time", "event")
@@ -127,6 +128,8 @@ def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
     chosen: dict[str, list[str]] = {}
     notes = []
     for name, info in study.tables.items():
+        if info.block == IMAGES:
+            continue
         if info.level != "patient" and name not in predictors:
             notes.append(f"Table '{name}' has several rows per patient (level {info.level}) and was left out.")
         else:

@@ -31,6 +31,8 @@ class RadiomicsSettings(Settings):
     lesions: Literal["largest", "sum", "max", "mean"] = "largest"
     """How several lesions of a patient become one row: the largest one's features, or each feature's sum, maximum
     or mean."""
+    suv: Annotated[Literal["bw", "bsa", "lbm"], Advanced()] = "bw"
+    """How PET is normalised: body weight, body surface area or lean body mass."""
     engine: Literal["pyradiomics", "mirp", "pictologics"] = "pyradiomics"
     """Library that computes the features; two engines never meet in one table."""
     definitions: Literal["ibsi", "library"] = "ibsi"

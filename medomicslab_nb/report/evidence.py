@@ -6,6 +6,7 @@ HTML, notebooks and tests all read this dict; nothing in it identifies a patient
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 
 from medomicslab_nb.protect import scrub, scrub_all
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report import words
+from medomicslab_nb.report import radiomics_words, words
 from medomicslab_nb.report.rows import headline_rows
 from medomicslab_nb.report.settings_rows import settings_rows
 from medomicslab_nb.report.wording import duration, metric_name, moment, number
@@ -31,13 +32,20 @@ SHOWN: dict[str, tuple[str, bool]] = {
     "ablation": ("Ablation", False),
     "folds": ("Every fold", False),
     "importance": ("Importance of every feature", False),
+    "failures": ("ROIs that were not measured", True),
+    "lesions": ("Every ROI", False),
+    "pet": ("PET", False),
+    "dose": ("Dose", False),
+    "definitions": ("Features and their IBSI codes", False),
     "dictionary": ("Data dictionary", False),
     "flow": ("Cohort flow", False),
     "linkage": ("Linkage", False),
 }
 """Published tables that a report shows in full, with their title and whether they are unfolded."""
 
-_DRAWN_ONLY = ("shap", "roc", "kaplan_meier", "calibration")
+_DRAWN_ONLY = ("shap", "roc", "kaplan_meier", "calibration", "engine", "preprocessing")
+_OF_PATIENTS = ("failures", "lesions", "pet", "dose")
+"""Tables with one row a patient or lesion: shown without whose they are and when it was."""
 
 
 def evidence(record: RunRecord) -> dict[str, Any]:
@@ -113,8 +121,27 @@ def time_unit(record: RunRecord) -> str:
 
 def shown_tables(record: RunRecord, ids: frozenset[str]) -> dict[str, pd.DataFrame]:
     """The published tables that a report reads, with any identifier in their text replaced."""
-    wanted = (*SHOWN, *_DRAWN_ONLY)
-    return {name: _scrubbed_frame(record.table(name), ids) for name in record.tables if name in wanted}
+    frames = {name: record.table(name) for name in record.tables if name in (*SHOWN, *_DRAWN_ONLY)}
+    id_column = Study(record.path.parent.parent).id_column
+    return {name: _scrubbed_frame(_without_patients(frame, id_column) if name in _OF_PATIENTS else frame, ids)
+            for name, frame in frames.items()}
+
+
+def _without_patients(frame: pd.DataFrame, id_column: str) -> pd.DataFrame:
+    """The table without identifiers and dates."""
+    dates = [column for column in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[column])]
+    return frame.drop(columns=[*dates, id_column], errors="ignore")
+
+
+def gallery(record: RunRecord) -> list[dict[str, str]]:
+    """Pictures of contours that the run kept: caption and PNG as a data address; no patient is named."""
+    if "pictures" not in record.tables or "lesions" not in record.tables:
+        return []
+    ids = identifiers_of(record)
+    shown, lesions = record.table("pictures"), record.table("lesions")
+    captions = radiomics_words.captions(shown.drop(columns="picture"), lesions)
+    return [{"caption": scrub(caption, ids), "source": f"data:image/png;base64,{base64.b64encode(png).decode()}"}
+            for caption, png in zip(captions, shown["picture"], strict=True)]
 
 
 def _scrubbed_frame(frame: pd.DataFrame, ids: frozenset[str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report import data_figures, model_figures
+from medomicslab_nb.report import data_figures, model_figures, radiomics_figures
 from medomicslab_nb.report.evidence import identifiers_of, shown_tables, time_unit
 from medomicslab_nb.report.rows import default_learner, headline_rows
 
@@ -44,7 +44,7 @@ def pictures(tables: Tables, time_unit: str = "") -> list[Picture]:
     time_unit : str
         Unit of follow-up times, written on their axis.
     """
-    found = [_simple(tables, *entry) for entry in (*_DATA, *_MODELS_FIRST)]
+    found = [_simple(tables, *entry) for entry in (*_DATA, *_RADIOMICS, *_MODELS_FIRST)]
     found += list(_survival(tables, time_unit))
     found.append(_simple(tables, "calibration", "Calibration",
                          "On the dotted line, predicted and observed risk agree. Bars are intervals.",
@@ -75,6 +75,11 @@ _DATA: tuple[tuple[str, str, str, Draw, Select], ...] = (
     ("outcomes", "Outcome balance", "Patients with and without the event.", data_figures.outcomes, _all),
     ("dictionary", "Missing values", "The columns that miss most values; columns without missing values are left out.",
      data_figures.missingness, _missing_columns),
+)
+_RADIOMICS: tuple[tuple[str, str, str, Draw, Select], ...] = (
+    ("lesions", "Size and intensity of the ROIs", "One dot per ROI; the box holds the middle half.",
+     radiomics_figures.roi_sizes, _all),
+    ("failures", "ROIs that were not measured", "Counted by reason.", radiomics_figures.failures, _all),
 )
 _MODELS_FIRST: tuple[tuple[str, str, str, Draw, Select], ...] = (
     ("performance", "Performance",

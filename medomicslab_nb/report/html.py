@@ -22,7 +22,7 @@ from medomicslab_nb.errors import ProtectionError
 from medomicslab_nb.files import write_bytes
 from medomicslab_nb.protect import identifiers_in
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report.evidence import evidence, identifiers_of, part_records, rows_of, study_evidence
+from medomicslab_nb.report.evidence import evidence, gallery, identifiers_of, part_records, rows_of, study_evidence
 from medomicslab_nb.report.figures import Picture, figures_of
 from medomicslab_nb.study import Study
 
@@ -93,8 +93,8 @@ def _drawn(sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _section(record: RunRecord, number: int) -> dict[str, Any]:
     """The evidence of a run with its figures, each under an id of its own in the page."""
     drawn = figures_of(record) if record.status == "completed" else []
-    return {**evidence(record), "pictures": [_picture(picture, f"figure-{number}-{place}")
-                                             for place, picture in enumerate(drawn)]}
+    return {**evidence(record), "gallery": gallery(record) if record.status == "completed" else [],
+            "pictures": [_picture(picture, f"figure-{number}-{place}") for place, picture in enumerate(drawn)]}
 
 
 def _picture(picture: Picture, place: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from medomicslab_nb.report import radiomics_words
 from medomicslab_nb.report.rows import headline_rows
 from medomicslab_nb.report.wording import count, interval, listed, metric_name, number
 
@@ -27,6 +28,8 @@ def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables
         return f"Ran {listed(names)}, each with its own settings; what they found is below."
     if stage == "data" and "dictionary" in tables:
         return _data_summary(tables)
+    if stage == "radiomics" and {"lesions", "engine"} <= set(tables):
+        return radiomics_words.summary(tables)
     return "The run completed."
 
 
@@ -68,6 +71,8 @@ def done(stage: str, settings: Mapping[str, Any], tables: Tables) -> list[str]:
         return _models_done(settings, tables)
     if stage == "data":
         return _data_done(settings)
+    if stage == "radiomics":
+        return radiomics_words.done(settings, tables)
     return []
 
 

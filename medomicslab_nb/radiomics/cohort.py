@@ -1,0 +1,142 @@
+"""Which images and ROIs of the study are measured, and which are not, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from medomicslab_nb.errors import DataError, StudyError
+from medomicslab_nb.evaluation.dates import index_dates
+from medomicslab_nb.imaging.masks import match_rois
+from medomicslab_nb.radiomics.settings import RadiomicsSettings
+
+KEYS = ["patient", "date", "modality", "lesion", "roi"]
+"""What names a case, in tables and in their order."""
+
+_ORDER = ["patient", "modality", "date", "lesion", "roi", "image", "label"]
+_TEXTS = ("image", "mask", "label", "registration", "problem", "unit", "repeat", "image_sha256", "mask_sha256")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows of the image table that the settings choose.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row an image and ROI that is measured.
+    failures : DataFrame
+        Rows that cannot be measured: the keys and ``reason``.
+    warnings : tuple of str
+        What was left out, counted, without identifiers.
+    """
+
+    rows: pd.DataFrame
+    failures: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def choose(study: Any, settings: RadiomicsSettings) -> Chosen:
+    """Choose images by modality, ROI and date.
+
+    One date per patient and modality is measured: the last one that is not after the patient's index date, or, where
+    the study has no index date, the first.
+
+    Raises
+    ------
+    DataError
+        There is no table of images, or nothing in it fits.
+    """
+    rows = _index(study, settings.images)
+    rows = _of_modalities(rows, settings)
+    rows, no_roi = _of_rois(rows, settings)
+    rows, notes = _of_dates(rows, index_dates(study, study.index_date_columns()))
+    rows = rows.sort_values(_ORDER, kind="stable", na_position="last", ignore_index=True)
+    broken = rows["problem"] != ""
+    failures = rows.loc[broken, KEYS].assign(reason=rows.loc[broken, "problem"])
+    if broken.all():
+        raise DataError("no image can be measured: " + (rows["problem"].iloc[0] if len(rows) else "none is left"),
+                        where=f"table {settings.images}", todo="See the problems that the import named")
+    if no_roi:
+        notes.append(f"{no_roi} of {no_roi + rows['patient'].nunique()} patients have no ROI of that name and were "
+                     "left out.")
+    return Chosen(rows[~broken].reset_index(drop=True), failures.reset_index(drop=True), tuple(notes))
+
+
+def _index(study: Any, name: str) -> pd.DataFrame:
+    """The table of images, with every column that the stage reads."""
+    try:
+        rows = study.table(name)
+    except StudyError as error:
+        raise DataError(error.found, where=error.where,
+                        todo="Add images first: medomicslab add DIR FOLDER") from None
+    rows = rows.reset_index().rename(columns={study.id_column: "patient"})
+    missing = {"patient", "modality", "image", "image_sha256", "mask", "mask_sha256", "lesion", "roi"} - set(rows.columns)
+    if missing:
+        raise DataError(f"the table of images lacks the columns {', '.join(sorted(missing))}", where=f"table {name}",
+                        todo="Add images with: medomicslab add DIR FOLDER")
+    for column in _TEXTS:
+        rows[column] = rows[column].fillna("").astype(str) if column in rows else ""
+    if "date" not in rows:
+        rows["date"] = pd.NaT
+    rows["date"] = pd.to_datetime(rows["date"]).astype("datetime64[us]")
+    return rows.astype({"lesion": str, "roi": str})
+
+
+def _of_modalities(rows: pd.DataFrame, settings: RadiomicsSettings) -> pd.DataFrame:
+    if not settings.modalities:
+        return rows
+    wanted = {name.upper() for name in settings.modalities}
+    found = rows[rows["modality"].str.upper().isin(wanted)]
+    if found.empty:
+        raise DataError(f"no image is of modality {', '.join(sorted(wanted))}", where=f"table {settings.images}",
+                        todo=f"There are: {', '.join(sorted(rows['modality'].unique()))}")
+    return found
+
+
+def _of_rois(rows: pd.DataFrame, settings: RadiomicsSettings) -> tuple[pd.DataFrame, int]:
+    """Rows with a ROI that fits the patterns, and how many patients have none."""
+    drawn = rows[(rows["mask"] != "") | (rows["problem"] != "")]
+    if settings.rois:
+        names = tuple(dict.fromkeys(drawn.loc[drawn["mask"] != "", "roi"]))
+        fitting = match_rois(names, settings.rois)
+        drawn = drawn[drawn["roi"].isin(fitting) | (drawn["mask"] == "")]
+        if not (drawn["mask"] != "").any():
+            raise DataError(f"no ROI fits {', '.join(settings.rois)}", where=f"table {settings.images}",
+                            todo=f"There are: {', '.join(sorted(names)[:30]) or 'no ROIs'}")
+    if drawn.empty:
+        raise DataError("no image has a ROI", where=f"table {settings.images}",
+                        todo="Add the folder with the RTSTRUCT, SEG or mask files too")
+    return drawn, rows["patient"].nunique() - drawn["patient"].nunique()
+
+
+def _of_dates(rows: pd.DataFrame, index: pd.Series | None) -> tuple[pd.DataFrame, list[str]]:
+    """One date per patient and modality."""
+    notes = []
+    if index is not None:
+        late = rows["date"] > rows["patient"].map(index)
+        if late.any():
+            notes.append(f"{int(late.sum())} images are dated after their patient's index date and were left out.")
+            rows = rows[~late]
+    dates = rows.groupby(["patient", "modality"])["date"]
+    chosen = dates.transform("min" if index is None else "max")
+    other = rows["date"].notna() & (rows["date"] != chosen)
+    if other.any():
+        which = "first" if index is None else "last before the index date"
+        notes.append(f"{rows.loc[other, 'patient'].nunique()} patients have images of several dates: the {which} was "
+                     "measured.")
+    return rows[~other], notes
+
+
+def case_names(rows: pd.DataFrame) -> list[str]:
+    """A name for every row, distinct, and the same whatever other rows there are."""
+    parts = rows[["patient", "modality", "image", "mask", "label", "lesion"]].astype(str)
+    return list(parts.agg("\t".join, axis=1)) if len(rows) else []
+
+
+def no_failures() -> pd.DataFrame:
+    """An empty table of failures."""
+    frame = pd.DataFrame({name: pd.Series(dtype="str") for name in (*KEYS, "reason")})
+    return frame.assign(date=pd.Series(dtype="datetime64[us]"))

@@ -1,0 +1,96 @@
+"""The engine pyradiomics: matrices and formulas of the library, on our preprocessing.
+
+Its feature classes get the grey levels as they are (their own binning is replaced by the identity). Textures in two
+dimensions are merged over slices for each direction (IBSI's 2.5D, direction-merged); pyradiomics has no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from medomicslab_nb.imaging.resampling import Box
+from medomicslab_nb.imaging.volumes import Volume
+from medomicslab_nb.radiomics.engines import FEATURE_COLUMNS
+from medomicslab_nb.radiomics.nomenclature import Feature, features_of
+from medomicslab_nb.radiomics.preprocessing import Prepared, bounding_box
+
+_KURTOSIS = "IPH6"
+_AXIS_LENGTHS = ("TDIC", "P9VJ", "7J51")
+_DIRECTIONAL = ("glcm", "glrlm")
+_WITHOUT = ("morphology", "statistics", "intensity_histogram")
+
+
+def measure(prepared: Prepared) -> pd.DataFrame:
+    """Features of a prepared ROI, with the columns :data:`~medomicslab_nb.radiomics.engines.FEATURE_COLUMNS`.
+
+    Shape is left out for filtered images. A constant ROI has one grey level; what is then not defined is 0, 1 or 10^6
+    as in the IBSI manual (skewness, correlation, coarseness), or NaN.
+    """
+    values = dict(_values(prepared))
+    two_d = prepared.preprocessing.dimension == "2D"
+    rows = [_row(feature, values[own], aggregation_of(feature.family, two_d=two_d), prepared)
+            for own, feature in features_of("pyradiomics").items() if own in values]
+    return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS))
+
+
+def aggregation_of(family: str, *, two_d: bool) -> str:
+    """IBSI's words for how pyradiomics aggregates the matrices of a family."""
+    if family in _WITHOUT:
+        return ""
+    if family in _DIRECTIONAL:
+        return "2.5D, direction-merged" if two_d else "3D, averaged"
+    return "2.5D" if two_d else "3D"
+
+
+def cropped(array: np.ndarray, box: Box, spacing_mm: tuple[float, float, float]) -> sitk.Image:
+    """A part of an array (z, y, x) as an image with the spacing only."""
+    (x, y, z), (nx, ny, nz) = box.lower, box.size
+    part = array[z:z + nz, y:y + ny, x:x + nx]
+    image = sitk.GetImageFromArray(part.astype(np.uint8) if part.dtype == bool else part)
+    image.SetSpacing(spacing_mm)
+    return image
+
+
+def _values(prepared: Prepared) -> Iterator[tuple[str, float]]:
+    """Values by "class_Feature", the library's own names."""
+    from medomicslab_nb.radiomics.fast_pyradiomics import TEXTURE, Levels, measure_class
+
+    image = prepared.image
+    box = bounding_box(prepared.intensity)
+    pixels, mask = (cropped(array, box, image.geometry.spacing_mm) for array in (image.array, prepared.intensity))
+    inside = Volume(prepared.intensity, image.geometry).crop(box.lower, box.size).array
+    grey = Volume(prepared.discretised, image.geometry).crop(box.lower, box.size).array
+    settings = {"levels": Levels.of(grey.astype(int), inside), "force2D": prepared.preprocessing.dimension == "2D"}
+    for name in ("firstorder", *TEXTURE):
+        for feature, value in measure_class(name, pixels, mask, None, settings).items():
+            yield f"{name}_{feature}", value
+    if prepared.filter == "original":
+        box = bounding_box(prepared.morphological)
+        mask = cropped(prepared.morphological, box, image.geometry.spacing_mm)
+        for feature, value in measure_class("shape", mask, mask, None, {}).items():
+            yield f"shape_{feature}", value
+
+
+def _row(feature: Feature, value: float, aggregation: str, prepared: Prepared) -> tuple[Any, ...]:
+    ibsi_value, deviation = _as_ibsi(feature.ibsi_code, value, prepared)
+    return (feature.family, feature.feature, feature.ibsi_code, aggregation, value, ibsi_value, deviation)
+
+
+def _as_ibsi(code: str, value: float, prepared: Prepared) -> tuple[float, str]:
+    """A value as IBSI defines it, and how the library's definition differs."""
+    if np.isnan(value):
+        return np.nan, "not defined for this ROI"
+    if not code:
+        return np.nan, "not a feature of IBSI"
+    if code == _KURTOSIS:
+        # Of a constant ROI it is 0 for both.
+        return (value - 3 if prepared.levels > 1 or value else value), "not excess kurtosis: IBSI subtracts 3"
+    if code in _AXIS_LENGTHS:
+        n = int(prepared.morphological.sum())
+        return value * np.sqrt(n / (n - 1)), "covariance of the voxels' positions divided by n: IBSI divides by n - 1"
+    return value, ""

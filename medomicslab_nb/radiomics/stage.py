@@ -1,0 +1,176 @@
+"""The radiomics stage: from the study's images and ROIs to a table of features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.files import sha256_of
+from medomicslab_nb.parallel import CaseResult, map_cases
+from medomicslab_nb.radiomics.cases import DOSE, PICTURES, Case, key_of, measure_case
+from medomicslab_nb.radiomics.cohort import KEYS, Chosen, case_names, choose
+from medomicslab_nb.radiomics.description import describe
+from medomicslab_nb.radiomics.engines import get_engine
+from medomicslab_nb.radiomics.lesions import aggregate, aggregate_pet
+from medomicslab_nb.radiomics.preprocessing import preprocessing_for
+from medomicslab_nb.radiomics.settings import RadiomicsSettings
+from medomicslab_nb.radiomics.wide import column_names, values_of, widen
+from medomicslab_nb.stages import StageResult
+
+CROPPED_MM = 60.0
+"""Images that end within this distance of the ROI on every side count as cropped around it."""
+
+
+def run(study: Any, settings: RadiomicsSettings, progress: Any) -> StageResult:
+    """Measure every chosen ROI; a case that fails is reported and the others finish.
+
+    Returns
+    -------
+    StageResult
+        Tables ``features`` (one row a patient), ``features_long`` (one row a value), ``lesions`` (one row a ROI),
+        ``failures``, ``engine``, and where they apply ``pet``, ``dose``, ``perturbed`` and ``pictures``.
+
+    Raises
+    ------
+    DataError
+        No image fits the settings, or none could be measured.
+    MissingExtraError
+        The engine is not installed.
+    """
+    engine = get_engine(settings.engine)
+    settings = _with_parameter_file(study, settings)
+    chosen = choose(study, settings)
+    results = _measured(study, settings, chosen.rows, progress)
+    rows = chosen.rows.assign(patient=chosen.rows["patient"].astype(str))
+    failures = _failures(chosen, results, rows)
+    done = [name for name in results if results[name].error is None]
+    if not done:
+        raise DataError(f"none of {len(results)} ROIs could be measured; the first: {failures['reason'].iloc[0]}",
+                        where=f"table {settings.images}", todo="Correct the images or the settings")
+    tables = _tables(results, rows, settings, study.id_column)
+    tables |= {"preprocessing": _preprocessing(settings, rows["modality"]),
+               "failures": failures.rename(columns={"patient": study.id_column}),
+               "engine": pd.DataFrame([{"engine": engine.name, "distribution": name, "version": version}
+                                       for name, version in engine.versions().items()])}
+    return StageResult(tables, _metrics(tables, settings, study.id_column),
+                       warnings=(*_failure_warnings(failures, len(results)), *chosen.warnings,
+                                 *_image_warnings(tables["lesions"], settings)))
+
+
+def _preprocessing(settings: RadiomicsSettings, modalities: pd.Series) -> pd.DataFrame:
+    """What was done to the images of each modality, in words."""
+    if settings.parameter_file:
+        rows = [("all images", "as the pyradiomics parameter file says, by pyradiomics' own rules.")]
+    else:
+        rows = [(name, describe(preprocessing_for(settings, name))) for name in sorted(set(modalities) - {DOSE})]
+    return pd.DataFrame(rows, columns=["modality", "what"], dtype="str")
+
+
+def _with_parameter_file(study: Any, settings: RadiomicsSettings) -> RadiomicsSettings:
+    """The same settings with the parameter file as a full path, noted as read."""
+    if not settings.parameter_file:
+        return settings
+    return settings.model_copy(update={"parameter_file": str(study.file(settings.parameter_file))})
+
+
+def _measured(study: Any, settings: RadiomicsSettings, rows: pd.DataFrame, progress: Any) -> dict[str, CaseResult]:
+    names = case_names(rows)
+    repeated = len(names) - len(set(names))
+    if repeated:
+        raise DataError(f"{repeated} rows name an image and ROI that another row names too",
+                        where=f"table {settings.images}", todo="Add the images again")
+    records = rows.to_dict("records")
+    cases = {name: Case(study.path, row, settings, picture=place < PICTURES)
+             for place, (name, row) in enumerate(zip(names, records, strict=True))}
+    parameters = sha256_of(Path(settings.parameter_file)) if settings.parameter_file else ""
+    return map_cases(measure_case, cases, cache=study.cache("radiomics"), jobs=settings.jobs, cluster=settings.cluster,
+                     keys={name: key_of(case, parameters) for name, case in cases.items()}, progress=progress,
+                     label="measuring ROIs")
+
+
+def _failures(chosen: Chosen, results: Mapping[str, CaseResult], rows: pd.DataFrame) -> pd.DataFrame:
+    errors = pd.Series([result.error for result in results.values()], index=rows.index, dtype=object)
+    failed = rows.loc[errors.notna(), KEYS].assign(reason=errors[errors.notna()].astype(str))
+    both = pd.concat([chosen.failures, failed], ignore_index=True) if len(chosen.failures) else failed
+    return both.astype({"reason": "str"}).reset_index(drop=True)
+
+
+def _tables(results: Mapping[str, CaseResult], rows: pd.DataFrame, settings: RadiomicsSettings,
+            id_column: str) -> dict[str, pd.DataFrame]:
+    """The published tables, from those of the cases."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for (_, row), result in zip(rows.iterrows(), results.values(), strict=True):
+        for name, table in result.tables.items():
+            keyed = table.assign(**{key: row[key] for key in (*KEYS, "repeat")})
+            parts.setdefault(name, []).append(keyed[[*KEYS, "repeat", *table.columns]])
+    found = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+    published = {"lesions": found["roi"].drop(columns=["picture", "repeat"])}
+    pictures = found["roi"].loc[found["roi"]["picture"].map(len) > 0, [*KEYS, "picture"]]
+    if len(pictures):
+        published["pictures"] = pictures.reset_index(drop=True)
+    if "features" in found:
+        published |= _feature_tables(found, settings)
+    if "pet" in found:
+        first = found["pet"][found["pet"]["repeat"] == ""]
+        published["pet"] = aggregate_pet(first.drop(columns="repeat"))
+    if "dose" in found:
+        published["dose"] = found["dose"].drop(columns="repeat")
+    return {name: table.rename(columns={"patient": id_column}) for name, table in published.items()}
+
+
+def _feature_tables(found: Mapping[str, pd.DataFrame], settings: RadiomicsSettings) -> dict[str, pd.DataFrame]:
+    """Long and wide features; second readings and perturbations apart, so that no model takes them for patients."""
+    long = _with_columns(found["features"], settings)
+    first = long[long["repeat"] == ""].drop(columns="repeat")
+    tables = {"features_long": first.drop(columns=["column", "wide"]),
+              "definitions": first[["family", "feature", "ibsi_code", "aggregation", "deviation"]].drop_duplicates(),
+              "features": widen(aggregate(first, settings.lesions), ["patient"])}
+    again = long.loc[long["repeat"] != ""].assign(perturbation=long["repeat"])
+    parts = [again] + ([_with_columns(found["perturbed"], settings)] if "perturbed" in found else [])
+    perturbed = pd.concat(parts, ignore_index=True) if len(again) or len(parts) > 1 else again
+    if len(perturbed):
+        tables["perturbed"] = widen(perturbed, ["patient", "modality", "lesion", "roi", "perturbation"])
+    return tables
+
+
+def _with_columns(long: pd.DataFrame, settings: RadiomicsSettings) -> pd.DataFrame:
+    return long.assign(column=column_names(long), wide=values_of(long, settings.definitions))
+
+
+def _metrics(tables: Mapping[str, pd.DataFrame], settings: RadiomicsSettings, id_column: str) -> dict[str, Any]:
+    features, failures = tables.get("features", pd.DataFrame()), tables["failures"]
+    measured = set(tables["lesions"][id_column])
+    return {"patients": len(measured), "lost": len(set(failures[id_column]) - measured),
+            "rois": len(tables["lesions"]), "failures": len(failures), "features": max(features.shape[1] - 1, 0),
+            "engine": settings.engine}
+
+
+def _failure_warnings(failures: pd.DataFrame, total: int) -> tuple[str, ...]:
+    if failures.empty:
+        return ()
+    counts = failures["reason"].value_counts(sort=False)
+    most = "; ".join(f"{reason} ({n})" for reason, n in counts.sort_values(ascending=False, kind="stable")
+                     .head(3).items())
+    return (f"{len(failures)} of {total + len(failures)} ROIs were not measured: {most}. The table 'failures' has "
+            "them all.",)
+
+
+def _image_warnings(lesions: pd.DataFrame, settings: RadiomicsSettings) -> tuple[str, ...]:
+    """What the images are, where it limits what can be concluded."""
+    warnings = []
+    images = lesions[lesions["modality"] != DOSE]
+    if len(images) and float(np.mean(images["margin_mm"] <= CROPPED_MM)) >= 0.9:
+        warnings.append("The images are cropped around the contour: nothing lies further than "
+                        f"{CROPPED_MM:.0f} mm from it. The size of such an image alone tells the size of the lesion, "
+                        "so nothing that looks at whole images may be validated on them.")
+    spacings = images.groupby("modality")[["spacing_x_mm", "spacing_y_mm", "spacing_z_mm"]].agg(np.ptp)
+    for modality, span in spacings.iterrows():
+        if span.max() > 0.1 and not settings.parameter_file and not preprocessing_for(settings, modality).spacing_mm:
+            warnings.append(f"The voxel spacing of {modality} differs between images (by up to {span.max():.1f} mm): "
+                            "without interpolation to one spacing, texture is not comparable.")
+    return tuple(warnings)

@@ -1,0 +1,97 @@
+"""Which rows of the image table are measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import medomicslab_nb as ml
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.inputs import TrackedStudy
+from medomicslab_nb.radiomics.cohort import case_names, choose
+from medomicslab_nb.radiomics.settings import RadiomicsSettings
+from medomicslab_nb.tables import IMAGES, Column
+
+ROW = {"patient": "P-1", "date": "2020-01-01", "modality": "PT", "image": "a", "image_sha256": "0", "mask": "m",
+       "mask_sha256": "0", "label": "1", "lesion": "1", "roi": "GTV", "problem": ""}
+
+
+def study_with(path: Path, *rows: dict[str, Any], index_date: str = "") -> TrackedStudy:
+    study = ml.create_study(path)
+    frame = pd.DataFrame([ROW | row for row in rows])
+    frame["date"] = pd.to_datetime(frame["date"])
+    study.add_table("images", frame, block=IMAGES, level="lesion", date_column="date")
+    if index_date:
+        clinical = pd.DataFrame({"patient": sorted(set(frame["patient"])), "surgery": pd.Timestamp(index_date)})
+        study.add_table("clinical", clinical, columns={"surgery": Column(role="index_date", type="date")})
+    return TrackedStudy(study.path)
+
+
+def chosen(study: TrackedStudy, **settings: Any) -> pd.DataFrame:
+    return choose(study, RadiomicsSettings.parse(settings)).rows
+
+
+def test_rois_by_pattern_without_case_or_accents(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {"roi": "GTV_1"}, {"roi": "gtv nœud"}, {"roi": "Tumeur rénale"}, {"roi": "Heart"})
+    assert list(chosen(study, rois=["GTV*"])["roi"]) == ["GTV_1", "gtv nœud"]
+    assert list(chosen(study, rois=["tumeur renale"])["roi"]) == ["Tumeur rénale"]
+    with pytest.raises(DataError, match=r"no ROI fits PTV.*There are: GTV_1, Heart"):
+        chosen(study, rois=["PTV"])
+
+
+def test_modalities(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {}, {"modality": "CT", "image": "b"})
+    assert list(chosen(study, modalities=["ct"])["modality"]) == ["CT"]
+    with pytest.raises(DataError, match=r"no image is of modality MR.*There are: CT, PT"):
+        chosen(study, modalities=["MR"])
+
+
+def test_first_date_without_index_date_and_last_before_it_with_one(tmp_path: Path) -> None:
+    rows = [{"date": f"2020-0{month}-01", "image": str(month)} for month in (3, 1, 2)]
+    first = choose(study_with(tmp_path / "first", *rows), RadiomicsSettings())
+    assert list(first.rows["image"]) == ["1"]
+    assert "1 patients have images of several dates: the first was measured." in first.warnings
+    last = choose(study_with(tmp_path / "last", *rows, index_date="2020-02-15"), RadiomicsSettings())
+    assert list(last.rows["image"]) == ["2"]
+    assert last.warnings[0] == "1 images are dated after their patient's index date and were left out."
+
+
+def test_broken_images_are_failures_with_their_reason_and_the_others_stay(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {}, {"patient": "P-2", "mask": "", "problem": "a slice is missing"})
+    found = choose(study, RadiomicsSettings())
+    assert list(found.rows["patient"]) == ["P-1"]
+    assert found.failures[["patient", "reason"]].values.tolist() == [["P-2", "a slice is missing"]]
+
+
+def test_patients_without_such_a_roi_are_counted(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {}, {"patient": "P-2", "roi": "Heart"})
+    assert choose(study, RadiomicsSettings(rois=("GTV",))).warnings == (
+        "1 of 2 patients have no ROI of that name and were left out.",)
+
+
+def test_no_images_says_what_to_type(tmp_path: Path) -> None:
+    study = TrackedStudy(ml.create_study(tmp_path / "s").path)
+    with pytest.raises(DataError, match="there is no table 'images'.*medomicslab add DIR FOLDER"):
+        choose(study, RadiomicsSettings())
+
+
+def test_a_table_without_checksums_is_no_table_of_images(tmp_path: Path) -> None:
+    study = ml.create_study(tmp_path / "s")
+    study.add_table("images", pd.DataFrame([{"patient": "P-1", "image": "a"}]))
+    with pytest.raises(DataError, match="lacks the columns image_sha256"):
+        choose(TrackedStudy(study.path), RadiomicsSettings())
+
+
+def test_only_images_and_the_columns_of_index_dates_are_inputs(tmp_path: Path) -> None:
+    """Another clinical value does not make features stale."""
+    study = study_with(tmp_path / "s", {})
+    choose(study, RadiomicsSettings())
+    assert set(study.inputs) == {"images", "index dates"}
+
+
+def test_names_of_cases_do_not_depend_on_other_rows(tmp_path: Path) -> None:
+    rows = chosen(study_with(tmp_path / "s", {}, {"patient": "P-2", "lesion": "2"}))
+    assert case_names(rows.iloc[1:]) == case_names(rows)[1:]
