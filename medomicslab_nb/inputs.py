@@ -134,7 +134,7 @@ def check_input(study: Path, source: Input) -> None:
     if source.name in (LISTING, INDEX_DATES) or source.name.startswith("run:"):
         return
     path, expected = study / source.ref, source.sha256
-    if source.ref.endswith(".yaml"):
+    if _is_table(source):
         info = Study(study)._info_at(source.ref)
         if info.checksum() != source.sha256:
             raise StudyError("the data dictionary was changed outside of medomicslab_nb", where=path.name,
@@ -149,7 +149,7 @@ def check_input(study: Path, source: Input) -> None:
 
 def named_files(study: Study, source: Input) -> dict[Path, str]:
     """The image and contour files that a table of images names, with the sha256 that they had when they were added."""
-    if not source.ref.endswith(".yaml") or study._info_at(source.ref).block != IMAGES:
+    if not _is_table(source) or study._info_at(source.ref).block != IMAGES:
         return {}
     frame = study._read(source)
     found: dict[Path, str] = {}
@@ -189,6 +189,11 @@ def _is_stale(study: Study, source: Input) -> bool:
         return now.sha256 != source.sha256 or not _file_of(study, now).exists()
     except (MedomicsError, OSError):
         return True
+
+
+def _is_table(source: Input) -> bool:
+    """Whether it is an imported table: its dictionary is what is referred to."""
+    return source.ref.startswith("tables/") and not source.name.startswith(FILE)
 
 
 def _resolved(study: Study, name: str) -> Input:

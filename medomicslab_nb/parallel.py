@@ -155,7 +155,7 @@ def _payloads(function: CaseFunction, cases: Mapping[str, Any], jobs: int,
 def _pool(function: CaseFunction, cases: Mapping[str, Any], markers: Mapping[str, Path], jobs: int,
           progress: Progress, lost: list[str]) -> Iterator[tuple[str, bytes | str]]:
     """All cases in one pool of processes; those that a dead worker took along are added to ``lost``."""
-    with _executor(jobs) as executor:
+    with process_pool(jobs) as executor:
         names = {executor.submit(_marked, function, value, markers[name]): name for name, value in cases.items()}
         pending = set(names)
         while pending:
@@ -176,7 +176,7 @@ def _marked(function: CaseFunction, value: Any, marker: Path) -> bytes | str:
 def _alone(function: CaseFunction, value: Any, progress: Progress) -> bytes | str:
     """A case whose worker died, again in a worker of its own, so that only the guilty one fails."""
     for _ in range(_ATTEMPTS - 1):
-        with _executor(1) as executor:
+        with process_pool(1) as executor:
             future = executor.submit(_one, function, value)
             while not future.done():
                 wait([future], timeout=_POLL_S)
@@ -226,7 +226,8 @@ def _submitted(client: Any, function: CaseFunction, cases: Mapping[str, Any], pr
 
 
 @contextmanager
-def _executor(jobs: int) -> Iterator[Any]:
+def process_pool(jobs: int) -> Iterator[Any]:
+    """A pool of processes, each on one thread, that end with this one; an error inside the block ends them at once."""
     # loky, not multiprocessing: a user's script needs no "if __name__ == '__main__'".
     from joblib.externals.loky import ProcessPoolExecutor
 

@@ -10,6 +10,7 @@ from medomicslab_nb.data.settings import DataSettings
 from medomicslab_nb.inputs import TrackedStudy
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.progress import Progress
+from medomicslab_nb.radiomics.settings import RadiomicsSettings
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.runner import replay, run as run_stage
 from medomicslab_nb.settings import Settings
@@ -22,9 +23,12 @@ class PipelineSettings(Settings):
     """Which stages are run, in this order, and with which settings."""
 
     stage: ClassVar[str] = "pipeline"
+    version: ClassVar[int] = 2  # 2: radiomics
 
     data: DataSettings | None = DataSettings()
     """Settings of the data stage; null leaves it out."""
+    radiomics: RadiomicsSettings | None = None
+    """Settings of the radiomics stage; null leaves it out."""
     models: ModelsSettings | None = None
     """Settings of the models stage; null leaves it out."""
 

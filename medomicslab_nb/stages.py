@@ -59,6 +59,9 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage("data", "Data", "medomicslab_nb.data.settings:DataSettings", "medomicslab_nb.data.stage:run",
               "medomicslab_nb.views.data_loader:DataLoader", "01_data.ipynb"),
+        Stage("radiomics", "Radiomics", "medomicslab_nb.radiomics.settings:RadiomicsSettings",
+              "medomicslab_nb.radiomics.stage:run", "medomicslab_nb.views.radiomics_viewer:RadiomicsViewer",
+              "02_radiomics.ipynb"),
         Stage("models", "Models", "medomicslab_nb.models.settings:ModelsSettings", "medomicslab_nb.models.stage:run",
               "medomicslab_nb.views.model_builder:ModelBuilder", "03_models.ipynb"),
         Stage("pipeline", "Pipeline", "medomicslab_nb.pipeline:PipelineSettings", "medomicslab_nb.pipeline:run",

@@ -25,6 +25,8 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 """Files that are unpacked."""
 
 _NESTED = (*SUFFIXES, ".7z", ".rar", ".gz.tar")
+_FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, UnicodeError,
+           NotImplementedError)
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 1
 
@@ -89,7 +91,7 @@ def unpack(path: Path, folder: Path, progress: Progress | None = None, *, limits
         with _opened(path, where) as members:
             _extract(members, part, _Budget(path, part, limits, where), progress or Progress(), where)
         os.replace(part, folder)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, UnicodeError, NotImplementedError):
+    except _FAULTS:
         raise DataError("it is damaged, or written in a way that is not supported", where=where,
                         todo="Make the archive again, as zip or tar.gz") from None
     except OSError as error:
@@ -164,8 +166,8 @@ def _safe(name: str, number: int, where: str) -> PurePosixPath:
 
 
 def _link(number: int, where: str) -> DataError:
-    return DataError(f"entry {number} is a link or a device, which may lead outside of the folder; nothing was unpacked",
-                     where=where, todo="Make the archive again with plain files only")
+    return DataError(f"entry {number} is a link or a device, which may lead outside of the folder; nothing was "
+                     "unpacked", where=where, todo="Make the archive again with plain files only")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ GENERAL = """
     LossyImageCompressionMethod BurnedInAnnotation RecognizableVisualFeatures QualityControlImage
     StudyDate SeriesDate AcquisitionDate ContentDate AcquisitionDateTime StudyTime SeriesTime AcquisitionTime
     ContentTime TimezoneOffsetFromUTC TemporalPositionIdentifier NumberOfTemporalPositions TemporalPositionIndex
+    ImagesInAcquisition
     PatientSex PatientSize PatientWeight PatientPosition
 """
 
@@ -64,7 +65,6 @@ PET = """
 
 CODES = """
     CodeValue LongCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning ContextIdentifier MappingResource
-    ContextGroupVersion
 """
 
 CONTOURS = """
@@ -132,15 +132,17 @@ TERMS = {
     "BurnedInAnnotation": "YES NO",
     "FrameOfReferenceTransformationMatrixType": "RIGID RIGID_SCALE AFFINE",
 }
-"""Words that may stand in the elements on which voxels and coordinates depend; a value with any other is left out."""
+"""Words that are no name in these elements, whatever the patient is called: voxels and coordinates depend on them."""
 
 MODALITIES = frozenset("CT MR PT NM RTSTRUCT SEG RTDOSE REG".split())
 """Modalities that are copied at all."""
 
 PRIVATE = {
-    (0x7053, "Philips PET Private Group"): {0x00: "SUV scale factor", 0x09: "activity concentration scale factor"},
+    (0x7053, "Philips PET Private Group"): {0x00: "DS", 0x09: "DS"},
+    (0x0009, "GEMS_PETD_01"): {0x0D: "DT"},
 }
-"""Private elements that are kept, by group and creator: those without which Philips' counts cannot become SUV."""
+"""Private elements that are kept, by group and creator, with their value representation: Philips' factors, without
+which counts cannot become SUV, and GE's start of the scan, to which decay was corrected."""
 
 EMPTY = ("PatientBirthDate", "ReferringPhysicianName", "AccessionNumber", "StudyID")
 """Elements that the standard asks for: they stand in the copy without a value."""

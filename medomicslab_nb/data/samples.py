@@ -1,4 +1,4 @@
-"""Public sample data: what ships with installed packages, and what is fetched when a user asks for it by name.
+"""Public sample data: what ships with installed packages, what is generated, and what is fetched by name.
 
 ``MEDOMICSLAB_DATA`` names a folder that is looked in first (an offline mirror); its files are checked like
 downloaded ones. Nothing is fetched by anything but :func:`get_sample`.
@@ -63,15 +63,21 @@ class Sample:
     what: str
     licence: str
     source: str
-    build: Callable[[Mapping[str, bytes]], tuple[SampleTable, ...]]
+    build: Callable[[Mapping[str, bytes]], tuple[SampleTable, ...]] | None = None
     """Makes the tables from the files' contents by path (empty for sets that ship with a package)."""
     files: tuple[SampleFile, ...] = ()
     package: str = ""
     """Package that it ships with."""
+    dicom: str = ""
+    """Folder of DICOM files inside the mirror; it is imported where it lies."""
+    generate: Callable[[Study, Progress], tuple[TableInfo, ...]] | None = None
+    """Adds a set that is generated, in place of ``build``."""
 
     @property
     def where(self) -> str:
         """Where it comes from when it is asked for, in words."""
+        if self.generate is not None:
+            return "generated on this machine"
         if self.package:
             return f"ships with {self.package}"
         return "download or mirror" if all(file.address for file in self.files) else f"mirror only ({MIRROR})"
@@ -92,9 +98,14 @@ def get_sample(name: str, study: Study, progress: Progress | None = None) -> tup
         The name is unknown, the set can be had only from a mirror, the download failed, or a checksum is wrong.
         Nothing is added then, and nothing that is stored changes.
     """
-    sample = find_sample(name)
-    contents = {file.path: fetch(file, progress or Progress()) for file in sample.files}
-    return tuple(_add(study, table, source=sample.name) for table in sample.build(contents))
+    sample, progress = find_sample(name), progress or Progress()
+    if sample.generate is not None:
+        return sample.generate(study, progress)
+    contents = {file.path: fetch(file, progress) for file in sample.files}
+    tables = sample.build(contents) if sample.build is not None else ()
+    if sample.dicom:
+        _add_images(study, _mirrored(sample.dicom), progress)
+    return tuple(_add(study, table, source=sample.name) for table in tables)
 
 
 def find_sample(name: str) -> Sample:
@@ -148,6 +159,27 @@ def _download(file: SampleFile, progress: Progress) -> bytes:
         raise DataError(f"the file cannot be fetched ({type(error).__name__})", where=f"download of {name}",
                         todo=f"Check the network, or set {MIRROR} to a folder that holds {file.path}") from None
     return b"".join(parts)
+
+
+def _mirrored(folder: str) -> Path:
+    """A folder of the mirror.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    mirror = os.environ.get(MIRROR)
+    if not mirror or not (Path(mirror) / folder).is_dir():
+        raise DataError("this set's images can be had only from a mirror", where=f"folder {folder}",
+                        todo=f"Set {MIRROR} to a folder that holds it")
+    return Path(mirror) / folder
+
+
+def _add_images(study: Study, folder: Path, progress: Progress) -> None:
+    from medomicslab_nb.data.images import import_dicom
+
+    import_dicom(study, folder, progress=progress)
 
 
 def _add(study: Study, table: SampleTable, source: str) -> TableInfo:
@@ -251,6 +283,23 @@ def _heart(contents: Mapping[str, bytes]) -> tuple[SampleTable, ...]:
     return (SampleTable("clinical", frame, columns),)
 
 
+def _sts(contents: Mapping[str, bytes]) -> tuple[SampleTable, ...]:
+    (content,) = contents.values()
+    frame = pd.read_csv(BytesIO(content), dtype={"patient_id": str}).set_index("patient_id")
+    frame["lung_metastasis"] = frame["lung_metastasis"].astype(bool)
+    return (SampleTable("outcome", frame, {"lung_metastasis": Column(role="outcome", type="boolean")}),)
+
+
+def _synthetic(effect: float) -> Callable[[Study, Progress], tuple[TableInfo, ...]]:
+    def generate(study: Study, progress: Progress) -> tuple[TableInfo, ...]:
+        from medomicslab_nb.data.synthetic import draw_cohort
+        from medomicslab_nb.data.synthetic_study import add_cohort
+
+        return add_cohort(study, draw_cohort(effect=effect), progress)
+
+    return generate
+
+
 def _uci(site: str, sha256: str) -> SampleFile:
     address = "https://archive.ics.uci.edu/ml/machine-learning-databases/heart-disease/"
     return SampleFile(f"heart/processed.{site}.data", sha256, f"{address}processed.{site}.data")
@@ -276,5 +325,15 @@ SAMPLES: dict[str, Sample] = {
                "events)", "stated by the source", "Vallieres et al. 2017, doi 10.1038/s41598-017-10371-5", _hn,
                files=(SampleFile("hn/hn_train_hospitals.csv",
                                  "0370fab7e18953798bb4d0d58d81e31ffcb6053c44cfe3e9a192ee9b64b42237"),)),
+        Sample("sts", 51, "soft-tissue sarcoma: PET of all, CT and MR of ten, as DICOM with contours; lung metastasis "
+               "(19 patients). Images are cropped 5 cm around the contour", "CC BY 3.0",
+               "Vallieres et al. 2015, doi 10.1088/0031-9155/60/14/5471; IBSI validation set", _sts,
+               dicom="sts/dicom", files=(SampleFile(
+                   "sts/outcome.csv", "01f31ec4887b5bd86d79d85a19f51ff2856a3f051ee94d90f092b65bc862188a"),)),
+        Sample("synthetic", 60, "generated cancer of the oropharynx with known truth: CT and PET (DICOM with contours, "
+               "NIfTI), clinical data, 500 genes, notes in French and English, survival with five true "
+               "predictors", "CC0 1.0", "docs/synthetic.md", generate=_synthetic(1.0)),
+        Sample("synthetic-null", 60, "its zero-effect twin: the same patients, with survival that depends on nothing",
+               "CC0 1.0", "docs/synthetic.md", generate=_synthetic(0.0)),
     )
 }

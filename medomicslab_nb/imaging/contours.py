@@ -67,9 +67,10 @@ def _in_slices(contours: Sequence[np.ndarray], geometry: Geometry) -> tuple[np.n
     if min(len(points) for points in contours) < 3:
         raise DataError("a contour has fewer than three points", where=_ROI, todo="Delete or redraw it")
     lengths = [len(points) for points in contours]
-    indices = geometry.to_indices(np.concatenate(contours))
-    if not np.isfinite(indices).all():
+    points = np.concatenate(contours)
+    if not np.isfinite(points).all():
         raise DataError("a contour has points that are no numbers", where=_ROI, todo="Export the contours again")
+    indices = geometry.to_indices(points)
     starts = np.cumsum([0, *lengths[:-1]])
     lowest, highest = np.minimum.reduceat(indices[:, 2], starts), np.maximum.reduceat(indices[:, 2], starts)
     slices = np.rint((lowest + highest) / 2).astype(int)
@@ -108,8 +109,10 @@ def _check_twice(slices: np.ndarray, polygons: list[np.ndarray]) -> None:
 
 def _check_gaps(slices: np.ndarray) -> None:
     """Contours on every second slice make stripes, not a lesion; parts with a gap between them are fine."""
-    if len(slices) > 2 and (step := int(np.diff(slices).min())) > 1:
-        raise DataError(f"between any two slices with contours {step - 1} or more have none", where=_ROI,
+    steps = np.diff(slices)
+    if len(steps) > 1 and steps.min() > 1 and not (steps % steps.min()).any():
+        raise DataError(f"only every {steps.min()}th slice has a contour" if steps.min() > 3 else
+                        f"only every {('second', 'third')[steps.min() - 2]} slice has a contour", where=_ROI,
                         todo="Interpolate the contours, or use the series on which they were drawn")
 
 

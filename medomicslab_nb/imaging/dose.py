@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pydicom import config, dcmread
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.imaging.dicom_headers import read_header
+from medomicslab_nb.imaging.dicom_objects import dicom_object
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.registration import common_grid
 from medomicslab_nb.imaging.volumes import Volume
@@ -37,24 +36,18 @@ def load_dose(path: Path) -> Volume:
         distances.
     """
     where = f"file {path.name}"
-    header = read_header(path)
-    with config.disable_value_validation(), warnings.catch_warnings(action="ignore"):
-        if header.get("SOPClassUID") != SOP_CLASS:
-            raise DataError("it is no RT Dose", where=where, todo="Choose the file with the dose")
+    with dicom_object(path, (SOP_CLASS,), "RT Dose") as header:
         _check_kind(header, where)
-        try:
-            geometry = _geometry(header, where)
-            dose = dcmread(path).pixel_array * float(header.DoseGridScaling)
-        except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
-            raise DataError("the RT Dose is incomplete or damaged, or compressed in an unknown way", where=where,
-                            todo=_AGAIN) from None
-    return Volume(dose.astype(np.float32).reshape(geometry.shape), geometry, "Gy",
-                  str(header.get("FrameOfReferenceUID", "")))
+        geometry = _geometry(header, where)
+        dose = dcmread(path).pixel_array * float(header.DoseGridScaling)
+        frame = str(header.get("FrameOfReferenceUID", ""))
+        return Volume(dose.astype(np.float32).reshape(geometry.shape), geometry, "Gy", frame)
 
 
 def dose_summation(path: Path) -> str:
     """What the dose is the sum of: DoseSummationType, e.g. ``PLAN`` or ``BEAM``; a beam's dose is not the patient's."""
-    return str(read_header(path).get("DoseSummationType", ""))
+    with dicom_object(path, (SOP_CLASS,), "RT Dose") as header:
+        return str(header.get("DoseSummationType", ""))
 
 
 def dose_on(dose: Volume, image: Volume, *, registration: Path | None = None) -> Volume:
@@ -99,8 +92,8 @@ def dvh_metrics(dose: Volume, mask: Volume, *, dx: Sequence[float] = (2, 50, 95,
 
     Notes
     -----
-    Each voxel counts as a whole. Where the dose changes by g Gy per mm, the dose at a voxel's border differs from that
-    at its centre by up to g times half the voxel's extent along the gradient: that is how far a D may be off.
+    Each voxel counts as a whole, with the dose at its centre. Where the dose changes by g Gy per mm, a D is off by at
+    most g times a voxel's diagonal; in spheres of 25 mm radius it was less than half of that.
     """
     if not all(0 < part <= 100 for part in dx):
         raise ValueError("dx holds parts of the volume, above 0 and up to 100 %")

@@ -10,11 +10,10 @@ from functools import reduce
 from pathlib import Path
 
 import numpy as np
-from pydicom import config
 from pydicom.dataset import Dataset
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.imaging.dicom_headers import read_header
+from medomicslab_nb.imaging.dicom_objects import dicom_object
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.resampling import Order, to_grid
 from medomicslab_nb.imaging.volumes import Volume
@@ -65,19 +64,12 @@ def read_registration(path: Path) -> Registration:
         The file is missing, damaged or no Spatial Registration; a matrix is not rigid.
     """
     where = f"file {path.name}"
-    header = read_header(path)
-    with config.disable_value_validation():
-        if header.get("SOPClassUID") == _DEFORMABLE:
+    with dicom_object(path, (SOP_CLASS, _DEFORMABLE), "Spatial Registration") as header:
+        if header.SOPClassUID == _DEFORMABLE:
             raise DataError("the registration is deformable; only rigid ones can be used", where=where,
                             todo="Resample the image with the software that made it, or make a rigid registration")
-        if header.get("SOPClassUID") != SOP_CLASS:
-            raise DataError("it is no Spatial Registration", where=where, todo="Choose the DICOM REG file")
-        try:
-            matrices = {_frame(item): _rigid(item, where) for item in header.RegistrationSequence}
-            return Registration({str(header.FrameOfReferenceUID): np.eye(4)} | matrices, where)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            raise DataError("the registration is incomplete or damaged, or names no frames of reference", where=where,
-                            todo="Export it again") from None
+        matrices = {str(item.FrameOfReferenceUID): _rigid(item, where) for item in header.RegistrationSequence}
+        return Registration({str(header.FrameOfReferenceUID): np.eye(4)} | matrices, where)
 
 
 def transformed(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -136,10 +128,6 @@ def other_frame(what: str) -> DataError:
     """The error for coordinates that cannot be compared."""
     return DataError(f"{what} have different frames of reference", where="frames of reference",
                      todo="Give the DICOM registration (REG) between them, or use the series that belongs to them")
-
-
-def _frame(item: Dataset) -> str:
-    return str(item.FrameOfReferenceUID)
 
 
 def _rigid(item: Dataset, where: str) -> np.ndarray:

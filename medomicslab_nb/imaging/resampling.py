@@ -37,6 +37,20 @@ class Box:
     lower: tuple[int, int, int]
     size: tuple[int, int, int]
 
+    def grown(self, margin: Sequence[int], size: Sequence[int], *, periodic: bool = False) -> Box:
+        """The box with a margin (x, y, z), as far as a grid of that size reaches.
+
+        Parameters
+        ----------
+        periodic : bool
+            The grid goes on at its other side: where the margin leaves it, that axis is taken as a whole.
+        """
+        lower, upper = np.subtract(self.lower, margin), np.add(self.lower, self.size) + margin
+        outside = (lower < 0) | (upper > size) if periodic else np.zeros(3, dtype=bool)
+        lower = np.where(outside, 0, np.maximum(lower, 0))
+        upper = np.where(outside, size, np.minimum(upper, size))
+        return Box(tuple(lower.tolist()), tuple((upper - lower).tolist()))
+
 
 def aligned_grid(geometry: Geometry, spacing_mm: Sequence[float | None]) -> Geometry:
     """The grid of another spacing (x, y, z) with the same centre and directions; None keeps an axis as it is."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydicom import config
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.imaging.dicom_headers import read_header
+from medomicslab_nb.imaging.dicom_objects import dicom_object
 from medomicslab_nb.imaging.roi_names import find_roi, numbered
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -81,17 +80,12 @@ def read_rtstruct(path: Path) -> StructureSet:
     DataError
         The file is missing, damaged or no RT Structure Set.
     """
-    where = f"file {path.name}"
-    header = read_header(path)
-    # Vendors' files break the rules for lengths and characters of values that nothing here depends on.
-    with config.disable_value_validation():
-        if header.get("SOPClassUID") != SOP_CLASS:
-            raise DataError("it is no RT Structure Set", where=where, todo="Choose the file with the contours")
-        try:
-            return _structure_set(header)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise DataError("the RT Structure Set is incomplete or damaged", where=where,
-                            todo="Export it again") from None
+    with dicom_object(path, (SOP_CLASS,), "RT Structure Set") as header:
+        structures = _structure_set(header)
+        if not structures.rois:
+            raise DataError("the RT Structure Set has no ROI, or is cut off", where=f"file {path.name}",
+                            todo="Export it again")
+        return structures
 
 
 def _structure_set(header: Dataset) -> StructureSet:
@@ -115,12 +109,21 @@ def _roi(item: Dataset, drawn: Dataset | None, frames: list[str], declared: str)
     # Some exports give the ROI a frame that the file does not declare; with a single one declared, that one is meant.
     if frame not in frames and len(frames) == 1:
         frame = frames[0]
-    number, name = int(item.ROINumber), str(item.get("ROIName") or "")
+    number, name = int(item.ROINumber), _name(item)
     try:
         contours = tuple(_contours(drawn))
     except DataError as error:
         return Roi(number, name, (), frame, error.found)
     return Roi(number, name, contours, frame)
+
+
+def _name(item: Dataset) -> str:
+    """The name; UTF-8 that the file does not declare is read as what it is, not as Latin-1."""
+    name = str(item.get("ROIName") or "")
+    try:
+        return name.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return name
 
 
 def _contours(drawn: Dataset | None) -> Iterator[np.ndarray]:
@@ -131,6 +134,8 @@ def _contours(drawn: Dataset | None) -> Iterator[np.ndarray]:
         kind = str(item.get("ContourGeometricType") or "of no type")
         if kind not in _CLOSED:
             raise DataError(f"a contour is {kind}, which surrounds no area")
+        if np.any(np.asarray(item.get("ContourOffsetVector") or 0, dtype=float)):
+            raise DataError("a contour has an offset (ContourOffsetVector), which the standard gave up")
         yield _points(item)
 
 
@@ -146,7 +151,7 @@ def _points(item: Dataset) -> np.ndarray:
 
 
 def _numbers(item: Dataset) -> np.ndarray:
-    """ContourData from its bytes, where it was not looked at before: fifty times faster than through pydicom."""
+    """ContourData from its bytes, where it was not looked at before: twenty times faster than through pydicom."""
     if "ContourData" not in item:
         return np.empty(0)
     element = item.get_item("ContourData")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medomicslab_nb.errors import DataError
-from medomicslab_nb.imaging.dicom_headers import read_header
+from medomicslab_nb.imaging.dicom_objects import dicom_object
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.roi_names import find_roi, numbered
 from medomicslab_nb.imaging.volumes import Volume
@@ -24,9 +22,6 @@ SOP_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 THRESHOLD = 0.5
 """Share or probability from which a voxel of a fractional segmentation belongs to the segment."""
 
-# What highdicom and pydicom raise for files that break the standard.
-_FAULTS = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError)
-
 
 def read_segments(path: Path) -> tuple[str, ...]:
     """Labels of the segments; labels that occur twice carry the segment's number.
@@ -36,7 +31,8 @@ def read_segments(path: Path) -> tuple[str, ...]:
     DataError
         The file is missing, damaged or no DICOM Segmentation.
     """
-    return tuple(_segments(_read(path)))
+    with dicom_object(path, SOP_CLASSES, "DICOM Segmentation"):
+        return tuple(_segments(_read(path)))
 
 
 def read_segment(path: Path, label: str) -> Volume:
@@ -52,31 +48,19 @@ def read_segment(path: Path, label: str) -> Volume:
     DataError
         As :func:`read_segments`; also when there is no such segment, or its frames make no regular grid.
     """
-    where = f"file {path.name}"
-    segmentation = _read(path)
-    segments = _segments(segmentation)
-    number = segments[find_roi(tuple(segments), label, where)]
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            voxels = segmentation.get_volume(segment_numbers=[number])
+    with dicom_object(path, SOP_CLASSES, "DICOM Segmentation"):
+        segmentation = _read(path)
+        segments = _segments(segmentation)
+        number = segments[find_roi(tuple(segments), label, f"file {path.name}")]
+        voxels = segmentation.get_volume(segment_numbers=[number])
         array = np.asarray(voxels.array)[..., 0]
         return Volume(array >= THRESHOLD, _geometry(voxels), "", str(voxels.frame_of_reference_uid or ""))
-    except _FAULTS:
-        raise DataError("the frames of the segmentation make no regular grid, or cannot be decoded", where=where,
-                        todo="Export it again on the slices of its image") from None
 
 
 def _read(path: Path) -> Segmentation:
-    where = f"file {path.name}"
-    if read_header(path).get("SOPClassUID") not in SOP_CLASSES:
-        raise DataError("it is no DICOM Segmentation", where=where, todo="Choose the file with the segmentation")
     from highdicom.seg import segread
 
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return segread(path)
-    except _FAULTS:
-        raise DataError("the segmentation is incomplete or damaged", where=where, todo="Export it again") from None
+    return segread(path)
 
 
 def _segments(segmentation: Segmentation) -> dict[str, int]:

@@ -14,6 +14,10 @@ from medomicslab_nb.imaging.geometry import Geometry
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 """Files that hold one volume."""
 
+_PIXEL_TYPES = {sitk.sitkUInt8: "uint8", sitk.sitkInt8: "int8", sitk.sitkUInt16: "uint16", sitk.sitkInt16: "int16",
+                sitk.sitkUInt32: "uint32", sitk.sitkInt32: "int32", sitk.sitkFloat32: "float32",
+                sitk.sitkFloat64: "float64"}
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:
@@ -28,12 +32,16 @@ class Volume:
         ``HU``, ``SUVbw``, ``SUVbsa``, ``SUVlbm``, ``Gy``, or empty.
     frame_of_reference : str
         Its UID, where it is known: only then can contours of another file be checked against it.
+    pixel_type : str
+        numpy's name of the type in which the file stores the voxels, e.g. ``int16``, or empty. pyradiomics rounds
+        interpolated values to it.
     """
 
     array: np.ndarray
     geometry: Geometry
     unit: str = ""
     frame_of_reference: str = ""
+    pixel_type: str = ""
 
     def __post_init__(self) -> None:
         if self.array.shape != self.geometry.shape:
@@ -47,7 +55,7 @@ class Volume:
         """The part that begins at index ``lower`` (x, y, z); it must lie inside."""
         (x, y, z), (nx, ny, nz) = lower, size
         part = self.array[z:z + nz, y:y + ny, x:x + nx]
-        return Volume(np.ascontiguousarray(part), self.geometry.crop(lower, size), self.unit, self.frame_of_reference)
+        return replace(self, array=np.ascontiguousarray(part), geometry=self.geometry.crop(lower, size))
 
     def to_image(self) -> sitk.Image:
         """As a SimpleITK image (masks as uint8); the voxels are copied."""
@@ -72,8 +80,8 @@ def read_volume(path: Path, unit: str = "") -> Volume:
     DataError
         The file is missing, damaged, of another format, or holds no three-dimensional grey values.
     """
-    image = _read(path, sitk.sitkFloat32)
-    return Volume.of_image(image, unit)
+    image, pixel_type = _read(path, sitk.sitkFloat32)
+    return replace(Volume.of_image(image, unit), pixel_type=pixel_type)
 
 
 def read_labels(path: Path) -> Volume:
@@ -84,7 +92,7 @@ def read_labels(path: Path) -> Volume:
     DataError
         As :func:`read_volume`; also when its values are no whole numbers.
     """
-    volume = Volume.of_image(_read(path, sitk.sitkFloat64))
+    volume = Volume.of_image(_read(path, sitk.sitkFloat64)[0])
     labels = np.rint(volume.array)
     if not np.array_equal(labels, volume.array):
         raise DataError("a mask must hold whole numbers (labels)", where=f"file {path.name}",
@@ -97,7 +105,8 @@ def write_volume(volume: Volume, path: Path) -> None:
     sitk.WriteImage(volume.to_image(), str(path), useCompression=True)
 
 
-def _read(path: Path, pixel_type: int) -> sitk.Image:
+def _read(path: Path, pixel_type: int) -> tuple[sitk.Image, str]:
+    """The image in a pixel type, and the name of the type in which the file has it."""
     where = f"file {path.name}"
     if not path.is_file():
         raise DataError("the file is missing", where=where, todo="Check the path")
@@ -112,9 +121,10 @@ def _read(path: Path, pixel_type: int) -> sitk.Image:
         if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
             raise DataError(f"three dimensions were expected, {len(shape)} were found", where=where,
                             todo="Export one volume per file")
+        stored = _PIXEL_TYPES.get(reader.GetPixelID(), "")
         reader.SetOutputPixelType(pixel_type)
         image = reader.Execute()
     except RuntimeError:
         raise DataError("the file is damaged, or no image that SimpleITK reads", where=where,
                         todo="Export it again as NIfTI or NRRD") from None
-    return image[..., 0] if image.GetDimension() == 4 else image
+    return (image[..., 0] if image.GetDimension() == 4 else image), stored

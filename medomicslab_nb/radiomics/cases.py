@@ -12,7 +12,7 @@ import pandas as pd
 
 from medomicslab_nb.cache import Cache
 from medomicslab_nb.imaging.dose import dvh_metrics
-from medomicslab_nb.imaging.loading import load_case
+from medomicslab_nb.imaging.loading import DOSE, load_case
 from medomicslab_nb.imaging.picture import contour_picture
 from medomicslab_nb.imaging.volumes import Volume
 from medomicslab_nb.radiomics.engines import get_engine
@@ -24,7 +24,6 @@ from medomicslab_nb.radiomics.settings import RadiomicsSettings
 CASE_VERSION = 1
 """Raised when the result of a case changes for the same inputs and settings: old cached results are then not used."""
 
-DOSE = "RTDOSE"
 PICTURES = 24
 """Cases of which a picture is kept for the report."""
 

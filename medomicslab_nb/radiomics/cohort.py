@@ -9,7 +9,7 @@ import pandas as pd
 
 from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.evaluation.dates import index_dates
-from medomicslab_nb.imaging.masks import match_rois
+from medomicslab_nb.imaging.roi_names import match_rois
 from medomicslab_nb.radiomics.settings import RadiomicsSettings
 
 KEYS = ["patient", "date", "modality", "lesion", "roi"]

@@ -98,6 +98,13 @@ class Prepared:
     preprocessing: Preprocessing
     filter: str = "original"
 
+    def crop(self, box: Box) -> Prepared:
+        """A part, which must hold the whole ROI."""
+        (x, y, z), (nx, ny, nz) = box.lower, box.size
+        part = np.s_[z:z + nz, y:y + ny, x:x + nx]
+        return replace(self, image=self.image.crop(box.lower, box.size), morphological=self.morphological[part],
+                       intensity=self.intensity[part], discretised=self.discretised[part])
+
     def filtered(self, array: np.ndarray, name: str) -> Prepared:
         """The same ROI on a filtered image of the same grid.
 

@@ -11,8 +11,9 @@ import pandas as pd
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.files import sha256_of
+from medomicslab_nb.imaging.loading import DOSE
 from medomicslab_nb.parallel import CaseResult, map_cases
-from medomicslab_nb.radiomics.cases import DOSE, PICTURES, Case, key_of, measure_case
+from medomicslab_nb.radiomics.cases import PICTURES, Case, key_of, measure_case
 from medomicslab_nb.radiomics.cohort import KEYS, Chosen, case_names, choose
 from medomicslab_nb.radiomics.description import describe
 from medomicslab_nb.radiomics.engines import get_engine
@@ -58,7 +59,7 @@ def run(study: Any, settings: RadiomicsSettings, progress: Any) -> StageResult:
                "engine": pd.DataFrame([{"engine": engine.name, "distribution": name, "version": version}
                                        for name, version in engine.versions().items()])}
     return StageResult(tables, _metrics(tables, settings, study.id_column),
-                       warnings=(*_failure_warnings(failures, len(results)), *chosen.warnings,
+                       warnings=(*_failure_warnings(failures, len(results) + len(chosen.failures)), *chosen.warnings,
                                  *_image_warnings(tables["lesions"], settings)))
 
 
@@ -130,9 +131,11 @@ def _feature_tables(found: Mapping[str, pd.DataFrame], settings: RadiomicsSettin
     tables = {"features_long": first.drop(columns=["column", "wide"]),
               "definitions": first[["family", "feature", "ibsi_code", "aggregation", "deviation"]].drop_duplicates(),
               "features": widen(aggregate(first, settings.lesions), ["patient"])}
-    again = long.loc[long["repeat"] != ""].assign(perturbation=long["repeat"])
-    parts = [again] + ([_with_columns(found["perturbed"], settings)] if "perturbed" in found else [])
-    perturbed = pd.concat(parts, ignore_index=True) if len(again) or len(parts) > 1 else again
+    again = long[long["repeat"] != ""]
+    parts = [again.assign(perturbation=again["repeat"])]
+    if "perturbed" in found:
+        parts.append(_with_columns(found["perturbed"], settings))
+    perturbed = pd.concat(parts, ignore_index=True)
     if len(perturbed):
         tables["perturbed"] = widen(perturbed, ["patient", "modality", "lesion", "roi", "perturbation"])
     return tables
@@ -156,7 +159,7 @@ def _failure_warnings(failures: pd.DataFrame, total: int) -> tuple[str, ...]:
     counts = failures["reason"].value_counts(sort=False)
     most = "; ".join(f"{reason} ({n})" for reason, n in counts.sort_values(ascending=False, kind="stable")
                      .head(3).items())
-    return (f"{len(failures)} of {total + len(failures)} ROIs were not measured: {most}. The table 'failures' has "
+    return (f"{len(failures)} of {total} ROIs were not measured: {most}. The table 'failures' has "
             "them all.",)
 
 

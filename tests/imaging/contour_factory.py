@@ -97,9 +97,12 @@ def frame_uid(frame: object = 1, patient_id: str = PATIENT_ID) -> str:
 
 
 def write_rtstruct(path: Path, rois: Sequence[tuple[str, Sequence[np.ndarray]]], *, frame: str | None = None,
-                   kind: str = "CLOSED_PLANAR", charset: str | None = "ISO_IR 192",
+                   kind: str = "CLOSED_PLANAR", charset: str | None = "ISO_IR 192", images: Sequence[Path] = (),
                    edit: Callable[[Dataset], Any] | None = None) -> Path:
-    """An RT Structure Set with ROIs (name, contours), numbered from 1; ``edit(dataset)`` before it is written."""
+    """An RT Structure Set with ROIs (name, contours), numbered from 1; ``edit(dataset)`` before it is written.
+
+    Each contour refers to the nearest of the ``images``, when there are any.
+    """
     frame = frame_uid() if frame is None else frame
     item = _dataset("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT", frame)
     if charset is None:
@@ -107,20 +110,37 @@ def write_rtstruct(path: Path, rois: Sequence[tuple[str, Sequence[np.ndarray]]],
     else:
         item.SpecificCharacterSet = charset
     item.StructureSetLabel = "ROIS"
+    series = _tags(SeriesInstanceUID=dicom_factory.uid("series", PATIENT_ID, 1, 1))
     item.ReferencedFrameOfReferenceSequence = Items([_tags(
         FrameOfReferenceUID=frame, RTReferencedStudySequence=Items([_tags(
             ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1", ReferencedSOPInstanceUID=item.StudyInstanceUID,
-            RTReferencedSeriesSequence=Items([_tags(SeriesInstanceUID=dicom_factory.uid("series", PATIENT_ID, 1, 1))]))]))])
+            RTReferencedSeriesSequence=Items([series]))]))])
     item.StructureSetROISequence = Items([
         _tags(ROINumber=number, ReferencedFrameOfReferenceUID=frame, ROIName=name, ROIGenerationAlgorithm="MANUAL")
         for number, (name, _) in enumerate(rois, start=1)])
     item.ROIContourSequence = Items([
         _tags(ReferencedROINumber=number, ContourSequence=Items([contour_item(points, kind) for points in contours]))
         for number, (_, contours) in enumerate(rois, start=1)])
+    if images:
+        _refer(item, [dcmread(image, stop_before_pixels=True) for image in images])
     if edit is not None:
         edit(item)
     item.save_as(path, enforce_file_format=True)
     return path
+
+
+def _refer(item: Dataset, images: Sequence[Dataset]) -> None:
+    """References of the structure set and of each contour to the images that they were drawn on."""
+    references = [_tags(ReferencedSOPClassUID=image.SOPClassUID, ReferencedSOPInstanceUID=image.SOPInstanceUID)
+                  for image in images]
+    study = item.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+    study.RTReferencedSeriesSequence[0].ContourImageSequence = Items(references)
+    rows, columns = np.array(images[0].ImageOrientationPatient, dtype=float).reshape(2, 3)
+    positions = np.array([image.ImagePositionPatient for image in images], dtype=float) @ np.cross(rows, columns)
+    for roi in item.ROIContourSequence:
+        for contour in roi.ContourSequence:
+            position = np.array(contour.ContourData[:3], dtype=float) @ np.cross(rows, columns)
+            contour.ContourImageSequence = Items([references[np.abs(positions - position).argmin()]])
 
 
 def contour_item(points: np.ndarray, kind: str = "CLOSED_PLANAR") -> Dataset:
@@ -136,9 +156,10 @@ def write_segmentation(path: Path, series: Sequence[Path], masks: dict[str, np.n
     from pydicom.sr.codedict import codes
 
     images = [dcmread(name) for name in series]
+    needed = ("PatientBirthDate PatientSex StudyTime StudyID AccessionNumber ReferringPhysicianName "
+              "PositionReferenceIndicator").split()
     for image in images:
-        dicom_factory.set_tags(image, {"PatientBirthDate": "", "StudyTime": "", "StudyID": "", "AccessionNumber": "",
-                                   "ReferringPhysicianName": "", "PositionReferenceIndicator": ""})
+        dicom_factory.set_tags(image, dict.fromkeys(needed, ""))
     described = [seg.SegmentDescription(number, name, codes.SCT.Neoplasm, codes.SCT.Neoplasm,
                                         seg.SegmentAlgorithmTypeValues.MANUAL)
                  for number, name in enumerate(masks, start=1)]

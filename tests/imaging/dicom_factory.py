@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom.data
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import (
@@ -155,6 +156,15 @@ def save(item: Dataset, path: Path, *, meta: bool = True) -> Path:
         bare.update({element.tag: element for element in item})
         bare.save_as(path, implicit_vr=False, little_endian=True)
     return path
+
+
+def corpus() -> list[Path]:
+    """Folders of the files that pydicom and pydicom-data bring along; looked up directly, for pydicom's own search
+    asks the network for more."""
+    import data_store
+
+    return [Path(data_store.__file__).parent / "data",
+            *(Path(pydicom.data.__file__).parent / name for name in ("test_files", "charset_files"))]
 
 
 def _identity(modality: str, z: int, series: object, study: object, frame: object, patient_id: str) -> FileDataset:

@@ -23,11 +23,13 @@ from medomicslab_nb.runner import RUN_FOLDER, prepare, replay, start, verify
 from medomicslab_nb.settings import Execution, fields_of, marker
 from medomicslab_nb.stages import STAGES, get_stage
 from medomicslab_nb.tables import Column
+from tests.image_study import add_images
 
 _MODELS = {"outcome": "relapse", "folds": 2, "repeats": 1, "inner_folds": 2}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "data": {},
     "models": _MODELS,
+    "radiomics": {"preset": "plain", "perturbations": ["growth", "noise"], "perturbation_count": 1},
     "pipeline": {"data": {}, "models": _MODELS},
 }
 GOLDEN = json.loads((Path(__file__).parent / "golden_digests.json").read_text())
@@ -64,6 +66,7 @@ def make_study(path: Path) -> ml.Study:
         transposed=True,
         default_column=Column(),
     )
+    add_images(study, patients[:4])
     return study
 
 
@@ -82,7 +85,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tup
 
 
 def without_execution(stage: str) -> dict[str, Any]:
-    return {name: 1 for name, field in fields_of(get_stage(stage).settings_class()) if marker(field, Execution)}
+    """The numbers among the execution fields, set to 1; an address of a cluster cannot be made up."""
+    return {name: 1 for name, field in fields_of(get_stage(stage).settings_class())
+            if marker(field, Execution) and field.annotation is int}
 
 
 def test_every_stage_has_an_example_a_template_and_a_golden_digest() -> None:
@@ -128,7 +133,8 @@ class TestContract:
     def test_no_path_run_id_or_identifier_where_it_must_not_be(self, stage: str, finished: Any) -> None:
         study, run = finished[stage]
         run.report()
-        with_identifiers = {"cohort", "predictions"}
+        with_identifiers = {"cohort", "predictions", "features", "features_long", "lesions", "failures", "pet",
+                            "perturbed", "pictures"}
         for path in run.path.rglob("*"):
             if path.is_file() and path.stem not in with_identifiers:
                 content = path.read_bytes()
@@ -147,8 +153,9 @@ class TestContract:
         study = make_study(tmp_path / "study")
         run = ml.run(stage, study, EXAMPLES[stage], sinks=[])
         assert run.stale == ()
-        study.update_columns("clinical", {"size": Column(unit="cm")})
-        assert run.stale and set(run.stale) <= {"clinical", "run:data", "run:models", "cohort"}
+        table, column = ("images", "unit") if stage == "radiomics" else ("clinical", "size")
+        study.update_columns(table, {column: Column(description="corrected")})
+        assert run.stale and set(run.stale) <= {table, "run:data", "run:models", "cohort"}
 
     def test_interrupt_and_cancel_file_end_as_cancelled(
         self, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,14 @@ def box(*slices: slice) -> np.ndarray:
     return array
 
 
-def ball(geometry: Geometry, centre_mm: tuple[float, float, float], radius_mm: float) -> np.ndarray:
+def ball(geometry: Geometry, centre_mm: Sequence[float], radius_mm: float) -> np.ndarray:
     z, y, x = np.indices(geometry.shape)
     points = geometry.to_points(np.stack([x, y, z], axis=-1).reshape(-1, 3))
     return (np.linalg.norm(points - centre_mm, axis=1) <= radius_mm).reshape(geometry.shape)
 
 
 def test_metrics_worked_by_hand():
-    # Four voxels of 4 x 3 x 2 mm = 0.024 mL each, with SUV 10, 5, 4.1 and 4; 41 % of SUVmax 10 is 4.1, which counts.
+    # Four voxels of 4 x 3 x 2 mm = 0.024 mL each, with SUV 10, 5, 4.125 and 4; 41 % of SUVmax is 4.1.
     roi = box(slice(15, 16), slice(10, 11), slice(3, 7))
     values = np.zeros(ANISOTROPIC.shape)
     values[roi] = [10, 5, 4.125, 4]
@@ -125,8 +126,8 @@ def test_peak_equals_the_mean_over_a_ball_on_any_grid():
     rng = np.random.default_rng(1)
     values = rng.uniform(0, 10, ANISOTROPIC.shape).astype(np.float32)
     roi = box(slice(12, 15), slice(8, 12), slice(4, 6))
-    means = [values[ball(ANISOTROPIC, tuple(ANISOTROPIC.to_points(index[None, ::-1])[0]), PEAK_RADIUS_MM)].mean(dtype=float)
-             for index in np.argwhere(roi)]
+    centres = ANISOTROPIC.to_points(np.argwhere(roi)[:, ::-1])
+    means = [values[ball(ANISOTROPIC, centre, PEAK_RADIUS_MM)].mean(dtype=float) for centre in centres]
     assert suv_peaks(pet(values), mask(roi))[0] == pytest.approx(max(means))
 
 
@@ -150,8 +151,9 @@ def test_dmax_on_an_oblique_grid():
 
 def test_dmax_refuses_lesions_of_different_frames():
     roi = box(slice(3), slice(3), slice(3))
+    lesions = [Volume(roi, ANISOTROPIC, frame_of_reference=uid) for uid in ("1.2", "1.3")]
     with pytest.raises(DataError, match="frames of reference"):
-        dmax_mm([Volume(roi, ANISOTROPIC, frame_of_reference="1.2"), Volume(roi, ANISOTROPIC, frame_of_reference="1.3")])
+        dmax_mm(lesions)
     with pytest.raises(DataError, match="no lesion"):
         dmax_mm([])
 
@@ -179,7 +181,8 @@ def test_unusable_rois_are_named():
 def reference(folder: Path, data_set: str, code: str) -> tuple[float, float]:
     rows = pd.read_csv(folder / "ibsi" / "ibsi1_reference_values.csv")
     row = rows[(rows["dataset"] == data_set) & (rows["ibsi_code"] == code)].iloc[0]
-    return row["value"], row["tolerance"]
+    tolerance = 0.05 if np.isnan(row["tolerance"]) else row["tolerance"]  # of the digital phantom: two digits
+    return row["value"], tolerance
 
 
 @pytest.mark.realdata

@@ -1,0 +1,281 @@
+"""De-identification on import: DICOM objects copied by an allow-list, tables with pseudonyms and shifted dates.
+
+What stays is what nobody can decide by rule: names of other people in notes, faces in head images, rare diagnoses.
+The flags and notes that come back say where to look.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+import pydicom
+from pandas.api import types
+from pydicom.dataset import FileDataset
+
+from medomicslab_nb.data.dicom_copy import Changes, copy_without_identity, identifying_words
+from medomicslab_nb.data.importing import PreparedTable
+from medomicslab_nb.data.pseudonyms import Key
+from medomicslab_nb.data.text_dates import shift_text
+from medomicslab_nb.errors import DataError, MedomicsError
+from medomicslab_nb.files import write_bytes
+from medomicslab_nb.imaging.dicom_headers import read_header
+from medomicslab_nb.parallel import CaseResult, map_cases
+from medomicslab_nb.progress import Progress
+from medomicslab_nb.protect import distinctive, identifiers_in
+
+AUDIT_COLUMNS = ("tag", "name", "action", "n")
+FLAG_COLUMNS = ("patient", "modality", "flag", "finding", "n")
+LEFT_OUT_COLUMNS = ("reason", "n")
+
+_HEAD = re.compile(r"(?i)head|brain|skull|neck|face|orbit|sinus|nasoph|oroph|whole|wb\b|tete|tête|crane|crâne|cou\b|"
+                   r"orl\b|corps entier|encephal|encéphal")
+_WHOLE_BODY_MM = 800.0
+_PERSONAL = re.compile(r"(?i)((patient|pat|subject)[_ ]?)?((last|first|family|full|maiden|given)?[_ ]?name|surname|"
+                       r"nom([_ ]de[_ ]naissance)?|pr[ée]nom|address|adresse|e?[_ -]?mail|(tele)?phone|"
+                       r"t[ée]l([ée]phone)?|ssn|nss|ipp|nip|mrn|iban|nir)")
+
+
+# -- tables ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DeidentifiedTable:
+    """A table with pseudonyms, and in whole sentences what was done and what was not."""
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def deidentify_table(frame: pd.DataFrame, id_column: str, key: Key) -> DeidentifiedTable:
+    """Pseudonyms for identifiers, and all dates of a patient moved by the same number of days.
+
+    Dates are moved in date columns and inside texts (see :func:`text_dates.shift_text`). Identifiers of the table's
+    patients inside texts become pseudonyms. Columns whose name says that they hold names or addresses are left out.
+
+    Raises
+    ------
+    DataError
+        There is no such column, or an identifier is missing.
+    """
+    if id_column not in frame.columns or not frame[id_column].map(lambda value: isinstance(value, str)).all():
+        raise DataError(f"the column '{id_column}' of identifiers is missing or not complete", where="table",
+                        todo="Give every row its patient's identifier, as text")
+    personal = [str(name) for name in frame.columns if name != id_column and _PERSONAL.fullmatch(str(name).strip())]
+    frame = frame.drop(columns=personal)
+    pseudonyms = {patient: key.pseudonym(patient) for patient in frame[id_column].unique()}
+    days = frame[id_column].map({patient: key.shift_days(patient) for patient in pseudonyms})
+    texts = []
+    shifted = frame.copy()
+    for name in frame.columns.drop(id_column):
+        if types.is_datetime64_any_dtype(frame[name]):
+            shifted[name] = (frame[name] + pd.to_timedelta(days, unit="D")).astype(frame[name].dtype)
+        elif not types.is_numeric_dtype(frame[name]):
+            shifted[name] = _clean_texts(frame[name], days, pseudonyms)
+            texts += [str(name)] if types.is_string_dtype(frame[name]) else []
+    shifted[id_column] = frame[id_column].map(pseudonyms)
+    return DeidentifiedTable(shifted, _notes(personal, texts))
+
+
+def deidentify_prepared(table: PreparedTable, id_column: str, key: Key) -> PreparedTable:
+    """A table that was read and is not stored yet, de-identified; its dictionary loses what was left out."""
+    result = deidentify_table(table.frame, id_column, key)
+    columns = {name: column for name, column in table.columns.items() if name in result.frame.columns}
+    return replace(table, frame=result.frame, columns=columns, notes=(*table.notes, *result.notes))
+
+
+def _clean_texts(column: pd.Series, days: pd.Series, pseudonyms: Mapping[str, str]) -> pd.Series:
+    known = distinctive(frozenset(pseudonyms))
+    cleaned = [_clean_text(value, int(shift), pseudonyms, known) if isinstance(value, str) else value
+               for value, shift in zip(column.astype(object), days, strict=True)]
+    result = pd.Series(cleaned, index=column.index, name=column.name)
+    kind = "category" if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
+    return result.astype(kind)
+
+
+def _clean_text(text: str, days: int, pseudonyms: Mapping[str, str], known: frozenset[str]) -> str:
+    for identifier in identifiers_in(text, known):
+        text = re.sub(rf"(?<!\w){re.escape(identifier)}(?!\w)", pseudonyms[identifier], text)
+    return shift_text(text, days)
+
+
+def _notes(personal: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
+    notes = ["Identifiers were replaced by pseudonyms, and dates were shifted."]
+    if personal:
+        notes.append(f"Columns left out because they name people: {', '.join(personal)}.")
+    if texts:
+        shown = ", ".join(texts[:10]) + (" and others" if len(texts) > 10 else "")
+        notes.append(f"Texts may still name people, places or dates written in other ways; check: {shown}.")
+    return tuple(notes)
+
+
+# -- DICOM -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PatientFiles:
+    """The DICOM files of one patient, as groups that each become a folder: the series, and each other object."""
+
+    groups: tuple[tuple[Path, ...], ...]
+    target: Path
+    key: Key
+
+
+@dataclass(frozen=True)
+class DicomCopies:
+    """What became of DICOM files. No table holds a value, a file name or an identifier of the originals.
+
+    Attributes
+    ----------
+    audit : DataFrame
+        ``tag``, ``name``, ``action`` (removed, replaced, new UID, shifted), ``n`` elements.
+    flags : DataFrame
+        ``patient`` (pseudonym), ``modality``, ``flag``, ``finding``, ``n`` objects: what a person should look at.
+    left_out : DataFrame
+        ``reason``, ``n``: objects that were not copied.
+    folders : tuple of Path
+        The folders of the copies, one a series or other object.
+    """
+
+    audit: pd.DataFrame
+    flags: pd.DataFrame
+    left_out: pd.DataFrame
+    folders: tuple[Path, ...]
+
+
+def copy_dicom(patients: Mapping[str, Sequence[Sequence[Path]]], target: Path, key: Key, progress: Progress, *,
+               jobs: int = 0) -> DicomCopies:
+    """Copy DICOM files into ``target/PSEUDONYM/HASH/NNNN.dcm`` without what identifies their patients.
+
+    A folder appears whole or not at all; the same originals and key give the same folders, which are then kept.
+
+    Parameters
+    ----------
+    patients : mapping
+        Patient identifier to groups of files (a series, an RTSTRUCT, ...).
+    target : Path
+    key : Key
+    jobs : int
+        Worker processes; 0 means one per core.
+
+    Raises
+    ------
+    DataError
+        The copies of a patient could not be made at all.
+    """
+    cases = {name: PatientFiles(tuple(map(tuple, groups)), target, key) for name, groups in patients.items()}
+    results = map_cases(_copy_patient, cases, jobs=jobs, progress=progress, label="de-identifying")
+    failed = [result.error for result in results.values() if result.error]
+    if failed:
+        raise DataError(f"the files of {len(failed)} of {len(cases)} patients could not be copied; the first: "
+                        f"{failed[0]}", where="de-identification", todo="Correct the cause, then add the folder again")
+    folders = [target / name for result in results.values() for name in result.tables["folders"]["folder"]]
+    return DicomCopies(_summed(results, "audit", AUDIT_COLUMNS), _summed(results, "flags", FLAG_COLUMNS),
+                       _summed(results, "left_out", LEFT_OUT_COLUMNS), tuple(folders))
+
+
+def _summed(results: Mapping[str, CaseResult], name: str, columns: Sequence[str]) -> pd.DataFrame:
+    parts = [result.tables[name] for result in results.values()]
+    frame = pd.concat(parts, ignore_index=True) if parts else _table(Counter(), columns)
+    return frame.groupby(list(columns[:-1]), as_index=False, sort=True)["n"].sum()
+
+
+def _copy_patient(patient: PatientFiles) -> dict[str, pd.DataFrame]:
+    words = {word for group in patient.groups for word in identifying_words(read_header(group[0]))}
+    audit: Counter[tuple[str, ...]] = Counter()
+    flags: Counter[tuple[str, ...]] = Counter()
+    left_out: Counter[tuple[str, ...]] = Counter()
+    folders = []
+    for group in patient.groups:
+        contents = []
+        for path in group:
+            try:
+                dataset = _read(path)
+                content, changes = copy_without_identity(dataset, patient.key, words)
+            except MedomicsError as error:
+                left_out[error.found,] += 1
+                continue
+            contents.append(content)
+            audit.update(changes.audit)
+            flags.update(_flags(dataset, changes, patient.key))
+        if contents:
+            folders.append(_store(contents, patient.target, patient.key.pseudonym(_patient_of(group[0]))))
+    flags.update(_face_flags(patient))
+    return {"audit": _table(audit, AUDIT_COLUMNS), "flags": _table(flags, FLAG_COLUMNS),
+            "left_out": _table(left_out, LEFT_OUT_COLUMNS),
+            "folders": pd.DataFrame({"folder": pd.Series(folders, dtype="str")})}
+
+
+def _read(path: Path) -> FileDataset:
+    read_header(path)  # its errors are named
+    try:
+        return pydicom.dcmread(path, force=True)
+    except Exception as error:
+        raise DataError(f"the object is damaged ({type(error).__name__})", where=f"file {path.name}",
+                        todo="Export it again") from None
+
+
+def _patient_of(path: Path) -> str:
+    return str(read_header(path, tags=["PatientID", "SOPClassUID"]).get("PatientID") or "")
+
+
+def _store(contents: Sequence[bytes], target: Path, pseudonym: str) -> str:
+    """Write the files of a series under a name made of their content; the folder is renamed last."""
+    digests = "".join(sha256(content).hexdigest() for content in contents)
+    name = f"{pseudonym}/{sha256(digests.encode()).hexdigest()[:16]}"
+    final = target / name
+    if final.exists():
+        return name
+    part = final.with_name(f".{final.name}.{secrets.token_hex(8)}.part")
+    try:
+        for number, content in enumerate(contents, 1):
+            write_bytes(part / f"{number:04d}.dcm", content)
+        os.replace(part, final)
+    except OSError as error:
+        if not final.exists():  # another import may have been faster
+            raise DataError(f"the copies cannot be written ({error.strerror})", where="images of the study",
+                            todo="Free space or correct the folder's permissions") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return name
+
+
+def _flags(dataset: FileDataset, changes: Changes, key: Key) -> list[tuple[str, ...]]:
+    pseudonym, modality = key.pseudonym(str(dataset.PatientID)), str(dataset.get("Modality", ""))
+    return [(pseudonym, modality, flag, finding) for flag, finding in sorted(changes.flags)]
+
+
+def _face_flags(patient: PatientFiles) -> list[tuple[str, ...]]:
+    """CT and MR series from which a face could be rebuilt: of the head by their header, or of the whole body."""
+    found = []
+    for group in patient.groups:
+        first, last = read_header(group[0]), read_header(group[-1])
+        modality, name = str(first.get("Modality", "")), _patient_of(group[0])
+        if modality not in ("CT", "MR") or not name.strip():
+            continue
+        words = " ".join(str(first.get(keyword, "")) for keyword in
+                         ("BodyPartExamined", "StudyDescription", "SeriesDescription", "ProtocolName"))
+        if _HEAD.search(words) or _extent_mm(first, last) >= _WHOLE_BODY_MM:
+            found.append((patient.key.pseudonym(name), modality, "face",
+                          "the images may show the face; consider defacing before they are shared"))
+    return found
+
+
+def _extent_mm(first: FileDataset, last: FileDataset) -> float:
+    try:
+        return abs(float(last.ImagePositionPatient[2]) - float(first.ImagePositionPatient[2]))
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return 0.0
+
+
+def _table(counts: Counter[tuple[str, ...]], columns: Sequence[str]) -> pd.DataFrame:
+    rows = [(*names, count) for names, count in sorted(counts.items())]
+    return pd.DataFrame(rows, columns=list(columns)).astype(dict.fromkeys(columns[:-1], "str") | {"n": "int64"})
