@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -43,7 +44,7 @@ class Cache:
         packages : sequence of str
             Distributions whose versions change the result.
         """
-        versions = {name: metadata.version(name) for name in packages}
+        versions = {name: _version(name) for name in packages}
         return sha256_json([list(inputs), dict(settings), version, versions, platform.python_version()])
 
     def _path(self, key: str) -> Path:
@@ -65,6 +66,12 @@ class Cache:
     def put(self, key: str, payload: bytes) -> None:
         """Store what :func:`pack` made, atomically."""
         write_bytes(self._path(key), hashlib.sha256(payload).digest() + payload)
+
+
+@functools.cache
+def _version(distribution: str) -> str:
+    """Its version; reading it from disk for every case of a cohort would cost more than many a case."""
+    return metadata.version(distribution)
 
 
 def pack(tables: Mapping[str, pd.DataFrame]) -> bytes:

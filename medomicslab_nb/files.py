@@ -8,6 +8,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,37 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise StudyError(f"the file could not be written ({error.strerror or type(error).__name__})", where=path.name,
                          todo="Nothing stored was lost. Free space or correct the folder's permissions, "
                               "then run again: finished cases are kept") from error
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files that appears whole or not at all; a folder of that name that exists is kept.
+
+    Raises
+    ------
+    StudyError
+        The disk is full or the folder is not writable.
+    """
+    if folder.exists():
+        return
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.part")
+    try:
+        temporary.mkdir(parents=True)
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+        # After all of them are written: one by one, each would wait for the disk.
+        for name in files:
+            with (temporary / name).open("rb+") as stream:
+                os.fsync(stream.fileno())
+        _sync_folder(temporary)
+        os.replace(temporary, folder)
+        _sync_folder(folder.parent)
+    except OSError as error:
+        if not folder.exists():  # otherwise another process was faster
+            raise StudyError(f"the folder could not be written ({error.strerror or type(error).__name__})",
+                             where=folder.name, todo="Nothing stored was lost. Free space or correct the folder's "
+                             "permissions, then run again") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -41,7 +41,7 @@ def add_images(study: ml.Study, patients: Sequence[str], modality: str = "PT") -
         image, roi = folder / f"{number}.nii.gz", folder / f"{number}-roi.nii.gz"
         write_volume(texture(rng, mask, 4.0), image)
         write_volume(mask, roi)
-        rows.append({"patient": patient, "date": pd.Timestamp(2020, 1, 1 + number), "modality": modality,
+        rows.append({"patient": patient, "date": pd.Timestamp("2020-01-01") + pd.Timedelta(days=number), "modality": modality,
                      "image": f"images/{image.name}", "lesion": "1", "roi": "GTV", "mask": f"images/{roi.name}",
                      "label": "1", "registration": "", "image_sha256": sha256_of(image),
                      "mask_sha256": sha256_of(roi), "unit": "SUVbw", "problem": ""})

@@ -6,10 +6,7 @@ The flags and notes that come back say where to look.
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +23,7 @@ from medomicslab_nb.data.importing import PreparedTable
 from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.data.text_dates import shift_text
 from medomicslab_nb.errors import DataError, MedomicsError
-from medomicslab_nb.files import write_bytes
+from medomicslab_nb.files import write_folder
 from medomicslab_nb.imaging.dicom_headers import read_header
 from medomicslab_nb.parallel import CaseResult, map_cases
 from medomicslab_nb.progress import Progress
@@ -189,7 +186,7 @@ def _summed(results: Mapping[str, CaseResult], name: str, columns: Sequence[str]
 
 
 def _copy_patient(patient: PatientFiles) -> dict[str, pd.DataFrame]:
-    words = {word for group in patient.groups for word in identifying_words(read_header(group[0]))}
+    words = {word for group in patient.groups for word in identifying_words(group[0])}
     audit: Counter[tuple[str, ...]] = Counter()
     flags: Counter[tuple[str, ...]] = Counter()
     left_out: Counter[tuple[str, ...]] = Counter()
@@ -228,23 +225,10 @@ def _patient_of(path: Path) -> str:
 
 
 def _store(contents: Sequence[bytes], target: Path, pseudonym: str) -> str:
-    """Write the files of a series under a name made of their content; the folder is renamed last."""
+    """Write the files of a series under a name made of their content."""
     digests = "".join(sha256(content).hexdigest() for content in contents)
     name = f"{pseudonym}/{sha256(digests.encode()).hexdigest()[:16]}"
-    final = target / name
-    if final.exists():
-        return name
-    part = final.with_name(f".{final.name}.{secrets.token_hex(8)}.part")
-    try:
-        for number, content in enumerate(contents, 1):
-            write_bytes(part / f"{number:04d}.dcm", content)
-        os.replace(part, final)
-    except OSError as error:
-        if not final.exists():  # another import may have been faster
-            raise DataError(f"the copies cannot be written ({error.strerror})", where="images of the study",
-                            todo="Free space or correct the folder's permissions") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    write_folder(target / name, {f"{number:04d}.dcm": content for number, content in enumerate(contents, 1)})
     return name
 
 

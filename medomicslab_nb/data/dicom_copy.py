@@ -11,8 +11,10 @@ import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -28,6 +30,7 @@ from medomicslab_nb.data import dicom_profile as profile
 from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.data.text_dates import shift_text
 from medomicslab_nb.errors import DataError
+from medomicslab_nb.imaging.dicom_headers import read_header
 
 REDACTED = "REDACTED"
 """Stands where a text named the patient; short enough for every element, and a legal code string."""
@@ -79,8 +82,19 @@ class Names:
         return text
 
 
-def identifying_words(dataset: Dataset) -> set[str]:
-    """Words of a data set that identify somebody: names by part, identifiers as a whole, the birth date as written."""
+def identifying_words(path: Path) -> set[str]:
+    """Words of a file that identify somebody: names by part, identifiers as a whole, the birth date as written.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    with _quiet():
+        return _words(read_header(path))
+
+
+def _words(dataset: Dataset) -> set[str]:
     found: set[str] = set()
     for element in _identifying(dataset):
         for value in _values(element):
@@ -113,16 +127,23 @@ def copy_without_identity(dataset: FileDataset, key: Key, words: Iterable[str] =
         The object has no patient identifier, is of a kind that is not copied, or shows the patient's name in its
         pixels; or it is damaged.
     """
-    with warnings.catch_warnings(action="ignore"), pydicom.config.disable_value_validation():
+    with _quiet():
         try:
             _refuse(dataset)
-            copier = _Copier(key, str(dataset.PatientID), Names(identifying_words(dataset) | set(words)))
+            copier = _Copier(key, str(dataset.PatientID), Names(_words(dataset) | set(words)))
             copy = copier.copied(dataset)
             copier.identify(copy, dataset)
             return _written_file(copy, dataset), copier.changes
         except (AttributeError, KeyError, NotImplementedError, OverflowError, TypeError, ValueError):
             raise DataError("the object is damaged: it cannot be copied without its identity", where="DICOM object",
                             todo="Export it again") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # Vendors' files break rules for lengths and characters; the copy is as good as the original.
+    with warnings.catch_warnings(action="ignore"), pydicom.config.disable_value_validation():
+        yield
 
 
 class _Copier:

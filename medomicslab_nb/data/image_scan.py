@@ -7,9 +7,12 @@ their frame of reference. Anything else is told, not guessed.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +29,8 @@ from medomicslab_nb.progress import Progress
 SCAN_COLUMNS = ("patient", "study", "date", "modality", "series", "files", "rois", "problem")
 IMAGES_OF = ("CT", "MR", "PT")
 """Modalities of which series are images."""
+
+_Key, _Value = TypeVar("_Key"), TypeVar("_Value")
 
 _IMPERSONAL = re.compile(r"[A-Za-z]{0,3}[\d._-]*(\.(dcm|DCM|ima|IMA))?")
 _NO_NUMBER = re.compile(r"#\d+$")
@@ -98,7 +103,24 @@ class ImageScan:
 
     def rois_on(self, series: Series) -> list[str]:
         """Names of the ROIs that belong to a series."""
-        return [name for one in self.contours if series in one.series for name in one.rois]
+        return [name for one in self.contours_on(series) for name in one.rois]
+
+    def contours_on(self, series: Series) -> list[Contours]:
+        """The files whose ROIs were drawn on a series of this scan."""
+        return self._drawn.get(id(series), [])
+
+    def of_patient(self, patient: str) -> list[Series]:
+        """The series of a patient."""
+        return self._of_patients.get(patient, [])
+
+    @cached_property
+    def _drawn(self) -> dict[int, list[Contours]]:
+        # By identity: comparing series compares their lists of files.
+        return _grouped((id(series), one) for one in self.contours for series in one.series)
+
+    @cached_property
+    def _of_patients(self) -> dict[str, list[Series]]:
+        return _grouped((one.patient_id, one) for one in self.series)
 
 
 def scan_folder(folder: str | Path | Sequence[Path], progress: Progress, *, jobs: int = 0) -> ImageScan:
@@ -125,10 +147,11 @@ def scan_folder(folder: str | Path | Sequence[Path], progress: Progress, *, jobs
     kinds: dict[str, list[Header]] = {"contours": [], "dose": [], "registration": []}
     for header in found.others:
         kinds[_kind(header)].append(header)
-    contours = []
+    contours, by_uid = [], _grouped((one.series_uid, one) for one in series)
+    by_patient = _grouped((one.patient_id, one) for one in series)
     with progress.task("reading contours", total=len(kinds["contours"])) as step:
         for header in kinds["contours"]:
-            one = _contours(header, series)
+            one = _contours(header, by_uid, by_patient)
             contours.append(one)
             rejected.append(_rejected([header.file], one.problem) if one.problem else _rejected([], ""))
             step()
@@ -181,6 +204,13 @@ def impersonal(text: str, files: Iterable[Path]) -> str:
     return text
 
 
+def _grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
+    groups: dict[_Key, list[_Value]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return dict(groups)
+
+
 def _kind(header: Header) -> str:
     sop_class = header.values.get("SOPClassUID")
     if sop_class == dose.SOP_CLASS:
@@ -188,7 +218,7 @@ def _kind(header: Header) -> str:
     return "contours" if sop_class in (rtstruct.SOP_CLASS, *segmentation.SOP_CLASSES) else "registration"
 
 
-def _contours(header: Header, series: Sequence[Series]) -> Contours:
+def _contours(header: Header, by_uid: Mapping[str, list[Series]], by_patient: Mapping[str, list[Series]]) -> Contours:
     """ROI names of a file, and the series that they belong to."""
     try:
         if header.values.get("SOPClassUID") == rtstruct.SOP_CLASS:
@@ -197,14 +227,15 @@ def _contours(header: Header, series: Sequence[Series]) -> Contours:
             problems = {label: roi.problem for label, roi in zip(labels, found.rois, strict=True) if roi.problem}
         else:
             labels, problems = list_rois(header.file), {}
-        return Contours(header, labels, problems, tuple(_belongs(header, series)))
+        return Contours(header, labels, problems, tuple(_belongs(header, by_uid, by_patient)))
     except DataError as error:
         return Contours(header, (), {}, (), impersonal(error.found, [header.file]))
 
 
-def _belongs(header: Header, series: Sequence[Series]) -> Sequence[Series]:
+def _belongs(header: Header, by_uid: Mapping[str, list[Series]],
+             by_patient: Mapping[str, list[Series]]) -> Sequence[Series]:
     patient = header.values.get("PatientID", "")
-    named = [one for one in series if one.series_uid in header.series_references]
+    named = [one for uid in sorted(header.series_references) for one in by_uid.get(uid, ())]
     if any(one.patient_id != patient for one in named):
         raise DataError("the contours are of another patient than the image that they refer to")
     usable = [one for one in named if not one.problem]
@@ -212,7 +243,7 @@ def _belongs(header: Header, series: Sequence[Series]) -> Sequence[Series]:
         raise DataError("the contours refer to a series of several volumes; which one is meant is not known")
     if named:
         return usable or named[:1]
-    near = [one for one in series if one.patient_id == patient and not one.problem
+    near = [one for one in by_patient.get(patient, ()) if not one.problem
             and one.frame_of_reference in frames_of(header)]
     if len(near) > 1:
         raise DataError(f"the contours refer to no series of the folder, and {len(near)} series share their frame of "

@@ -122,11 +122,16 @@ def protocol_frame(entries: Iterable[ImageEntry]) -> pd.DataFrame:
     rows = [{"patient": one.patient, "date": one.date, "modality": one.modality, "image": one.image,
              "series": one.series, **one.protocol} for one in entries if one.image]
     frame = pd.DataFrame(rows, columns=None if rows else ["patient", "date", "modality", "image", "series"])
-    frame["date"] = pd.to_datetime(frame["date"]).astype("datetime64[us]")
+    return _typed(frame)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Dates as dates, and every other column all numbers or all text, in which nothing is the empty text."""
+    typed = frame.assign(date=pd.to_datetime(frame["date"]).astype("datetime64[us]"))
     for name in frame.columns.drop("date"):
         if not types.is_numeric_dtype(frame[name]):
-            frame[name] = frame[name].astype("str")
-    return frame
+            typed[name] = frame[name].astype(object).where(frame[name].notna(), "").astype("str")
+    return typed
 
 
 def merged(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -184,7 +189,8 @@ def store(study: Study, rows: pd.DataFrame, protocol: pd.DataFrame, source: str)
     old = stored(study, PROTOCOL)
     if old is not None and len(protocol):
         again = set(_keys(protocol, _SERIES))
-        protocol = pd.concat([old[[key not in again for key in _keys(old, _SERIES)]], protocol], ignore_index=True)
+        others = old[[key not in again for key in _keys(old, _SERIES)]]
+        protocol = _typed(pd.concat([others, protocol], ignore_index=True)[list(dict.fromkeys([*old, *protocol]))])
     if len(protocol):
         protocol = protocol.sort_values(_SORTED, kind="stable", na_position="last", ignore_index=True)
         columns = {str(name): Column(role="ignore", type="number" if types.is_numeric_dtype(protocol[name]) else "text")
@@ -204,6 +210,9 @@ def _add(study: Study, name: str, frame: pd.DataFrame, block: str, columns: Mapp
     columns = dict(columns) | {"date": Column(role="date", type="date", description="day of the image")}
     columns.pop("patient")
     columns[study.id_column] = Column(role="identifier", type="text")
+    old = stored(study, name)
+    if old is not None and old.equals(frame):  # added again: what was computed from it is not stale
+        return
     study.add_table(name, frame.rename(columns={"patient": study.id_column}), block=block, level="lesion",
                     date_column="date", columns=columns, source=source)
 

@@ -156,11 +156,13 @@ def _copied(study: Study, found: ImageScan, wanted: set[str], key: Key, progress
     for one in found.series:
         if _is_candidate(one, found) and (not wanted or one.modality in wanted):
             patients[one.patient_id].append(one.files)
-    linked = (*(one.header for one in found.contours if one.labels), *found.doses, *found.registrations)
-    for header in linked:
-        if str(header.values.get("PatientID", "")) in patients or any(one.header is header and one.problem == NO_IMAGE
-                                                                      for one in found.contours):
-            patients[str(header.values["PatientID"])].append((header.file,))
+    for one in found.contours:
+        if one.problem == NO_IMAGE or any(not wanted or series.modality in wanted for series in one.series):
+            patients[one.patient_id].append((one.header.file,))
+    doses = found.doses if not wanted or DOSE in wanted else ()
+    for header in (*doses, *found.registrations):
+        patients[str(header.values.get("PatientID", ""))].append((header.file,))
+    patients.pop("", None)
     copies = copy_dicom(patients, study.path / COPIES, key, progress, jobs=jobs)
     content = {"format": FORMAT_PREFIX + "deidentification", "format_version": 1,
                "removed_or_changed": copies.audit.to_dict("records"), "flags": copies.flags.to_dict("records"),
@@ -173,10 +175,9 @@ def _is_candidate(series: Series, found: ImageScan) -> bool:
     """Whether a series is one that somebody would measure: not a scout, a report or a screen shot beside images."""
     if series.modality not in IMAGES_OF:
         return False
-    if not series.problem or any(series in one.series for one in found.contours):
+    if not series.problem or found.contours_on(series):
         return True
-    alone = not any(one.patient_id == series.patient_id and one.modality == series.modality and not one.problem
-                    for one in found.series)
+    alone = not any(one.modality == series.modality and not one.problem for one in found.of_patient(series.patient_id))
     return alone and len(series.files) > 1 and "not a slice" not in series.problem
 
 
@@ -233,7 +234,7 @@ class _Builder:
 
     def _rois_of(self, series: Series) -> list[RoiEntry]:
         """ROIs drawn on the series; where there are none, those that a registration brings to it."""
-        own = [one for one in self._found.contours if series in one.series]
+        own = self._found.contours_on(series)
         if not own and series.frame_of_reference:
             own = [one for one in self._found.contours if one.patient_id == series.patient_id and one.labels
                    and series.frame_of_reference not in one.frames and self._registration(series, one)[0]]

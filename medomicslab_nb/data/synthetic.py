@@ -25,7 +25,7 @@ HOSPITALS = ("alpha", "beta", "gamma")
 SUBSITES = ("tonsil", "base of tongue", "soft palate")
 SEX = ("female", "male")
 
-EFFECTS = MappingProxyType({"age": 0.5, GENE_A: 0.55, GENE_B: -0.55, "volume": 0.55, "heterogeneity": 0.5})
+EFFECTS = MappingProxyType({"age": 0.5, GENE_A: 0.55, GENE_B: -0.55, "volume": 0.6, "heterogeneity": 0.5})
 """Log hazard ratio of each true predictor per standard deviation."""
 
 ORACLE_C = (0.72, 0.78)
@@ -122,7 +122,7 @@ def _latent(rng: np.random.Generator) -> dict[str, float]:
     names = (*EFFECTS, "suv", "texture")
     values = dict(zip(names, rng.normal(size=len(names)), strict=True))
     # As in patients: larger tumours take up more.
-    values["suv"] = 0.45 * values["volume"] + np.sqrt(1 - 0.45**2) * values["suv"]
+    values["suv"] = 0.35 * values["volume"] + np.sqrt(1 - 0.35**2) * values["suv"]
     return {name: float(np.clip(value, -LATENT_LIMIT, LATENT_LIMIT)) for name, value in values.items()}
 
 

@@ -22,25 +22,25 @@ FEATURE_OF = MappingProxyType({"age": "age", GENE_A: GENE_A, GENE_B: GENE_B, "vo
 _LAYOUT = 137_342  # seed of what does not differ between cohorts: which gene is which
 _MODULES = 12
 _RELIABILITY = 0.98  # correlation of a measured value with the true one, within a hospital
-_BATCH_SD = 0.35  # of the hospitals' shifts, in standard deviations of a gene or feature
+_BATCH_SD = 0.3  # of the hospitals' shifts, in standard deviations of a gene or feature
 
 _DECOYS: Mapping[str, tuple[float, float, int]] = {
-    GENE_A: (0.35, 0.75, 10), GENE_B: (0.35, 0.75, 10), "volume": (0.3, 0.6, 8), "heterogeneity": (0.3, 0.6, 8),
+    GENE_A: (0.3, 0.65, 10), GENE_B: (0.3, 0.65, 10), "volume": (0.25, 0.55, 6), "heterogeneity": (0.25, 0.55, 6),
     "age": (0.2, 0.5, 6)}
 """Correlations (from, to) and number of the genes that follow each true predictor."""
 
 _FEATURES: Mapping[str, Mapping[str, float]] = {
     "pt_log_volume": {"volume": _RELIABILITY}, "pt_uptake_cv": {"heterogeneity": _RELIABILITY},
-    "pt_max_diameter": {"volume": 0.85}, "pt_surface": {"volume": 0.85}, "pt_sphericity": {"volume": -0.4},
-    "pt_suv_mean": {"suv": 0.95}, "pt_suv_max": {"suv": 0.75, "heterogeneity": 0.45}, "pt_suv_peak": {"suv": 0.9},
-    "pt_tlg": {"volume": 0.65, "suv": 0.45}, "pt_mtv": {"volume": 0.8},
-    "pt_entropy": {"heterogeneity": 0.75}, "pt_glcm_contrast": {"heterogeneity": 0.7, "texture": -0.3},
-    "pt_glcm_correlation": {"volume": 0.4, "texture": 0.6}, "pt_ngtdm_coarseness": {"volume": -0.7},
-    "pt_ngtdm_busyness": {"volume": 0.5, "texture": 0.3}, "pt_skewness": {"heterogeneity": 0.4},
+    "pt_max_diameter": {"volume": 0.7}, "pt_surface": {"volume": 0.7}, "pt_sphericity": {"volume": -0.3},
+    "pt_suv_mean": {"suv": 0.95}, "pt_suv_max": {"suv": 0.8, "heterogeneity": 0.3}, "pt_suv_peak": {"suv": 0.9},
+    "pt_tlg": {"volume": 0.5, "suv": 0.5}, "pt_mtv": {"volume": 0.65},
+    "pt_entropy": {"heterogeneity": 0.65}, "pt_glcm_contrast": {"heterogeneity": 0.6, "texture": -0.3},
+    "pt_glcm_correlation": {"volume": 0.3, "texture": 0.6}, "pt_ngtdm_coarseness": {"volume": -0.5},
+    "pt_ngtdm_busyness": {"volume": 0.3, "texture": 0.3}, "pt_skewness": {"heterogeneity": 0.4},
     "pt_kurtosis": {"heterogeneity": 0.3}, "ct_mean": {}, "ct_standard_deviation": {"heterogeneity": 0.55},
-    "ct_entropy": {"heterogeneity": 0.6}, "ct_volume": {"volume": 0.8}, "ct_glcm_contrast": {"heterogeneity": 0.4},
-    "ct_skewness": {}, "ct_kurtosis": {}, "ct_energy": {"volume": 0.7}, "ct_minimum": {}, "ct_maximum": {},
-    "ct_glrlm_long_runs": {}, "ct_glszm_zones": {"volume": 0.6}, "ct_gldm_dependence": {}}
+    "ct_entropy": {"heterogeneity": 0.6}, "ct_volume": {"volume": 0.6}, "ct_glcm_contrast": {"heterogeneity": 0.4},
+    "ct_skewness": {}, "ct_kurtosis": {}, "ct_energy": {"volume": 0.5}, "ct_minimum": {}, "ct_maximum": {},
+    "ct_glrlm_long_runs": {}, "ct_glszm_zones": {"volume": 0.4}, "ct_gldm_dependence": {}}
 """Weight of each standardised quantity in each feature; the rest of its variance is noise."""
 
 

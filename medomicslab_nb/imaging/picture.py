@@ -76,7 +76,7 @@ def _png(grey: np.ndarray, inside: np.ndarray, size: tuple[int, int]) -> bytes:
     picture[_outline(enlarged)] = _COLOUR
     for levels in (256, 32, 8):
         content = BytesIO()
-        Image.fromarray(picture // (256 // levels) * (256 // levels)).save(content, "PNG", optimize=True)
+        Image.fromarray(picture // (256 // levels) * (256 // levels)).save(content, "PNG")
         if content.tell() <= MOST_BYTES:
             break
     return content.getvalue()

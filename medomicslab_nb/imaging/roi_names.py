@@ -26,14 +26,14 @@ def match_rois(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]
     Parameters
     ----------
     names : sequence of str
-        As ``list_rois`` gives them.
+        As ``list_rois`` gives them, of one file or of a cohort.
     patterns : sequence of str
         Names, or patterns with ``*`` (anything) and ``?`` (one character); case and accents do not matter. Empty: all.
 
     Raises
     ------
     DataError
-        A pattern without ``*`` and ``?`` fits several names, and is none of them exactly.
+        A pattern without ``*`` and ``?`` is a name that occurs twice in its file (``GTV#1``, ``GTV#3``).
     """
     if not patterns:
         return tuple(names)
@@ -63,12 +63,11 @@ def find_roi(names: Sequence[str], wanted: str, where: str) -> str:
 
 
 def _matches(names: Sequence[str], pattern: str) -> Sequence[str]:
-    if pattern in names:
-        return [pattern]
     if not re.search(r"[*?]", pattern):
         fitting = _fitting(names, pattern)
-        if len(fitting) > 1:
-            raise _ambiguous(pattern, fitting, "ROI names")
+        doubles = [name for name in fitting if _plain(name) != _plain(pattern)]
+        if len(doubles) > 1:
+            raise _ambiguous(pattern, doubles, "ROI names")
         return fitting
     parts = {"*": ".*", "?": "."}
     expression = "".join(parts.get(character) or re.escape(character) for character in _plain(pattern))

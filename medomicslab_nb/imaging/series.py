@@ -259,7 +259,7 @@ def _images(headers: Iterable[Header], refused: dict[Path, str]) -> Iterator[Hea
         elif kind in _LINKED:
             continue
         elif not header.values.get("SeriesInstanceUID"):
-            refused[header.file] = "it does not say which series it belongs to"
+            refused[header.file] = "the file is cut off, or no image: it does not say which series it belongs to"
         elif header.pixels == "absent" and not {"Rows", "Columns"} & set(header.values):
             name = UID(kind).name if kind else "of an unknown kind"
             refused[header.file] = f"it holds no image ({name})"

@@ -44,6 +44,7 @@ _DAY = dt.timedelta(days=1)
 _STORED_KINDS = {("GML", ""): "bw", ("GML", "BW"): "bw", ("GML", "LBMJANMA"): "lbm", ("GML", "LBMJAMES128"): "james",
                  ("CM2ML", ""): "bsa", ("CM2ML", "BSA"): "bsa"}
 _ASK = "Ask the site for the right value; without it, no SUV can be computed"
+_LONG_S = 6 * 3600.0  # half-life from which imaging on a later day is usual (Cu-64, Zr-89, I-124)
 _AGREEMENT_S = 10.0  # of the start of the scan, computed back from each bed position
 
 
@@ -254,6 +255,9 @@ def _elapsed_s(headers: Sequence[Header], moment: dt.datetime, half_life_s: floa
         raise first.error("the injection's start time contradicts its start date and time", _ASK)
     if dated is not None:
         elapsed = (moment - dated).total_seconds()
+    elif half_life_s > _LONG_S:
+        raise first.error("the date of the injection is missing, and with this half-life the scan may be days later",
+                          _ASK)
     else:
         assert timed is not None
         elapsed = (moment - timed + (_DAY if timed > moment else dt.timedelta())).total_seconds()

@@ -92,12 +92,13 @@ def read_labels(path: Path) -> Volume:
     DataError
         As :func:`read_volume`; also when its values are no whole numbers.
     """
-    volume = Volume.of_image(_read(path, sitk.sitkFloat64)[0])
-    labels = np.rint(volume.array)
+    volume = Volume.of_image(_read(path, None)[0])
+    with np.errstate(invalid="ignore"):  # NaN is no whole number, and is found below
+        labels = volume.array.astype(np.int32)
     if not np.array_equal(labels, volume.array):
         raise DataError("a mask must hold whole numbers (labels)", where=f"file {path.name}",
                         todo="Export a label map, or threshold the probability map first")
-    return volume.with_array(labels.astype(np.int32))
+    return volume.with_array(labels)
 
 
 def write_volume(volume: Volume, path: Path) -> None:
@@ -105,8 +106,8 @@ def write_volume(volume: Volume, path: Path) -> None:
     sitk.WriteImage(volume.to_image(), str(path), useCompression=True)
 
 
-def _read(path: Path, pixel_type: int) -> tuple[sitk.Image, str]:
-    """The image in a pixel type, and the name of the type in which the file has it."""
+def _read(path: Path, pixel_type: int | None) -> tuple[sitk.Image, str]:
+    """The image in a pixel type (None: as in the file), and the name of the type in which the file has it."""
     where = f"file {path.name}"
     if not path.is_file():
         raise DataError("the file is missing", where=where, todo="Check the path")
@@ -122,7 +123,8 @@ def _read(path: Path, pixel_type: int) -> tuple[sitk.Image, str]:
             raise DataError(f"three dimensions were expected, {len(shape)} were found", where=where,
                             todo="Export one volume per file")
         stored = _PIXEL_TYPES.get(reader.GetPixelID(), "")
-        reader.SetOutputPixelType(pixel_type)
+        if pixel_type is not None:
+            reader.SetOutputPixelType(pixel_type)
         image = reader.Execute()
     except RuntimeError:
         raise DataError("the file is damaged, or no image that SimpleITK reads", where=where,

@@ -169,11 +169,11 @@ class Shape(shape.RadiomicsShape):
     def _initSegmentBasedCalculation(self) -> None:
         self.pixelSpacing = np.array(self.inputImage.GetSpacing()[::-1])
         self.maskArray = np.pad(sitk.GetArrayViewFromImage(self.inputMask) == self.label, 1)
-        self.labelledVoxelCoordinates = np.where(self.maskArray)
+        self.labelledVoxelCoordinates = (range(int(self.maskArray.sum())),)  # the library only counts them
         spacing = tuple(self.pixelSpacing.tolist())
         self.SurfaceArea, self.Volume = _area_and_volume(self.maskArray, spacing)
         self.diameters = largest_distances(_vertices(self.maskArray), spacing)
-        self.eigenValues = _eigenvalues(self.labelledVoxelCoordinates, self.pixelSpacing)
+        self.eigenValues = _eigenvalues(self.maskArray, self.pixelSpacing)
 
 
 class Shape2D(shape2D.RadiomicsShape2D):
@@ -289,11 +289,16 @@ def _vertices(mask: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _eigenvalues(coordinates: Sequence[np.ndarray], spacing: np.ndarray) -> np.ndarray:
-    """Eigenvalues of the covariance of the voxels' positions, ascending (mm2)."""
-    n = len(coordinates[0])
-    centred = [(at - at.mean()) * step for at, step in zip(coordinates, spacing, strict=True)]
-    covariance = np.array([[a @ b for b in centred] for a in centred]) / n
-    values = np.sort(np.linalg.eigvalsh(covariance))
+def _eigenvalues(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Eigenvalues of the covariance of the voxels' positions, ascending (mm2); from counts along axes and planes."""
+    counts = [mask.sum(axis=tuple(other for other in range(3) if other != axis)) for axis in range(3)]
+    n = counts[0].sum()
+    centred = [np.arange(len(count)) - (count @ np.arange(len(count))) / n for count in counts]
+    covariance = np.empty((3, 3))
+    for a in range(3):
+        covariance[a, a] = counts[a] @ centred[a] ** 2
+        for b in range(a + 1, 3):
+            covariance[a, b] = covariance[b, a] = centred[a] @ mask.sum(axis=3 - a - b) @ centred[b]
+    values = np.sort(np.linalg.eigvalsh(covariance * np.outer(spacing, spacing) / n))
     values[(values < 0) & (values > -1e-10)] = 0  # a flat ROI: rounding errors, as in the library
     return values

@@ -13,7 +13,7 @@ import pytest
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 
-from medomicslab_nb.data.synthetic import EFFECTS, ORACLE_C, draw_cohort, tumour_of
+from medomicslab_nb.data.synthetic import EFFECTS, ORACLE_C, draw_cohort
 from medomicslab_nb.data.synthetic_dicom import ROI, image_list, write_images
 from medomicslab_nb.data.synthetic_images import SCANNERS, contours, grid, mask, scan, scene_of
 from medomicslab_nb.data.synthetic_notes import draw_notes
@@ -241,7 +241,7 @@ def test_notes_agree_with_the_table(cohort):
     for patient, texts in notes.groupby("patient")["text"]:
         row, truth, text = cohort.clinical.loc[patient], cohort.truth.loc[patient], " ".join(texts)
         assert re.search(rf"{row['t_stage']} ?{row['n_stage']} ?M0", text)
-        assert re.search(rf"(ECOG|OMS)\D{{1,6}}{row['ecog']}\b", text)
+        assert re.search(rf"(ECOG|OMS|status)\D{{1,6}}{row['ecog']}\b", text)
         assert re.search(rf"\b{row['age']}\b", text)
         length = truth["length_mm"]
         assert f"{length:.0f} " in text or f"{length / 10:.1f} x" in text.replace(",", ".")

@@ -81,16 +81,16 @@ def test_bad_input_33_scan_after_midnight_with_dates(tmp_path):
 
 
 def test_bad_input_33_acquisition_runs_over_midnight(tmp_path):
-    """Injected at 22:58:30, series from 23:59:00 on, later beds on the next day: 3630 s, as the first bed.
+    """Injected at 22:58:30, series from 23:59:00 on, later beds on the next day: 3630 s.
 
-    70000 / (370e6 * 2**(-3630 / 6586.2)) = 189.189...e-6 * 1.46525614...; ratio to 3600 s: 2**(30 / 6586.2).
+    2**(30 / 6586.2) = 1.00316225999661 more than after 3600 s.
     """
     def edit(item, z):
         if z:
             set_tags(item, {"AcquisitionDate": "20200103", "AcquisitionTime": "000130"})
     headers = pet(tmp_path, SeriesTime="235900", AcquisitionTime="235900", edit=edit,
                   injection={"RadiopharmaceuticalStartTime": "225830"})
-    assert factor(headers) == close(NORMAL * 1.00316226768)
+    assert factor(headers) == close(NORMAL * 1.00316225999661)
 
 
 def test_gallium(tmp_path):
@@ -112,7 +112,7 @@ def test_series_computed_later_with_the_scan_time_of_ge(tmp_path):
 def test_series_computed_later_with_the_start_computed_back(tmp_path):
     """Acquired at 11:06:00, frame of 180 s, frame reference time 269 s.
 
-    The mean count rate falls ln(x / (1 - exp(-x))) / (ln 2 / T) = 89.8579232493079 s into the frame, x = ln 2 * 180 / T;
+    The mean count rate falls ln(x / (1 - exp(-x))) * T / ln 2 = 89.8579232493079 s into the frame, x = ln 2 * 180 / T;
     the scan began 360 - 269 + 89.857... = 180.857923249308 s after 11:00, 3780.857... s after the injection:
     70000 / (370e6 * 2**(-3780.85792324931 / 6586.2)).
     """
@@ -234,6 +234,17 @@ def test_bad_input_32_no_injection_recorded(tmp_path):
 ])
 def test_bad_input_33_impossible_times(tmp_path, injection, words):
     assert words in refused(pet(tmp_path, injection=injection))
+
+
+def test_bad_input_33_long_lived_nuclide_needs_the_date_of_its_injection(tmp_path):
+    """Zr-89 (282276 s) is imaged days later: the time alone would be 24 h, 48 h ... off.
+
+    70 kg, 37 MBq, 49 h: 70000 / (37e6 * 2**(-176400 / 282276)) = 0.00189189... * 1.54212562027185
+    """
+    usual = {"RadionuclideHalfLife": 282276, "RadionuclideTotalDose": 37e6}
+    assert "date of the injection" in refused(pet(tmp_path / "a", injection=usual))
+    headers = pet(tmp_path / "b", injection=usual | {"RadiopharmaceuticalStartDateTime": "20191231100000"})
+    assert factor(headers) == close(0.00291753495727106)
 
 
 @pytest.mark.parametrize(("tags", "words"), [

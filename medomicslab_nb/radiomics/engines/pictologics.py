@@ -2,7 +2,8 @@
 
 Matrices of co-occurrence and run length are merged over directions (IBSI's "3D, merged"), where pyradiomics averages:
 that is one reason why two engines never meet in one table. Preprocessing in two dimensions leaves texture out, which
-pictologics cannot aggregate by slice.
+pictologics cannot aggregate by slice. Moran's I and Geary's C are left out: they would take more time than all other
+features together.
 
 The first call on a machine compiles the kernels, which takes minutes; they are kept in
 ``$XDG_CACHE_HOME/medomicslab_nb/numba`` (``~/.cache`` by default), or where ``NUMBA_CACHE_DIR`` says. One process
@@ -102,14 +103,22 @@ def _example() -> Prepared:
 
 def _measured(prepared: Prepared) -> pd.DataFrame:
     values = _values(prepared)
+    offered = _offered()
+    table = offered[offered.index.isin(values)]
+    numbers = np.array([values[own] for own in table.index], dtype=np.float64)
     lowest = int(prepared.discretised[prepared.intensity].min())
-    rows = []
-    for own, feature in features_of("pictologics").items():
-        if own in values:
-            value = float(values[own])
-            rows.append((feature.family, feature.feature, feature.ibsi_code, _aggregation(feature.family), value,
-                         value, _deviation(feature.ibsi_code, value, lowest)))
-    return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS))
+    deviations = [_deviation(code, value, lowest) for code, value in zip(table["ibsi_code"], numbers, strict=True)]
+    table = table.assign(value=numbers, ibsi_value=numbers, deviation=deviations)
+    return table.reset_index(drop=True)[list(FEATURE_COLUMNS)]
+
+
+@functools.cache
+def _offered() -> pd.DataFrame:
+    """Family, feature, IBSI code and aggregation of what the library offers, by its own name."""
+    names = features_of("pictologics")
+    rows = [(feature.family, feature.feature, feature.ibsi_code, _aggregation(feature.family))
+            for feature in names.values()]
+    return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS[:4]), index=list(names))
 
 
 def _deviation(code: str, value: float, lowest: int) -> str:
@@ -137,7 +146,6 @@ def _values(prepared: Prepared) -> dict[str, float]:
     values |= _volume_histogram(inside, prepared)
     if prepared.filter == "original":
         values |= library.calculate_morphology_features(_image(prepared.morphological, prepared), image, intensity)
-        values |= library.calculate_spatial_intensity_features(image, intensity)
     if prepared.preprocessing.dimension == "3D":
         values |= _texture(prepared)
     return values
