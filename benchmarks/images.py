@@ -78,7 +78,7 @@ def by_simpleitk(paths: Sequence[Path]) -> np.ndarray:
 
 
 def others(folder: Path, paths: Sequence[Path]) -> dict[str, Callable[[], object]]:
-    """highdicom and MIRP, where they are installed."""
+    """The libraries highdicom and MIRP, where they are installed."""
     ways: dict[str, Callable[[], object]] = {}
     if importlib.util.find_spec("highdicom"):
         import highdicom
@@ -89,7 +89,7 @@ def others(folder: Path, paths: Sequence[Path]) -> dict[str, Callable[[], object
     if importlib.util.find_spec("mirp"):
         from mirp.data_import.import_image import import_image
 
-        ways["mirp"] = lambda: [image.to_object() for image in import_image(str(folder))]
+        ways["mirp"] = lambda: [list(image.to_object()) for image in import_image(str(folder))]
     else:
         print('MIRP is not installed: pip install "medomicslab_nb[ibsi]"')
     return ways

@@ -51,8 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    command = _command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package")
-    command.add_argument("dir", nargs="?", default="demo-study", metavar="DIR", help="study folder to make or reuse")
+    command = _command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package and on "
+                       "generated ones with images")
+    command.add_argument("dir", nargs="?", metavar="DIR", help="study folder to make or reuse (default: demo-study); "
+                         "the images' is DIR-images")
+    command.add_argument("--real", metavar="NAME", default="", help="on real patients with images instead: sts")
 
     command = _command(commands, "new", new, "make a study folder")
     command.add_argument("dir", metavar="DIR")
@@ -128,7 +131,8 @@ def _command(commands: Any, name: str, function: Callable[..., Any], text: str) 
 
 
 def demo(options: argparse.Namespace) -> None:
-    load("medomicslab_nb.demo:demo")(Path(options.dir))
+    folder = options.dir or (f"demo-{options.real}" if options.real else "demo-study")
+    load("medomicslab_nb.demo:demo")(Path(folder), options.real)
 
 
 def new(options: argparse.Namespace) -> None:

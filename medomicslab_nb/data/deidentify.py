@@ -14,11 +14,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
-import pydicom
 from pandas.api import types
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset
 
-from medomicslab_nb.data.dicom_copy import Changes, copy_without_identity, identifying_words
+from medomicslab_nb.data.dicom_copy import Copier, quiet
+from medomicslab_nb.data.dicom_names import identifying_words
 from medomicslab_nb.data.importing import PreparedTable
 from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.data.text_dates import shift_text
@@ -186,42 +186,35 @@ def _summed(results: Mapping[str, CaseResult], name: str, columns: Sequence[str]
 
 
 def _copy_patient(patient: PatientFiles) -> dict[str, pd.DataFrame]:
-    words = {word for group in patient.groups for word in identifying_words(group[0])}
+    with quiet():
+        words = {word for group in patient.groups for word in identifying_words(read_header(group[0]))}
+    copier = Copier(patient.key, words)
     audit: Counter[tuple[str, ...]] = Counter()
     flags: Counter[tuple[str, ...]] = Counter()
     left_out: Counter[tuple[str, ...]] = Counter()
     folders = []
     for group in patient.groups:
-        contents = []
+        contents, modality = [], _text(group[0], "Modality")
+        pseudonym = patient.key.pseudonym(_text(group[0], "PatientID"))
         for path in group:
             try:
-                dataset = _read(path)
-                content, changes = copy_without_identity(dataset, patient.key, words)
+                content, changes = copier.copy(path)
             except MedomicsError as error:
                 left_out[error.found,] += 1
                 continue
             contents.append(content)
             audit.update(changes.audit)
-            flags.update(_flags(dataset, changes, patient.key))
+            flags.update((pseudonym, modality, *flag) for flag in sorted(changes.flags))
         if contents:
-            folders.append(_store(contents, patient.target, patient.key.pseudonym(_patient_of(group[0]))))
-    flags.update(_face_flags(patient))
+            folders.append(_store(contents, patient.target, pseudonym))
+            flags.update((pseudonym, modality, *flag) for flag in _face_flags(group, modality))
     return {"audit": _table(audit, AUDIT_COLUMNS), "flags": _table(flags, FLAG_COLUMNS),
             "left_out": _table(left_out, LEFT_OUT_COLUMNS),
             "folders": pd.DataFrame({"folder": pd.Series(folders, dtype="str")})}
 
 
-def _read(path: Path) -> FileDataset:
-    read_header(path)  # its errors are named
-    try:
-        return pydicom.dcmread(path, force=True)
-    except Exception as error:
-        raise DataError(f"the object is damaged ({type(error).__name__})", where=f"file {path.name}",
-                        todo="Export it again") from None
-
-
-def _patient_of(path: Path) -> str:
-    return str(read_header(path, tags=["PatientID", "SOPClassUID"]).get("PatientID") or "")
+def _text(path: Path, keyword: str) -> str:
+    return str(read_header(path, tags=[keyword, "SOPClassUID"]).get(keyword) or "")
 
 
 def _store(contents: Sequence[bytes], target: Path, pseudonym: str) -> str:
@@ -232,28 +225,20 @@ def _store(contents: Sequence[bytes], target: Path, pseudonym: str) -> str:
     return name
 
 
-def _flags(dataset: FileDataset, changes: Changes, key: Key) -> list[tuple[str, ...]]:
-    pseudonym, modality = key.pseudonym(str(dataset.PatientID)), str(dataset.get("Modality", ""))
-    return [(pseudonym, modality, flag, finding) for flag, finding in sorted(changes.flags)]
-
-
-def _face_flags(patient: PatientFiles) -> list[tuple[str, ...]]:
-    """CT and MR series from which a face could be rebuilt: of the head by their header, or of the whole body."""
-    found = []
-    for group in patient.groups:
+def _face_flags(group: Sequence[Path], modality: str) -> list[tuple[str, str]]:
+    """Whether a face could be rebuilt from a CT or MR series: of the head by its header, or of the whole body."""
+    if modality not in ("CT", "MR"):
+        return []
+    with quiet():
         first, last = read_header(group[0]), read_header(group[-1])
-        modality, name = str(first.get("Modality", "")), _patient_of(group[0])
-        if modality not in ("CT", "MR") or not name.strip():
-            continue
         words = " ".join(str(first.get(keyword, "")) for keyword in
                          ("BodyPartExamined", "StudyDescription", "SeriesDescription", "ProtocolName"))
-        if _HEAD.search(words) or _extent_mm(first, last) >= _WHOLE_BODY_MM:
-            found.append((patient.key.pseudonym(name), modality, "face",
-                          "the images may show the face; consider defacing before they are shared"))
-    return found
+        if not _HEAD.search(words) and _extent_mm(first, last) < _WHOLE_BODY_MM:
+            return []
+    return [("face", "the images may show the face; consider defacing before they are shared")]
 
 
-def _extent_mm(first: FileDataset, last: FileDataset) -> float:
+def _extent_mm(first: Dataset, last: Dataset) -> float:
     try:
         return abs(float(last.ImagePositionPatient[2]) - float(first.ImagePositionPatient[2]))
     except (AttributeError, IndexError, TypeError, ValueError):

@@ -292,10 +292,11 @@ def _sts(contents: Mapping[str, bytes]) -> tuple[SampleTable, ...]:
 
 def _synthetic(effect: float) -> Callable[[Study, Progress], tuple[TableInfo, ...]]:
     def generate(study: Study, progress: Progress) -> tuple[TableInfo, ...]:
-        from medomicslab_nb.data.synthetic import draw_cohort
+        # Its images need libraries that nothing else here does.
+        from medomicslab_nb.data.synthetic import PATIENTS, draw_cohort
         from medomicslab_nb.data.synthetic_study import add_cohort
 
-        return add_cohort(study, draw_cohort(effect=effect), progress)
+        return add_cohort(study, draw_cohort(PATIENTS, effect=effect), progress)
 
     return generate
 

@@ -21,6 +21,9 @@ from medomicslab_nb.data.synthetic_tumour import Tumour, draw_tumour
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.metrics import c_index
 
+PATIENTS = 60
+"""Patients of the sample sets: enough to see how everything works, in well under a minute."""
+
 HOSPITALS = ("alpha", "beta", "gamma")
 SUBSITES = ("tonsil", "base of tongue", "soft palate")
 SEX = ("female", "male")
@@ -88,7 +91,7 @@ def generator(seed: int, kind: str, patient: int = 0) -> np.random.Generator:
     return np.random.default_rng([seed, _KINDS.index(kind), patient])
 
 
-def draw_cohort(patients: int = 60, *, seed: int = 0, effect: float = 1.0) -> Cohort:
+def draw_cohort(patients: int = PATIENTS, *, seed: int = 0, effect: float = 1.0) -> Cohort:
     """Draw a cohort; images and notes are made of it by ``synthetic_images`` and ``synthetic_notes``.
 
     Parameters

@@ -33,7 +33,7 @@ from pydicom.uid import (
 from pydicom.valuerep import format_number_as_ds
 
 from medomicslab_nb.data.synthetic import Cohort, generator
-from medomicslab_nb.data.synthetic_images import Modality, Scene, contours, grid, mask, scan, scene_of
+from medomicslab_nb.data.synthetic_images import SIZES, Modality, Scene, contours, grid, mask, scan, scene_of
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.volumes import Volume, write_volume
 from medomicslab_nb.progress import Progress
@@ -84,14 +84,14 @@ def write_images(cohort: Cohort, folder: Path, progress: Progress | None = None,
     Parameters
     ----------
     sizes : mapping, optional
-        Voxels (x, y, z) by modality; default :data:`~medomicslab_nb.data.synthetic_images.SIZES`.
+        Voxels (x, y, z) of ``CT`` and ``PT``.
     """
     with (progress or Progress()).task("synthetic images", total=len(cohort.clinical)) as step:
         for number in range(len(cohort.clinical)):
             scene = scene_of(cohort, number)
             visit = _visit(cohort, number)
             for modality in MODALITIES:
-                _write_scan(scene, visit, modality, folder, (sizes or {}).get(modality))
+                _write_scan(scene, visit, modality, folder, (sizes or SIZES)[modality])
             step()
 
 
@@ -105,12 +105,12 @@ def _visit(cohort: Cohort, number: int) -> Visit:
 
 
 def _write_scan(scene: Scene, visit: Visit, modality: Modality, folder: Path,
-                size: tuple[int, int, int] | None) -> None:
+                size: tuple[int, int, int]) -> None:
     dicom, nifti = folder / "dicom" / scene.patient, folder / "nifti" / scene.patient
     (dicom / modality).mkdir(parents=True, exist_ok=True)
     nifti.mkdir(parents=True, exist_ok=True)
     geometry = grid(scene, modality, size)
-    stored, slopes = _stored(scan(scene, modality, size), visit, scene)
+    stored, slopes = _stored(scan(scene, modality, geometry), visit, scene)
     outlines = contours(scene, geometry)
     _write_series(scene, visit, modality, geometry, stored, slopes, dicom / modality)
     _structure_set(scene, visit, modality, geometry, outlines).save_as(dicom / f"{modality}_contours.dcm",

@@ -144,21 +144,20 @@ def _centres(geometry: Geometry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def grid(scene: Scene, modality: Modality, size: tuple[int, int, int] | None = None) -> Geometry:
-    """The grid of a scan, its middle in the middle of the neck."""
-    spacing, count = scene.scanner.spacing_mm(modality), size or SIZES[modality]
-    x, y, z = (round(-(n - 1) / 2 * step, 4) for n, step in zip(count, spacing, strict=True))
-    return Geometry(count, spacing, (x, y, z))
-
-
-def scan(scene: Scene, modality: Modality, size: tuple[int, int, int] | None = None) -> Volume:
-    """The image: CT in HU, PET in SUVbw; float32.
+    """The grid of a scan, its middle in the middle of the neck.
 
     Parameters
     ----------
     size : (x, y, z), optional
         Voxels; default :data:`SIZES`. Fewer of them show less of the neck.
     """
-    geometry = grid(scene, modality, size)
+    spacing, count = scene.scanner.spacing_mm(modality), size or SIZES[modality]
+    x, y, z = (round(-(n - 1) / 2 * step, 4) for n, step in zip(count, spacing, strict=True))
+    return Geometry(count, spacing, (x, y, z))
+
+
+def scan(scene: Scene, modality: Modality, geometry: Geometry) -> Volume:
+    """The image on a grid of :func:`grid`: CT in HU, PET in SUVbw; float32."""
     rng = generator(scene.seed, "ct" if modality == "CT" else "pt", scene.number)
     make = _ct if modality == "CT" else _pt
     return Volume(make(scene, geometry, rng).astype(np.float32), geometry, UNITS[modality])

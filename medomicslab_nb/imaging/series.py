@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
-from pydicom.uid import UID
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.files import sha256_of
-from medomicslab_nb.imaging.dicom_headers import Header, parse_header, parse_header_aloud
+from medomicslab_nb.imaging.dicom_headers import Header, parse_header, uid_name
+from medomicslab_nb.imaging.folder import files_below, read_headers
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.protocol import protocol_of
-from medomicslab_nb.imaging.slices import end_warnings, order_slices, split_volumes
+from medomicslab_nb.imaging.series_parts import split_volumes
+from medomicslab_nb.imaging.slices import end_warnings, order_slices
 from medomicslab_nb.imaging.suv import UNITS, Kind, suv_factors
 from medomicslab_nb.imaging.volumes import Volume
-from medomicslab_nb.parallel import cores, process_pool
+from medomicslab_nb.imaging.voxels import check_rescale, read_voxels
+from medomicslab_nb.parallel import cores
 from medomicslab_nb.progress import Progress
 
-_BATCH = 128
-_MANY = 1500  # files; below, starting processes takes longer than it saves
 _LINKED = {"1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.66.4",
            "1.2.840.10008.5.1.4.1.1.66.1", "1.2.840.10008.5.1.4.1.1.66.3"}  # RTSTRUCT, RTDOSE, SEG, REG, deformable REG
 _DICOMDIR = "1.2.840.10008.1.3.10"
@@ -107,9 +103,9 @@ def scan(paths: Iterable[Path], *, progress: Progress, jobs: int = 0) -> Scan:
         The user asked for the work to stop.
     """
     refused: dict[Path, str] = {}
-    files = sorted({file for path in paths for file in _files_below(Path(path), refused)})
+    files = sorted({file for path in paths for file in files_below(Path(path), refused)})
     headers: list[Header] = []
-    for file, result in _headers(files, progress, jobs or cores()):
+    for file, result in read_headers(files, progress, jobs or cores()):
         if isinstance(result, str):
             refused[file] = result
         else:
@@ -146,7 +142,7 @@ def load_series(files: Sequence[Path], *, suv: Kind = "bw") -> Volume:
     """
     headers = [parse_header(Path(file)) for file in files]
     slices, geometry, factors = _checked(headers, suv)
-    array = _voxels(slices)
+    array = read_voxels(slices)
     for part, factor in zip(array, factors, strict=True):
         if factor != 1:
             part *= factor
@@ -172,77 +168,6 @@ def combined_sha256(hashes: Iterable[str]) -> str:
     return sha256("\n".join(sorted(hashes)).encode()).hexdigest()
 
 
-# -- finding files -----------------------------------------------------------------------------------------------
-
-
-def _files_below(path: Path, refused: dict[Path, str]) -> Iterator[Path]:
-    """Regular files in a folder, or the file itself; links within the folder are passed over, others refused."""
-    if not path.is_dir():
-        if not path.exists():
-            raise DataError("there is no such file or folder", where=path.name, todo="Check the path")
-        yield path.absolute()
-        return
-    root = path.resolve()
-
-    def unreadable(error: OSError) -> None:
-        refused[Path(error.filename)] = "the folder cannot be opened: check its permissions"
-
-    for folder, names, files in os.walk(path.absolute(), onerror=unreadable):
-        for name in names + files:
-            entry = Path(folder, name)
-            if entry.is_symlink():
-                reason = _link_reason(entry, root)
-                if reason:
-                    refused[entry] = reason
-            elif name in files and entry.is_file():
-                yield entry
-
-
-def _link_reason(entry: Path, root: Path) -> str:
-    """Why a link is refused; empty when what it leads to is found in the folder anyway."""
-    try:
-        target = entry.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return "a symbolic link that leads nowhere"
-    return "" if target.is_relative_to(root) else "a symbolic link that leads out of the folder is not followed"
-
-
-# -- reading headers ---------------------------------------------------------------------------------------------
-
-
-def _headers(files: Sequence[Path], progress: Progress, jobs: int) -> Iterator[tuple[Path, Header | str]]:
-    batches = [files[start:start + _BATCH] for start in range(0, len(files), _BATCH)]
-    with progress.task("reading headers", total=len(files)) as step:
-        if jobs == 1 or len(files) < _MANY:
-            results: Iterable[Sequence[Header | str]] = map(_read_batch, batches)
-            for batch, headers in zip(batches, results, strict=True):
-                yield from zip(batch, headers, strict=True)
-                step(len(batch))
-            return
-        with process_pool(min(jobs, len(batches))) as pool:
-            waiting = {pool.submit(_read_batch, batch): batch for batch in batches}
-            for future in as_completed(waiting):
-                batch = waiting[future]
-                # Without a worker, e.g. killed for memory, its files are read here.
-                yield from zip(batch, _read_batch(batch) if future.exception() else future.result(), strict=True)
-                step(len(batch))
-
-
-def _read_batch(files: Sequence[Path]) -> list[Header | str]:
-    with warnings.catch_warnings(action="ignore"):
-        return [_header_or_reason(file) for file in files]
-
-
-def _header_or_reason(file: Path) -> Header | str:
-    try:
-        return parse_header_aloud(file)
-    except DataError as error:
-        return error.found
-    # A folder of strangers' files: nothing in one of them may end the scan.
-    except Exception as error:
-        return f"the file cannot be read ({type(error).__name__})"
-
-
 # -- sorting into series -----------------------------------------------------------------------------------------
 
 
@@ -261,8 +186,7 @@ def _images(headers: Iterable[Header], refused: dict[Path, str]) -> Iterator[Hea
         elif not header.values.get("SeriesInstanceUID"):
             refused[header.file] = "the file is cut off, or no image: it does not say which series it belongs to"
         elif header.pixels == "absent" and not {"Rows", "Columns"} & set(header.values):
-            name = UID(kind).name if kind else "of an unknown kind"
-            refused[header.file] = f"it holds no image ({name})"
+            refused[header.file] = f"it holds no image ({uid_name(kind)})"
         else:
             yield header
 
@@ -296,83 +220,30 @@ def _series_of(headers: Sequence[Header]) -> Iterator[Series]:
     """The volumes of one series, as a rule one."""
     for label, part in split_volumes(headers):
         slices: tuple[Header, ...] = tuple(part)
-        geometry, problem, signs = None, "", ()
+        geometry, problem = None, ""
+        signs: tuple[str, ...] = ()
         try:
             slices, geometry, _ = _checked(part, "bw")
             signs = end_warnings(slices)
         except DataError as error:
             problem = str(error)
-        values = slices[0].values
-        description = " ".join(word for word in (values.get("SeriesDescription", ""), label and f"[{label}]") if word)
-        yield Series(*(values.get(keyword, "") for keyword in (
-            "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality")), description,
-            slices[0].date, tuple(header.file for header in slices), geometry, protocol_of(slices), problem, signs)
+        yield _described(slices, label, geometry, problem, signs)
 
 
-# -- voxels ------------------------------------------------------------------------------------------------------
+def _described(slices: Sequence[Header], label: str, geometry: Geometry | None, problem: str,
+               signs: tuple[str, ...]) -> Series:
+    """A series as the first of its slices describes it."""
+    first = slices[0]
+    patient, study, series, frame, modality, description = (str(first.values.get(keyword, "")) for keyword in (
+        "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "SeriesDescription"))
+    return Series(patient, study, series, frame, modality, f"{description} [{label}]".strip() if label else description,
+                  first.date, tuple(header.file for header in slices), geometry, protocol_of(slices), problem, signs)
 
 
 def _checked(headers: Sequence[Header], suv: Kind) -> tuple[tuple[Header, ...], Geometry, np.ndarray]:
     """The slices in order, their grid, and what each slice's values are multiplied with after rescaling."""
     slices, geometry = order_slices(headers)
     modality = slices[0].text("Modality")
-    _check_rescale(slices, modality)
+    check_rescale(slices, modality)
     factors = suv_factors(slices, suv) if modality == "PT" else np.ones(len(slices))
     return slices, geometry, factors
-
-
-def _check_rescale(slices: Sequence[Header], modality: str) -> None:
-    """Raise when values could not be turned into HU or activity, or only on some slices."""
-    have = [header.number("RescaleSlope") is not None and header.number("RescaleIntercept") is not None
-            for header in slices]
-    if not all(have) and (any(have) or modality in ("CT", "PT")):
-        odd = slices[have.index(False)]
-        raise odd.error(f"the rescale slope or intercept is missing on {have.count(False)} of {len(have)} slices",
-                        "Export the original series; without them the values have no unit")
-    for header in slices:
-        slope = header.number("RescaleSlope")
-        if slope is not None and slope <= 0:
-            raise header.error(f"the rescale slope {slope:g} is not positive", "Export the original series")
-        if modality == "CT" and header.text("RescaleType") not in ("", "HU"):
-            raise header.error(f"the values are '{header.text('RescaleType')}', not Hounsfield units",
-                               "Import a CT series in HU")
-
-
-def _voxels(slices: Sequence[Header]) -> np.ndarray:
-    """All slices, rescaled, float32, shape (z, y, x)."""
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames([str(header.file) for header in slices])
-    # Before reading: otherwise the first slice's slope decides on a type, to which the others' values are cut.
-    reader.SetOutputPixelType(sitk.sitkFloat32)
-    try:
-        with _no_warnings():
-            return sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError:
-        raise _unread(slices) from None
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Nothing of ITK's on the terminal; what matters was checked before."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.GlobalWarningDisplayOff()
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
-
-
-def _unread(slices: Sequence[Header]) -> DataError:
-    """Which file SimpleITK does not read, and why, as far as can be told."""
-    for header in slices:
-        try:
-            with _no_warnings():
-                sitk.ReadImage(str(header.file), imageIO="GDCMImageIO")
-        except RuntimeError:
-            syntax = UID(header.syntax)
-            if header.syntax and syntax.is_compressed:
-                return header.error(f"its pixels, compressed as {syntax.name}, cannot be decoded",
-                                    "Export the series uncompressed (Explicit VR Little Endian)")
-            return header.error("its header or pixels are damaged (an invalid VR, for example)",
-                                "Export the file again")
-    return slices[0].error("the series cannot be read as one volume", "Export the series again")

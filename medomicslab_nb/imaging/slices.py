@@ -6,15 +6,14 @@ lies farther than 0.1 mm from its place on a regular grid. Libraries read most b
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from pydicom.uid import UID
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.imaging.dicom_headers import Header
+from medomicslab_nb.imaging.dicom_headers import Header, uid_name
 from medomicslab_nb.imaging.geometry import Geometry
 
 TOLERANCE_MM = 0.1
@@ -31,9 +30,6 @@ _MULTI_FRAME = {"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2", "1
 _NO_SLICE = {"LOCALIZER": "a localiser (scout)", "SCREEN SAVE": "a screen shot", "DOSE_INFO": "a dose report",
              "PROJECTION IMAGE": "a projection", "MIP": "a projection", "MINIP": "a projection",
              "MIN IP": "a projection"}
-_TELLING = ("AcquisitionNumber", "TemporalPositionIdentifier", "EchoTime", "InversionTime", "DiffusionBValue",
-            "TriggerTime", "FlipAngle", "ImageType", "FrameReferenceTime", "AcquisitionTime")
-"""Tags by which volumes of one place are told apart: time points, echoes, b values, phases."""
 
 
 def order_slices(headers: Sequence[Header]) -> tuple[tuple[Header, ...], Geometry]:
@@ -92,7 +88,7 @@ def check_slice(header: Header) -> None:
         raise header.error("it holds many frames (an enhanced or multi-frame object), which is not supported",
                            "Export the series as classic CT, MR or PET, one file per slice")
     if kind not in _CLASSES:
-        raise header.error(f"{UID(kind).name} is no CT, MR or PET image", "Leave this series out")
+        raise header.error(f"{uid_name(kind)} is no CT, MR or PET image", "Leave this series out")
     for value in header.texts("ImageType"):
         if value.upper() in _NO_SLICE:
             raise header.error(f"it is {_NO_SLICE[value.upper()]}, not a slice", "Leave it out")
@@ -103,19 +99,6 @@ def check_slice(header: Header) -> None:
         raise header.error(found, "Copy or export the file again")
     if not header.number("Rows") or not header.number("Columns"):
         raise header.error("it does not say how many rows and columns it has", _AGAIN)
-
-
-def split_volumes(headers: Sequence[Header]) -> list[tuple[str, tuple[Header, ...]]]:
-    """The volumes that share one series, each with what tells it from the others ("" for an only one).
-
-    Localisers are set apart. Where every place occurs equally often, the slices are told apart by one tag, e.g. the
-    echo time; where no tag does, they stay together, and :func:`order_slices` refuses them.
-    """
-    scouts = [header for header in headers if _is_localiser(header)]
-    slices = [header for header in headers if not _is_localiser(header)]
-    if not scouts or not slices:
-        return _by_tag(headers)
-    return [*_by_tag(slices), ("localiser", tuple(scouts))]
 
 
 def end_warnings(headers: Sequence[Header]) -> tuple[str, ...]:
@@ -238,7 +221,7 @@ def _repeated(headers: Sequence[Header], along: np.ndarray) -> None:
     if not same.any():
         return
     first = int(np.argmax(same))
-    times = _times_each(along)
+    times = times_each(along)
     if times > 1:
         raise headers[first].error(
             f"every place occurs {times} times: a series of several volumes (time points, echoes, phases)",
@@ -247,7 +230,7 @@ def _repeated(headers: Sequence[Header], along: np.ndarray) -> None:
                                    "Remove the duplicate slice, or export the series again")
 
 
-def _times_each(along: np.ndarray) -> int:
+def times_each(along: np.ndarray) -> int:
     """How often every one of at least two places occurs; 0 when some occur more often than others."""
     ordered = np.sort(along)
     starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) >= _SAME_PLACE_MM)
@@ -297,46 +280,6 @@ def _step(headers: Sequence[Header], along: np.ndarray) -> float:
             f"the distance of the slices varies: it lies {drift.max():.2f} mm from its place on a regular grid",
             "Export a reconstruction with a constant distance")
     return round(float(mean), 9)
-
-
-# -- several volumes ---------------------------------------------------------------------------------------------
-
-
-def _is_localiser(header: Header) -> bool:
-    return "LOCALIZER" in header.values.get("ImageType", ())
-
-
-def _by_tag(headers: Sequence[Header]) -> list[tuple[str, tuple[Header, ...]]]:
-    whole = [("", tuple(headers))]
-    times = _times_each_place(headers)
-    if times < 2:
-        return whole
-    for keyword in _TELLING:
-        groups: dict[Any, list[Header]] = defaultdict(list)
-        for header in headers:
-            groups[header.values.get(keyword)].append(header)
-        if len(groups) == times and all(_times_each_place(group) == 1 for group in groups.values()):
-            return [(f"{keyword} {_shown(value)}", tuple(group)) for value, group in _sorted(groups)]
-    return whole
-
-
-def _times_each_place(headers: Sequence[Header]) -> int:
-    places = [header.values.get("ImagePositionPatient", ()) for header in headers]
-    directions = {header.values.get("ImageOrientationPatient", ()) for header in headers}
-    if any(len(place) != 3 for place in places) or len(directions) != 1 or len(direction := directions.pop()) != 6:
-        return 0
-    return _times_each(np.array(places) @ np.cross(direction[:3], direction[3:]))
-
-
-def _sorted(groups: dict[Any, list[Header]]) -> list[tuple[Any, list[Header]]]:
-    key: Callable[[tuple[Any, list[Header]]], Any] = lambda pair: (pair[0] is None, pair[0])  # noqa: E731
-    return sorted(groups.items(), key=key)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "/".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _number_or_none(header: Header, keyword: str) -> float | None:

@@ -28,7 +28,8 @@ from typing import Literal
 
 import numpy as np
 
-from medomicslab_nb.imaging.dicom_headers import Header, parse_datetime
+from medomicslab_nb.imaging.dicom_headers import Header
+from medomicslab_nb.imaging.dicom_values import parse_datetime
 
 Kind = Literal["bw", "bsa", "lbm"]
 UNITS: dict[str, str] = {"bw": "SUVbw", "bsa": "SUVbsa", "lbm": "SUVlbm"}
@@ -292,10 +293,10 @@ def _body_measure(headers: Sequence[Header], kind: str) -> float:
     if kind == "bsa":
         return body_surface_cm2(weight, height)
     sex = _one(headers, "PatientSex")
-    if sex != "M" and sex != "F":
+    if sex not in ("M", "F"):
         raise headers[0].error("the patient's sex, on which lean body mass depends, is missing", _ASK)
     formula = james_lean_mass_kg if kind == "james" else lean_body_mass_kg
-    mass = formula(weight, height, sex)
+    mass = formula(weight, height, "M" if sex == "M" else "F")
     if mass <= 0:
         raise headers[0].error("the lean body mass is not positive: weight and height do not fit", _ASK)
     return 1000 * mass

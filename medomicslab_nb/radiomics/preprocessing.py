@@ -48,8 +48,8 @@ class Preprocessing:
     range : (lower, upper) or None
         Resegmentation: intensities that stay, ends included.
     outliers : float or None
-        Resegmentation: intensities within so many standard deviations of the mean stay (of the ROI's voxels within
-        the range).
+        Resegmentation: intensities within so many standard deviations of the mean of the ROI's voxels stay. With a
+        range, both must hold; mean and deviation are those before it, as in IBSI's reference software.
     discretisation : Discretisation
         For texture and the intensity histogram.
     ivh : Discretisation or None
@@ -97,6 +97,12 @@ class Prepared:
     minimum: float
     preprocessing: Preprocessing
     filter: str = "original"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all voxels of the intensity mask have the same intensity."""
+        values = self.image.array[self.intensity]
+        return bool((values == values[0]).all())
 
     def crop(self, box: Box) -> Prepared:
         """A part, which must hold the whole ROI."""
@@ -195,7 +201,7 @@ def check_pair(image: Volume, mask: Volume) -> None:
 
 
 def resegment(array: np.ndarray, roi: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """The intensity mask: the ROI's voxels within the range and, of those, within the outlier limits.
+    """The intensity mask: the ROI's voxels within the range and within the outlier limits.
 
     Raises
     ------
@@ -208,7 +214,7 @@ def resegment(array: np.ndarray, roi: np.ndarray, preprocessing: Preprocessing) 
         mask &= (array >= lower) & (array <= upper)
         _check_left(array, roi, mask, f"the range from {lower:g} to {upper:g}")
     if preprocessing.outliers is not None:
-        values = array[mask].astype(np.float64)
+        values = array[roi].astype(np.float64)
         reach = preprocessing.outliers * values.std()
         mask &= (array >= values.mean() - reach) & (array <= values.mean() + reach)
         _check_left(array, roi, mask, f"{preprocessing.outliers:g} standard deviations")

@@ -49,5 +49,6 @@ def captions(pictures: pd.DataFrame, lesions: pd.DataFrame) -> list[str]:
     """What each picture of a contour shows; no patient is named."""
     keys = [name for name in ("modality", "lesion", "roi") if name in pictures]
     sizes = pictures.merge(lesions, how="left", on=[name for name in pictures.columns if name in lesions.columns])
-    return [f"{', '.join(str(line[key]) for key in keys)}: {number(line.get('volume_ml'))} mL"
+    return [f"{', '.join(f'lesion {line[key]}' if key == 'lesion' else str(line[key]) for key in keys)}: "
+            f"{number(line.get('volume_ml'), 1)} mL"
             for line in sizes.to_dict("records")]

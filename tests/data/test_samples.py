@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from medomicslab_nb.data import samples
+from medomicslab_nb.data import samples, synthetic, synthetic_dicom
 from medomicslab_nb.data.samples import SAMPLES, SampleFile, fetch, find_sample, get_sample, list_samples
 from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.metrics import c_index
 from medomicslab_nb.progress import Event, Progress
 
 
@@ -45,9 +46,11 @@ def no_mirror(monkeypatch) -> None:
 
 def test_list_names_licence_and_source():
     listed = list_samples().set_index("name")
-    assert {"transbig", "gbsg2", "heart", "hn"} <= set(listed.index)
+    assert {"transbig", "gbsg2", "heart", "hn", "sts", "synthetic", "synthetic-null"} <= set(listed.index)
     assert listed[["licence", "source", "where"]].ne("").all().all()
     assert listed.loc["heart", "licence"] == "CC BY 4.0"
+    assert listed.loc["synthetic", "where"] == "generated on this machine"
+    assert listed.loc["sts", "where"] == "mirror only (MEDOMICSLAB_DATA)"
 
 
 def test_transbig_is_split_into_clinical_data_and_genes(study):
@@ -104,6 +107,36 @@ def test_set_without_address_asks_for_the_mirror(study):
         get_sample("hn", study)
 
 
+def test_images_without_a_mirror_name_it_and_nothing_is_added(tmp_path, monkeypatch, study):
+    monkeypatch.setenv("MEDOMICSLAB_DATA", str(tmp_path))
+    content = b"patient_id,lung_metastasis\nSTS_001,0\n"
+    (tmp_path / "outcome.csv").write_bytes(content)
+    file = SampleFile("outcome.csv", hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(SAMPLES, "sts", replace(SAMPLES["sts"], files=(file,)))
+    with pytest.raises(DataError, match=r"sts/dicom.*only from a mirror.*Set MEDOMICSLAB_DATA"):
+        get_sample("sts", study)
+    assert not study.tables
+
+
+@pytest.mark.parametrize(("name", "patients", "oracle"), [("synthetic", 16, (0.72, 0.78)),
+                                                          ("synthetic-null", 3, (0.5, 0.5))])
+def test_synthetic_cohorts_come_with_images_notes_and_truth(study, monkeypatch, name, patients, oracle):
+    monkeypatch.setattr(synthetic, "PATIENTS", patients)
+    monkeypatch.setattr(synthetic_dicom, "SIZES", {"CT": (60, 52, 26), "PT": (40, 34, 20)})
+    get_sample(name, study)
+    images, truth, clinical = study.table("images"), study.table("truth"), study.table("clinical")
+    assert set(study.tables) == {"clinical", "genes", "images", "notes", "protocol", "truth"}
+    assert len(truth) == len(clinical) == images.index.nunique() == patients
+    assert images["problem"].eq("").all()
+    assert set(images["modality"]) == {"CT", "PT"}
+    assert not images[["image", "mask"]].map(lambda path: Path(path).is_absolute()).any(axis=None)
+    assert study.table("genes").shape == (patients, 500)
+    assert len(study.table("notes")) == 2 * patients
+    oracle_c = c_index(clinical["os_event"].to_numpy(bool), clinical["os_days"].to_numpy(float),
+                       truth["linear_predictor"].to_numpy())
+    assert oracle[0] <= oracle_c <= oracle[1]
+
+
 def test_mirror_is_looked_in_first_and_checked(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDOMICSLAB_DATA", str(tmp_path))
     (tmp_path / "a.csv").write_bytes(b"x")
@@ -128,6 +161,19 @@ def test_real_sets_from_the_mirror(study, real_data, monkeypatch, name, patients
     table = study.table("clinical")
     assert info.n_rows == len(table) == patients
     assert table["death_event" if name == "hn" else "disease"].sum() == events
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_sts_comes_with_its_images_where_they_lie(study, real_data, monkeypatch):
+    monkeypatch.setenv("MEDOMICSLAB_DATA", str(real_data))
+    get_sample("sts", study)
+    outcome, images = study.table("outcome"), study.table("images")
+    assert (len(outcome), outcome["lung_metastasis"].sum()) == (51, 19)
+    assert study.info("outcome").column("lung_metastasis").role == "outcome"
+    assert images["problem"].eq("").all()
+    assert images["modality"].value_counts().to_dict() == {"PT": 51, "CT": 10, "MR": 10}
+    assert set(images.index) == set(outcome.index)
 
 
 @pytest.mark.realdata

@@ -209,7 +209,7 @@ def test_images_show_the_true_quantities(cohort):
     measured = []
     for number in range(40):
         scene = scene_of(cohort, number)
-        image = scan(scene, "PT")
+        image = scan(scene, "PT", grid(scene, "PT"))
         inside = image.array[mask(scene, image.geometry).array]
         measured.append({"volume_ml": len(inside) * image.geometry.voxel_mm3 / 1000, "suv_mean": inside.mean(),
                          "uptake_cv": inside.std() / inside.mean()})

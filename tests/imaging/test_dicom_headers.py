@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 from pydicom.data import get_testdata_file
 from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.imaging.dicom_headers import Header, parse_datetime, parse_header, read_header
+from medomicslab_nb.imaging.dicom_headers import Header, parse_header, read_header
+from medomicslab_nb.imaging.dicom_values import parse_datetime
+from medomicslab_nb.imaging.slices import order_slices
+from medomicslab_nb.imaging.suv import suv_factors
 from tests.imaging.dicom_factory import PATIENT_ID, PATIENT_NAME, corpus, write_series
 
 
@@ -182,3 +186,25 @@ def test_no_dates(text):
 
 def test_a_header_without_readable_dates_has_none():
     assert Header(Path("a"), {"StudyDate": "?"}).date is None
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_bad_input_09_21_damage_anywhere_in_the_header_is_no_crash(tmp_path, data):
+    """Bytes overwritten, taken out or put in at random: values, or an error that names the file."""
+    whole = tmp_path / "whole" / "001.dcm"
+    if not whole.exists():
+        write_series(whole.parent, modality="PT", edit=only_first)
+    content = bytearray(whole.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(128, 1700))
+        content[at:at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+    path = tmp_path / "damaged.dcm"
+    path.write_bytes(content[:data.draw(st.sampled_from([len(content), 400, 1500]))])
+    try:
+        headers = [parse_header(path)] * 2
+        headers[0].date  # noqa: B018 - a property that reads several tags
+        order_slices(headers)
+        suv_factors(headers)
+    except DataError as error:
+        assert "damaged.dcm" in str(error)

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from medomicslab_nb.errors import Cancelled, DataError
-from medomicslab_nb.imaging import series as series_module
+from medomicslab_nb.imaging import folder as folder_module
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.series import combined_sha256, file_hashes, load_series, scan, series_sha256
 from medomicslab_nb.imaging.volumes import Volume, read_volume, write_volume
@@ -465,16 +465,16 @@ def test_processes_find_the_same_as_one(tmp_path, monkeypatch):
     write_series(tmp_path / "b", series=2, modality="PT")
     (tmp_path / "empty").touch()
     alone = quiet_scan(tmp_path, jobs=1)
-    monkeypatch.setattr(series_module, "_MANY", 1)
-    monkeypatch.setattr(series_module, "_BATCH", 8)
+    monkeypatch.setattr(folder_module, "_MANY", 1)
+    monkeypatch.setattr(folder_module, "_BATCH", 8)
     together = quiet_scan(tmp_path, jobs=2)
     assert together.series == alone.series and together.rejected.equals(alone.rejected)
 
 
 @pytest.mark.parametrize("many", [1, 10_000])
 def test_scan_can_be_cancelled(tmp_path, monkeypatch, many):
-    monkeypatch.setattr(series_module, "_MANY", many)
-    monkeypatch.setattr(series_module, "_BATCH", 5)
+    monkeypatch.setattr(folder_module, "_MANY", many)
+    monkeypatch.setattr(folder_module, "_BATCH", 5)
     write_series(tmp_path)
     events = []
     with pytest.raises(Cancelled):

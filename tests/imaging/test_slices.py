@@ -9,7 +9,8 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.imaging.dicom_headers import parse_header
 from medomicslab_nb.imaging.geometry import Geometry
-from medomicslab_nb.imaging.slices import end_warnings, order_slices, split_volumes
+from medomicslab_nb.imaging.series_parts import split_volumes
+from medomicslab_nb.imaging.slices import end_warnings, order_slices
 from tests.imaging.dicom_factory import (
     AXIAL,
     OBLIQUE,

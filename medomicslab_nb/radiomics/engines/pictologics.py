@@ -103,22 +103,24 @@ def _example() -> Prepared:
 
 def _measured(prepared: Prepared) -> pd.DataFrame:
     values = _values(prepared)
-    offered = _offered()
-    table = offered[offered.index.isin(values)]
-    numbers = np.array([values[own] for own in table.index], dtype=np.float64)
+    names, columns = _offered(frozenset(values))
+    numbers = np.array([values[own] for own in names], dtype=np.float64)
     lowest = int(prepared.discretised[prepared.intensity].min())
-    deviations = [_deviation(code, value, lowest) for code, value in zip(table["ibsi_code"], numbers, strict=True)]
-    table = table.assign(value=numbers, ibsi_value=numbers, deviation=deviations)
-    return table.reset_index(drop=True)[list(FEATURE_COLUMNS)]
+    deviations = [_deviation(code, value, lowest) for code, value in zip(columns["ibsi_code"], numbers, strict=True)]
+    return pd.DataFrame({**columns, "value": numbers, "ibsi_value": numbers.copy(), "deviation": deviations})
 
 
-@functools.cache
-def _offered() -> pd.DataFrame:
-    """Family, feature, IBSI code and aggregation of what the library offers, by its own name."""
-    names = features_of("pictologics")
+@functools.lru_cache(maxsize=8)
+def _offered(values: frozenset[str]) -> tuple[list[str], dict[str, pd.Series]]:
+    """The library's names that are in the nomenclature, and their family, feature, IBSI code and aggregation.
+
+    Kept: looking them up takes as long as measuring a small ROI.
+    """
+    names = {own: feature for own, feature in features_of("pictologics").items() if own in values}
     rows = [(feature.family, feature.feature, feature.ibsi_code, _aggregation(feature.family))
             for feature in names.values()]
-    return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS[:4]), index=list(names))
+    table = pd.DataFrame(rows, columns=list(FEATURE_COLUMNS[:4]))
+    return list(names), {name: table[name] for name in table}
 
 
 def _deviation(code: str, value: float, lowest: int) -> str:

@@ -19,7 +19,7 @@ from medomicslab_nb.radiomics.engines import FEATURE_COLUMNS
 from medomicslab_nb.radiomics.nomenclature import Feature, features_of
 from medomicslab_nb.radiomics.preprocessing import Prepared, bounding_box
 
-_KURTOSIS = "IPH6"
+_SKEWNESS, _KURTOSIS = "KE2A", "IPH6"
 _AXIS_LENGTHS = ("TDIC", "P9VJ", "7J51")
 _DIRECTIONAL = ("glcm", "glrlm")
 _WITHOUT = ("morphology", "statistics", "intensity_histogram")
@@ -28,8 +28,8 @@ _WITHOUT = ("morphology", "statistics", "intensity_histogram")
 def measure(prepared: Prepared) -> pd.DataFrame:
     """Features of a prepared ROI, with the columns :data:`~medomicslab_nb.radiomics.engines.FEATURE_COLUMNS`.
 
-    Shape is left out for filtered images. A constant ROI has one grey level; what is then not defined is 0, 1 or 10^6
-    as in the IBSI manual (skewness, correlation, coarseness), or NaN.
+    Shape is left out for filtered images. A constant ROI has one grey level; where a definition then divides by zero,
+    the value is the one that the IBSI manual sets (skewness and kurtosis 0, correlation 1, coarseness 10^6).
     """
     values = dict(_values(prepared))
     two_d = prepared.preprocessing.dimension == "2D"
@@ -87,9 +87,10 @@ def _as_ibsi(code: str, value: float, prepared: Prepared) -> tuple[float, str]:
         return np.nan, "not defined for this ROI"
     if not code:
         return np.nan, "not a feature of IBSI"
+    if code in (_SKEWNESS, _KURTOSIS) and prepared.is_constant:
+        return 0.0, "the ROI is constant: IBSI's is 0"
     if code == _KURTOSIS:
-        # Of a constant ROI it is 0 for both.
-        return (value - 3 if prepared.levels > 1 or value else value), "not excess kurtosis: IBSI subtracts 3"
+        return value - 3, "not excess kurtosis: IBSI subtracts 3"
     if code in _AXIS_LENGTHS:
         n = int(prepared.morphological.sum())
         return value * np.sqrt(n / (n - 1)), "covariance of the voxels' positions divided by n: IBSI divides by n - 1"
