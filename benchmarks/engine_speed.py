@@ -2,8 +2,9 @@
 
 Needs Python 3.12 and the extra ``fast``. Cases: a sphere of 60 mm radius, and with ``--data DIR`` pyradiomics' own
 test cases, in bins of 25; with ``--sts DIR`` the PET of the soft-tissue sarcoma cohort in 64 bins, cropped around the
-contour as it comes, and put back into a field of view of 128 x 128 x 300 voxels. No interpolation. Ours is preprocessing and all features (167), theirs ``RadiomicsFeatureExtractor.execute`` (107). The time to import
-and compile is told apart: it is spent once in a process, and most of it once on a machine.
+contour as it comes, and put back into a field of view of 128 x 128 x 300 voxels. No interpolation. Ours is
+preprocessing and all features (167), theirs ``RadiomicsFeatureExtractor.execute`` (107). The time to import and
+compile is told apart: it is spent once in a process, and most of it once on a machine.
 """
 
 from __future__ import annotations

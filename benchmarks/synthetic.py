@@ -63,7 +63,7 @@ def _figures(found: pd.DataFrame, twin: np.ndarray, options: argparse.Namespace)
 def recall(case: tuple[int, int]) -> dict[str, pd.DataFrame]:
     """Rank of each true predictor in the default fitted on all patients, and the share in the first ten."""
     patients, seed = case
-    design, endpoint, oracle = _study(patients, seed, effect=1.0)
+    design, endpoint, oracle = _study(patients, seed, null=False)
     final = fit_final(FinalCase("all", design.frame, design.categorical, design.block_of, endpoint, DEFAULT,
                                 inner_folds=5, seed=seed, horizon=None, explain=True))
     order = pd.Index(final["importance"]["feature"])
@@ -76,14 +76,14 @@ def recall(case: tuple[int, int]) -> dict[str, pd.DataFrame]:
 def twin_c_index(case: tuple[int, int]) -> dict[str, pd.DataFrame]:
     """Mean C-index of the default over five folds, where there is nothing to find."""
     patients, seed = case
-    design, endpoint, _ = _study(patients, seed, effect=0.0)
+    design, endpoint, _ = _study(patients, seed, null=True)
     folds = cross_validate(design, endpoint, learners=(DEFAULT,), folds=5, repeats=1, seed=seed)["folds"]
     return {"value": pd.DataFrame([{"seed": seed, "c_index": folds["value"].mean()}])}
 
 
-def _study(patients: int, seed: int, effect: float) -> tuple[Design, Endpoint, float]:
+def _study(patients: int, seed: int, *, null: bool) -> tuple[Design, Endpoint, float]:
     """Predictors and endpoint as the models stage finds them in a study, and the oracle's C."""
-    cohort = draw_cohort(patients, seed=seed, effect=effect)
+    cohort = draw_cohort(patients, seed=seed, null=null)
     with tempfile.TemporaryDirectory() as folder:
         study = create_study(Path(folder) / "study")
         add_cohort(study, cohort, images=False)

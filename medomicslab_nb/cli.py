@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from medomicslab_nb.study import Study
 
 
+_MOST_REASONS = 12
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 refused or failed, 2 not understood, 130 interrupted."""
     parser = build_parser()
@@ -62,9 +65,10 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--id-column", default="patient", help="column that identifies patients (default: patient)")
     command.add_argument("--index-date", help="column with each patient's index date")
 
-    command = _command(commands, "add", add, "import tables (CSV, TSV, Excel, Parquet) into a study")
+    command = _command(commands, "add", add, "import tables (CSV, TSV, Excel, Parquet) or images into a study")
     command.add_argument("dir", metavar="DIR")
-    command.add_argument("files", nargs="+", metavar="FILE")
+    command.add_argument("files", nargs="+", metavar="PATH", help="a table; or a folder or archive (zip, tar) of DICOM "
+                         "or NIfTI files, or a list of them (columns patient, modality, image, mask)")
     command.add_argument("--name", help="name of the table (one file only); default: the file's name")
     command.add_argument("--block", help="block of predictors that the table forms, e.g. clinical or genes")
     command.add_argument("--level", choices=("patient", "lesion", "visit"), default="patient", help="what one row is")
@@ -75,6 +79,14 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--column", dest="columns", action="append", default=[], metavar="NAME.FIELD=VALUE",
                          help="correct the guessed dictionary: role, type, unit, endpoint or description of a column")
     command.add_argument("--date-order", choices=("day-first", "month-first"), help="for dates such as 03/04/2020")
+    command.add_argument("--images", action="store_true", help="take a table for a list of images")
+    command.add_argument("--modality", action="append", default=[], help="images of this modality only, e.g. PT")
+    command.add_argument("--roi", action="append", default=[], metavar="NAME", help="these ROIs only, e.g. 'GTV*'")
+    command.add_argument("--deidentify", metavar="KEYFILE", help="pseudonyms and shifted dates; images are copied into "
+                         "the study without what identifies their patients")
+
+    command = _command(commands, "key", key, "make the secret key from which pseudonyms are computed")
+    command.add_argument("file", metavar="FILE", help="outside of the study")
 
     command = _command(commands, "status", status, "tables, runs and what is stale")
     command.add_argument("dir", metavar="DIR")
@@ -145,23 +157,67 @@ def add(options: argparse.Namespace) -> None:
     if options.name and len(options.files) > 1:
         raise SettingsError("--name was given for several files", todo="Add them one by one")
     study = _open(options.dir)
+    secret = load("medomicslab_nb.data.pseudonyms:read_key")(options.deidentify) if options.deidentify else None
+    holds_images = load("medomicslab_nb.data.adding:holds_images")
+    tables = 0
+    for file in map(Path, options.files):
+        if options.images or holds_images(file):
+            _add_images(study, file, options, secret)
+        else:
+            _add_table(study, file, options, secret)
+            tables += 1
+    if tables:
+        print("The dictionary is a guess. Correct it in the data loader's form, or add the file again with "
+              "--column NAME.role=outcome and the like.")
+
+
+def _add_table(study: Study, file: Path, options: argparse.Namespace, secret: Any) -> None:
+    if options.modality or options.roi:
+        raise SettingsError("--modality and --roi are for images, and this is a table", where=f"file {file.name}",
+                            todo="Leave them out, or add the images' folder")
     given = {name: getattr(options, name) for name in ("block", "id_column", "date_column", "sheet", "date_order")
              if getattr(options, name) is not None}
     given |= {"level": options.level, "columns": corrections(options.columns), "replace": options.replace}
-    for file in options.files:
-        prepared = load("medomicslab_nb.data.importing:prepare_file")(study, Path(file), options.name, **given)
-        info = load("medomicslab_nb.data.importing:add_prepared")(study, prepared)
-        print(f"{info.name}: {info.n_rows} rows x {info.n_columns} columns, block '{info.block}'")
-        for text in prepared.notes:
-            print(f"  Note: {text}")
-        for name, column in info.columns.items():
-            details = ", ".join(part for part in (column.role, column.type, column.unit,
-                                                  column.endpoint and f"endpoint '{column.endpoint}'") if part)
-            print(f"  {name}: {details}")
-        if info.default_column:
-            print(f"  every other column: {info.default_column.role}, {info.default_column.type}")
-    print("The dictionary is a guess. Correct it in the data loader's form, or add the file again with "
-          "--column NAME.role=outcome and the like.")
+    prepared = load("medomicslab_nb.data.importing:prepare_file")(study, file, options.name, **given)
+    if secret is not None:
+        prepared = load("medomicslab_nb.data.deidentify:deidentify_prepared")(prepared, study.id_column, secret)
+    info = load("medomicslab_nb.data.importing:add_prepared")(study, prepared)
+    print(f"{info.name}: {info.n_rows} rows x {info.n_columns} columns, block '{info.block}'")
+    for text in prepared.notes:
+        print(f"  Note: {text}")
+    for name, column in info.columns.items():
+        details = ", ".join(part for part in (column.role, column.type, column.unit,
+                                              column.endpoint and f"endpoint '{column.endpoint}'") if part)
+        print(f"  {name}: {details}")
+    if info.default_column:
+        print(f"  every other column: {info.default_column.role}, {info.default_column.type}")
+
+
+def _add_images(study: Study, path: Path, options: argparse.Namespace, secret: Any) -> None:
+    from medomicslab_nb.progress import Progress
+    from medomicslab_nb.protect import scrub
+    from medomicslab_nb.runner import default_sinks
+
+    done = load("medomicslab_nb.data.adding:add_images")(
+        study, path, modalities=options.modality, rois=options.roi, deidentify=secret,
+        progress=Progress(default_sinks()))
+    print(f"images: {done.patients} patients, {done.series} images, {done.rois} ROIs")
+    known = study.identifiers()
+    for what, counts in (("Left out", done.rejected), ("Problem", done.problems)):
+        for reason, n in list(counts.items())[:_MOST_REASONS]:
+            print(f"  {what} ({n}): {scrub(reason, known)}")
+        if len(counts) > _MOST_REASONS:
+            print(f"  {what}: {len(counts) - _MOST_REASONS} more reasons")
+    for flag, finding, n in done.flags_summed():
+        print(f"  Check ({n} objects), {flag}: {finding}")
+    for text in done.notes:
+        print(f"  Note: {text}")
+
+
+def key(options: argparse.Namespace) -> None:
+    path = load("medomicslab_nb.data.pseudonyms:new_key")(options.file)
+    print(f"The key is in {path.name}, readable for you only. Keep a copy in a safe place, never in a study: without "
+          "it the same patients get other pseudonyms, and with it anybody can tell who they are.")
 
 
 def corrections(assignments: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -96,5 +96,5 @@ def _plain(text: str) -> str:
 
 
 def _is_telling(word: str) -> bool:
-    """Whether a word tells who somebody is: not initials, and not a number of three digits."""
-    return len(word) > 1 and not (word.isdigit() and len(word) < 4) and any(letter.isalnum() for letter in word)
+    """Whether a word tells who somebody is: not initials (but a Chinese character), not a number of three digits."""
+    return (len(word) > 1 or not word.isascii()) and not (word.isdigit() and len(word) < 4) and any(letter.isalnum() for letter in word)

@@ -7,6 +7,7 @@ frames of reference are known by hashes that are salted with the patient's ident
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ IMAGE_COLUMNS = {
 }
 """Columns of the table of images, in order, with what they mean."""
 
+_NAMES_OF_MODALITIES = {"PET": "PT", "MRI": "MR", "DOSE": "RTDOSE"}
 _SERIES = ["patient", "series"]
 _ROI = ["mask", "label"]
 _SORTED = ["patient", "modality", "date", "series"]
@@ -89,6 +91,12 @@ class RoiEntry:
     registration_sha256: str = ""
     problem: str = ""
     lesion: str = ""
+
+
+def modality_code(name: str) -> str:
+    """DICOM's code for a modality: PT for PET, MR for MRI and MR_T1."""
+    plain = re.split(r"[_ -]", name.strip().upper())[0]
+    return _NAMES_OF_MODALITIES.get(plain, plain)
 
 
 def hashed(patient: str, uid: str) -> str:

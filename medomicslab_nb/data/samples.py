@@ -290,13 +290,13 @@ def _sts(contents: Mapping[str, bytes]) -> tuple[SampleTable, ...]:
     return (SampleTable("outcome", frame, {"lung_metastasis": Column(role="outcome", type="boolean")}),)
 
 
-def _synthetic(effect: float) -> Callable[[Study, Progress], tuple[TableInfo, ...]]:
+def _synthetic(*, null: bool) -> Callable[[Study, Progress], tuple[TableInfo, ...]]:
     def generate(study: Study, progress: Progress) -> tuple[TableInfo, ...]:
         # Its images need libraries that nothing else here does.
         from medomicslab_nb.data.synthetic import PATIENTS, draw_cohort
         from medomicslab_nb.data.synthetic_study import add_cohort
 
-        return add_cohort(study, draw_cohort(PATIENTS, effect=effect), progress)
+        return add_cohort(study, draw_cohort(PATIENTS, null=null), progress)
 
     return generate
 
@@ -333,8 +333,8 @@ SAMPLES: dict[str, Sample] = {
                    "sts/outcome.csv", "01f31ec4887b5bd86d79d85a19f51ff2856a3f051ee94d90f092b65bc862188a"),)),
         Sample("synthetic", 60, "generated cancer of the oropharynx with known truth: CT and PET (DICOM with contours, "
                "NIfTI), clinical data, 500 genes, notes in French and English, survival with five true "
-               "predictors", "CC0 1.0", "docs/synthetic.md", generate=_synthetic(1.0)),
+               "predictors", "CC0 1.0", "docs/synthetic.md", generate=_synthetic(null=False)),
         Sample("synthetic-null", 60, "its zero-effect twin: the same patients, with survival that depends on nothing",
-               "CC0 1.0", "docs/synthetic.md", generate=_synthetic(0.0)),
+               "CC0 1.0", "docs/synthetic.md", generate=_synthetic(null=True)),
     )
 }

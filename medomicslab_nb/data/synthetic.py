@@ -47,7 +47,6 @@ _SCALE_DAYS = 1600.0
 _FOLLOW_UP_DAYS = (500.0, 2500.0)
 _DRAWS = 200
 _FIRST_START = np.datetime64("2015-01-05")
-_MIDDLE_C = sum(ORACLE_C) / 2
 
 _KINDS = ("latent", "clinical", "genes", "survival", "tumour", "scene", "visit", "ct", "pt", "notes", "radiomics")
 
@@ -69,7 +68,8 @@ class Cohort:
         Stand-in for measured features where images would take too long: true quantities with measurement error,
         scanner effects and decoys.
     truth : DataFrame, index = patient
-        Standardised true predictors, ``linear_predictor``, and the true quantities of each tumour.
+        Standardised quantities (true predictors, and ``suv`` and ``texture``, which have no effect),
+        ``linear_predictor``, and the same quantities in their units.
     """
 
     seed: int
@@ -91,15 +91,15 @@ def generator(seed: int, kind: str, patient: int = 0) -> np.random.Generator:
     return np.random.default_rng([seed, _KINDS.index(kind), patient])
 
 
-def draw_cohort(patients: int = PATIENTS, *, seed: int = 0, effect: float = 1.0) -> Cohort:
+def draw_cohort(patients: int = PATIENTS, *, seed: int = 0, null: bool = False) -> Cohort:
     """Draw a cohort; images and notes are made of it by ``synthetic_images`` and ``synthetic_notes``.
 
     Parameters
     ----------
     patients : int
-    effect : float
-        Factor on :data:`EFFECTS`; 0 gives the zero-effect twin: the same patients, with survival that depends on
-        nothing.
+    seed : int
+    null : bool
+        The zero-effect twin: the same patients, with survival that depends on nothing.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def draw_cohort(patients: int = PATIENTS, *, seed: int = 0, effect: float = 1.0)
         raise DataError(f"{patients} patients were asked for", where="synthetic cohort", todo="Ask for 1 to 9999")
     index = pd.Index([f"SYN-{i:04d}" for i in range(1, patients + 1)], name="patient", dtype="str")
     latent = pd.DataFrame([_latent(generator(seed, "latent", i)) for i in range(patients)], index=index)
-    effects = {name: value * effect for name, value in EFFECTS.items()}
+    effects = {name: 0.0 if null else value for name, value in EFFECTS.items()}
     truth = _truth(latent, effects, seed)
     clinical = pd.DataFrame([_clinical(truth.iloc[i], generator(seed, "clinical", i)) for i in range(patients)],
                             index=index)
@@ -121,7 +121,10 @@ def draw_cohort(patients: int = PATIENTS, *, seed: int = 0, effect: float = 1.0)
 
 
 def _latent(rng: np.random.Generator) -> dict[str, float]:
-    """Standardised quantities of one patient; the five true ones are independent of each other."""
+    """Standardised quantities of one patient; the five true ones are independent of each other.
+
+    ``suv`` (level of uptake) and ``texture`` (its correlation length) have no effect.
+    """
     names = (*EFFECTS, "suv", "texture")
     values = dict(zip(names, rng.normal(size=len(names)), strict=True))
     # As in patients: larger tumours take up more.
@@ -130,7 +133,7 @@ def _latent(rng: np.random.Generator) -> dict[str, float]:
 
 
 def _truth(latent: pd.DataFrame, effects: dict[str, float], seed: int) -> pd.DataFrame:
-    truth = latent[list(EFFECTS)].copy()
+    truth = latent.copy()
     years = np.rint(_AGE + _AGE_SD * truth["age"])
     truth["age"] = (years - _AGE) / _AGE_SD  # the age that the table gives is the one that acts
     truth["linear_predictor"] = sum(truth[name] * value for name, value in effects.items())
@@ -174,19 +177,26 @@ def _clinical(truth: pd.Series, rng: np.random.Generator) -> dict[str, object]:
 def _survival(linear_predictor: np.ndarray, start: pd.Series, seed: int) -> pd.DataFrame:
     """Follow-up in days and whether death was seen.
 
-    Times are Weibull with proportional hazards, censoring is uniform (staggered entry) and tells nothing. With
-    effects, the whole draw is repeated until the oracle's C lies in :data:`ORACLE_C` (in very small cohorts: until
-    the nearest of the draws is known).
+    Times are Weibull with proportional hazards; censoring is uniform (staggered entry) and tells nothing. With effects
+    the whole draw is repeated until the oracle's C lies in :data:`ORACLE_C`; in very small cohorts, where that may
+    never be, the nearest of many draws is taken.
     """
-    draws = [_times(linear_predictor, seed, 0)]
-    if np.ptp(linear_predictor) > 0:
-        while not ORACLE_C[0] <= _c(draws[-1], linear_predictor) <= ORACLE_C[1] and len(draws) < _DRAWS:
-            draws.append(_times(linear_predictor, seed, len(draws)))
-        if len(draws) == _DRAWS:
-            draws.sort(key=lambda drawn: abs(np.nan_to_num(_c(drawn, linear_predictor)) - _MIDDLE_C), reverse=True)
-    days, event = draws[-1]
+    days, event = _times(linear_predictor, seed, 0)
+    if linear_predictor.any():
+        days, event = _near_oracle(linear_predictor, seed)
     contact = start + pd.to_timedelta(days, unit="D").to_numpy().astype("timedelta64[s]")
     return pd.DataFrame({"last_contact_date": contact, "os_event": event, "os_days": days}, index=start.index)
+
+
+def _near_oracle(linear_predictor: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    draws = []
+    for number in range(_DRAWS):
+        days, event = _times(linear_predictor, seed, number)
+        c = c_index(event, days.astype(float), linear_predictor)
+        if ORACLE_C[0] <= c <= ORACLE_C[1]:
+            return days, event
+        draws.append((np.inf if np.isnan(c) else abs(c - sum(ORACLE_C) / 2), number))
+    return _times(linear_predictor, seed, min(draws)[1])
 
 
 def _times(linear_predictor: np.ndarray, seed: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
@@ -196,6 +206,3 @@ def _times(linear_predictor: np.ndarray, seed: int, draw: int) -> tuple[np.ndarr
     end = rng.uniform(*_FOLLOW_UP_DAYS, size=n)
     return np.ceil(np.minimum(death, end)).astype(int), death <= end
 
-
-def _c(drawn: tuple[np.ndarray, np.ndarray], linear_predictor: np.ndarray) -> float:
-    return c_index(drawn[1], drawn[0].astype(float), linear_predictor)

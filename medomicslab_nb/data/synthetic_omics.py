@@ -90,12 +90,10 @@ def _source(gene: str, role: str, truth: pd.DataFrame, modules: np.ndarray) -> n
 
 def radiomics_table(truth: pd.DataFrame, hospital: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Standardised features, shape (n, 30): two measure true predictors, the others are decoys or noise."""
-    quantities = truth[["volume", "heterogeneity"]].assign(
-        suv=np.log(truth["suv_mean"] / 7.0) / 0.35, texture=(truth["texture_mm"] - 9.0) / 1.5)
     columns = {}
     for name, weights in _FEATURES.items():
         rest = np.sqrt(max(0.05, 1 - sum(weight**2 for weight in weights.values())))
-        signal = sum((weight * quantities[owner].to_numpy() for owner, weight in weights.items()),
+        signal = sum((weight * truth[owner].to_numpy() for owner, weight in weights.items()),
                      np.zeros(len(truth)))
         shift = rng.normal(0, _BATCH_SD, size=3)[hospital]
         columns[name] = np.round(signal + rest * rng.normal(size=len(truth)) + shift, 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ def split_volumes(headers: Sequence[Header]) -> list[tuple[str, tuple[Header, ..
     """The volumes that share one series, each with what tells it from the others ("" for an only one).
 
     Localisers are set apart. Where every place occurs equally often, the slices are told apart by one tag, e.g. the
-    echo time; where no tag does, they stay together, and :func:`~medomicslab_nb.imaging.slices.order_slices` refuses them.
+    echo time; where no tag does, they stay together, and the validator refuses them.
     """
     scouts = [header for header in headers if _is_localiser(header)]
     slices = [header for header in headers if not _is_localiser(header)]
@@ -56,8 +56,7 @@ def _times_each_place(headers: Sequence[Header]) -> int:
 
 
 def _sorted(groups: dict[Any, list[Header]]) -> list[tuple[Any, list[Header]]]:
-    key: Callable[[tuple[Any, list[Header]]], Any] = lambda pair: (pair[0] is None, pair[0])  # noqa: E731
-    return sorted(groups.items(), key=key)
+    return sorted(groups.items(), key=lambda pair: (pair[0] is None, pair[0]))
 
 
 def _shown(value: Any) -> str:

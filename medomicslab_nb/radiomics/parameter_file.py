@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ def parse_parameters(content: Mapping[str, Any], *, where: str = _WHERE) -> Para
     from pykwalify.errors import PyKwalifyException
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-    with _quiet():
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pykwalify loads the library's checks the old way
         extractor = RadiomicsFeatureExtractor()
         try:
             extractor.loadJSONParams(json.dumps(content))

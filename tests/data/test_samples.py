@@ -119,7 +119,7 @@ def test_images_without_a_mirror_name_it_and_nothing_is_added(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize(("name", "patients", "oracle"), [("synthetic", 16, (0.72, 0.78)),
-                                                          ("synthetic-null", 3, (0.5, 0.5))])
+                                                          ("synthetic-null", 8, (0.5, 0.5))])
 def test_synthetic_cohorts_come_with_images_notes_and_truth(study, monkeypatch, name, patients, oracle):
     monkeypatch.setattr(synthetic, "PATIENTS", patients)
     monkeypatch.setattr(synthetic_dicom, "SIZES", {"CT": (60, 52, 26), "PT": (40, 34, 20)})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -469,6 +471,33 @@ def test_processes_find_the_same_as_one(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_module, "_BATCH", 8)
     together = quiet_scan(tmp_path, jobs=2)
     assert together.series == alone.series and together.rejected.equals(alone.rejected)
+
+
+def test_a_worker_that_dies_costs_no_file(tmp_path, monkeypatch):
+    """Its files are read by this process instead."""
+    write_series(tmp_path)
+    monkeypatch.setattr(folder_module, "_MANY", 1)
+    monkeypatch.setattr(folder_module, "_BATCH", 8)
+    monkeypatch.setattr(folder_module, "process_pool", DyingPool)
+    assert [len(one.files) for one in quiet_scan(tmp_path, jobs=2).series] == [30]
+
+
+class DyingPool:
+    """A pool whose every task ends as if the worker had been killed."""
+
+    def __init__(self, jobs):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def submit(self, function, batch):
+        future = Future()
+        future.set_exception(BrokenProcessPool("killed"))
+        return future
 
 
 @pytest.mark.parametrize("many", [1, 10_000])

@@ -312,6 +312,12 @@ def test_what_is_no_slice_is_named(tmp_path, tags, words):
     assert words in refused(headers_of(tmp_path, edit=lambda item, z: set_tags(item, tags)))
 
 
+def test_an_unregistered_class_is_not_quoted(tmp_path):
+    """A UID of its own may lead to a hospital."""
+    message = refused(headers_of(tmp_path, edit=lambda item, z: set_tags(item, {"SOPClassUID": "1.2.999.4711"})))
+    assert "an unknown object is no CT" in message and "4711" not in message
+
+
 def test_another_modality_among_the_slices(tmp_path):
     headers = headers_of(tmp_path, edit=edit_one(3, Modality="MR"))
     assert "another modality" in refused(headers)

@@ -8,7 +8,6 @@ until an engine is used.
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from medomicslab_nb.errors import MissingExtraError, SettingsError
+from medomicslab_nb.stages import load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +54,7 @@ class Engine:
 
     def load(self) -> Measure:
         """The function that measures."""
-        module, _, attribute = self.reference.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        return load(self.reference)
 
     def versions(self) -> dict[str, str]:
         """Installed versions of its distributions."""

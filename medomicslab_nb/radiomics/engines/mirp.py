@@ -6,6 +6,7 @@ gives the aggregations by slice (2D and 2.5D); in two dimensions only these.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -83,18 +84,17 @@ def _computed(prepared: Prepared) -> Iterator[Any]:
         yield from _with_values(list(generate_features(settings)), image, mask)
 
 
-def _with_values(features: list[Any], image: GenericImage, mask: BaseMask) -> Iterator[Any]:
+def _with_values(features: list[Any], image: GenericImage, mask: BaseMask) -> list[Any]:
     """Compute features one by one; each empties the caches that the next does not need."""
-    previous = None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for feature in features:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of tiny ROIs, whose undefined features are NaN
+        for feature, following in zip(features, [*features[1:], None], strict=True):
             feature.compute(image=image, mask=mask)
-            if previous is not None:
-                previous.clear_local_cache(other=feature)
-            previous = feature
-            yield feature
+            if following is not None:
+                feature.clear_local_cache(other=following)
     for feature in features:
         feature.clear_cache()
+    return features
 
 
 def _ivh(prepared: Prepared) -> dict[str, Any]:

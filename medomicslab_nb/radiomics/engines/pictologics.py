@@ -102,21 +102,22 @@ def _example() -> Prepared:
 
 
 def _measured(prepared: Prepared) -> pd.DataFrame:
+    names, columns = _offered(prepared.filter == "original", prepared.preprocessing.dimension == "3D")
     values = _values(prepared)
-    names, columns = _offered(frozenset(values))
-    numbers = np.array([values[own] for own in names], dtype=np.float64)
+    numbers = np.array([values.get(own, np.nan) for own in names], dtype=np.float64)  # undefined ones are left out
     lowest = int(prepared.discretised[prepared.intensity].min())
     deviations = [_deviation(code, value, lowest) for code, value in zip(columns["ibsi_code"], numbers, strict=True)]
     return pd.DataFrame({**columns, "value": numbers, "ibsi_value": numbers.copy(), "deviation": deviations})
 
 
-@functools.lru_cache(maxsize=8)
-def _offered(values: frozenset[str]) -> tuple[list[str], dict[str, pd.Series]]:
-    """The library's names that are in the nomenclature, and their family, feature, IBSI code and aggregation.
+@functools.cache
+def _offered(shape: bool, texture: bool) -> tuple[list[str], dict[str, pd.Series]]:
+    """The library's names of what it measures, and their family, feature, IBSI code and aggregation.
 
     Kept: looking them up takes as long as measuring a small ROI.
     """
-    names = {own: feature for own, feature in features_of("pictologics").items() if own in values}
+    left_out = {"morphology" if not shape else "", *(() if texture else (*_MERGED, *_VOLUMETRIC))}
+    names = {own: feature for own, feature in features_of("pictologics").items() if feature.family not in left_out}
     rows = [(feature.family, feature.feature, feature.ibsi_code, _aggregation(feature.family))
             for feature in names.values()]
     table = pd.DataFrame(rows, columns=list(FEATURE_COLUMNS[:4]))
