@@ -183,7 +183,7 @@ class Copier:
         clean = self._names.removed_from(text)
         if clean != text:
             self._changes.flags.add(("name in a text", f"{keyword} named the patient or another person"))
-        return clean if keyword in _CODES else shift_text(clean, self._days, compact=True)
+        return shift_text(clean, self._days, compact=keyword not in _CODES)
 
     def _value(self, element: DataElement, kind: str) -> _Element | None:
         """Dates, times and UIDs; a value that is none is left out."""

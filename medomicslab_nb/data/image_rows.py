@@ -55,6 +55,8 @@ class DicomRows:
         self._manifests: dict[int, str] = {}
         self._warnings: Counter[str] = Counter()
         self._skipped = 0
+        self.late = 0
+        """Files of contours whose image was in the study before."""
 
     def built(self, progress: Progress) -> tuple[list[dict[str, object]], list[ImageEntry]]:
         """Rows of the table of images, and the images for the table of protocols."""
@@ -104,7 +106,7 @@ class DicomRows:
         """ROIs drawn on the series; where there are none, those that a registration brings to it."""
         own = self._found.contours_on(series)
         if not own and series.frame_of_reference:
-            own = [one for one in self._found.contours if one.patient_id == series.patient_id and one.labels
+            own = [one for one in self._found.contours if one.patient_id == series.patient_id and one.series
                    and series.frame_of_reference not in one.frames and self._registration(series, one)[0]]
         return [roi for one in own for roi in self._rois(one, *self._registration(series, one))]
 
@@ -178,6 +180,7 @@ class DicomRows:
             named = mine[mine["series"].isin({hashed(one.patient_id, uid) for uid in one.header.series_references})]
             near = mine[mine["frame"].isin({hashed(one.patient_id, uid) for uid in one.frames})]
             image = named if len(named) else near if len(near) == 1 else near[:0]
+            self.late += bool(len(image))
             for row in image.to_dict("records"):
                 rows += [row | {name: getattr(roi, name) for name in RoiEntry.__dataclass_fields__}
                          for roi in self._rois(one)]

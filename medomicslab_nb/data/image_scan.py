@@ -220,16 +220,18 @@ def _kind(header: Header) -> str:
 
 def _contours(header: Header, by_uid: Mapping[str, list[Series]], by_patient: Mapping[str, list[Series]]) -> Contours:
     """ROI names of a file, and the series that they belong to."""
+    labels: tuple[str, ...] = ()
+    problems: dict[str, str] = {}
     try:
         if header.values.get("SOPClassUID") == rtstruct.SOP_CLASS:
             found = read_rtstruct(header.file)
             labels = found.names
             problems = {label: roi.problem for label, roi in zip(labels, found.rois, strict=True) if roi.problem}
         else:
-            labels, problems = list_rois(header.file), {}
+            labels = list_rois(header.file)
         return Contours(header, labels, problems, tuple(_belongs(header, by_uid, by_patient)))
     except DataError as error:
-        return Contours(header, (), {}, (), impersonal(error.found, [header.file]))
+        return Contours(header, labels, problems, (), impersonal(error.found, [header.file]))
 
 
 def _belongs(header: Header, by_uid: Mapping[str, list[Series]],

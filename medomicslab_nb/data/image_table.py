@@ -181,7 +181,10 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
             lesion = next(str(number) for number in count(1) if str(number) not in used[key])
             used[key].add(lesion)
         lesions.append(lesion)
-    return frame.assign(lesion=pd.Series(lesions, dtype="str"))
+    frame = frame.assign(lesion=pd.Series(lesions, dtype="str"))
+    order = pd.to_numeric(frame["lesion"], errors="coerce")
+    return frame.assign(order=order).sort_values([*_SORTED, "order", "lesion"], kind="stable", na_position="last",
+                                                 ignore_index=True).drop(columns="order")
 
 
 def _keys(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, ...]]:

@@ -125,6 +125,7 @@ def import_dicom(study: Study, folder: str | Path, *, modalities: Sequence[str] 
     rows, entries = builder.built(progress)
     if not rows:
         raise _nothing(source, found, wanted)
+    rejected = rejected - Counter({NO_IMAGE: builder.late})
     frame = image_frame(rows)
     store(study, frame, protocol_frame(entries), _source_name(source, found, deidentify))
     return report_on(frame, rejected, builder.notes(), copies)

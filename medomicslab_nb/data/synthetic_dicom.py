@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import (
@@ -306,11 +305,3 @@ def _uid(*parts: object) -> str:
     """A UID under 2.25, always the same for the same parts."""
     digest = hashlib.sha256("/".join(map(str, ("medomicslab_nb synthetic", *parts))).encode()).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
-
-
-def image_list(cohort: Cohort) -> pd.DataFrame:
-    """The NIfTI files, one row per image, as a list of images has them."""
-    rows = [{"patient": patient, "modality": modality, "roi": ROI,
-             "image": f"nifti/{patient}/{modality}_image.nii.gz", "mask": f"nifti/{patient}/{modality}_mask.nii.gz"}
-            for patient in cohort.clinical.index for modality in MODALITIES]
-    return pd.DataFrame(rows)

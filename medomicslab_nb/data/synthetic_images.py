@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from medomicslab_nb.data.synthetic import Cohort, generator, tumour_of
@@ -227,8 +226,3 @@ def _tumour_at(scene: Scene, geometry: Geometry) -> tuple[np.ndarray, np.ndarray
 
 def _blurred(image: np.ndarray, geometry: Geometry, sigma_mm: float) -> np.ndarray:
     return gaussian_filter(image, [sigma_mm / step for step in reversed(geometry.spacing_mm)], mode="nearest")
-
-
-def describe_scanners() -> pd.DataFrame:
-    """The scanners, one row per hospital."""
-    return pd.DataFrame([vars(scanner) for scanner in SCANNERS.values()], index=pd.Index(SCANNERS, name="hospital"))

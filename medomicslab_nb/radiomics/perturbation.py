@@ -132,12 +132,11 @@ def noise_sd(image: Volume, mask: Volume) -> float:
     """
     import pywt
 
-    array = image.array[_surroundings(mask, _NOISE_MM)].astype(np.float64)
+    part = image.array[_surroundings(mask, _NOISE_MM)].astype(np.float64)
     high = np.array(pywt.Wavelet("coif1").dec_hi)
-    for axis in (1, 2):
-        array = ndimage.convolve1d(array, high, axis=axis)
-    found = float(np.median(np.abs(array)) / 0.6754)
-    if not found > 0:
+    details = ndimage.convolve1d(ndimage.convolve1d(part, high, axis=1), high, axis=2)
+    found = float(np.median(np.abs(details)) / 0.6754)
+    if found <= np.finfo(np.float32).eps * float(np.abs(part).max()):
         raise DataError("no noise is found around the ROI", where=_WHERE,
                         todo="Leave the perturbation by noise out: the image is constant or masked there")
     return found

@@ -13,8 +13,9 @@ import pytest
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 
+from medomicslab_nb.data.images import import_image_list
 from medomicslab_nb.data.synthetic import EFFECTS, ORACLE_C, draw_cohort
-from medomicslab_nb.data.synthetic_dicom import ROI, image_list, write_images
+from medomicslab_nb.data.synthetic_dicom import ROI, write_images
 from medomicslab_nb.data.synthetic_images import SCANNERS, contours, grid, mask, scan, scene_of
 from medomicslab_nb.data.synthetic_notes import draw_notes
 from medomicslab_nb.data.synthetic_omics import FEATURE_OF, GENE_A, GENE_B, gene_roles
@@ -89,6 +90,12 @@ def test_survival_has_exactly_the_stated_effects():
     assert (coefficients[list(EFFECTS)] - pd.Series(EFFECTS)).abs().max() < 0.12  # four standard errors of .03
     assert coefficients[followers].abs().max() < 0.12
     assert coefficients[["beta", "gamma"]].abs().max() < 0.25
+
+
+def test_documentation_states_the_effects():
+    text = (Path(__file__).parents[2] / "docs" / "synthetic.md").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| (-?[\d.]+) \|", text, flags=re.MULTILINE))
+    assert {name: float(value) for name, value in stated.items()} == dict(EFFECTS)
 
 
 def test_genes_have_two_true_ones_among_correlated_decoys():
@@ -171,10 +178,11 @@ def test_dicom_and_nifti_hold_the_same_voxels_and_masks(folder, patient, modalit
     assert contoured.array.any()
 
 
-def test_image_list_names_the_nifti_files(folder):
-    listed = image_list(draw_cohort(3, seed=3))
-    assert len(listed) == 6
-    assert all((folder / path).is_file() for path in [*listed["image"], *listed["mask"]])
+def test_nifti_folder_is_one_that_can_be_imported(folder, study):
+    import_image_list(study, folder / "nifti")
+    images = study.table("images")
+    assert images["problem"].eq("").all()
+    assert images.groupby("patient")["modality"].agg(sorted).tolist() == [["CT", "PT"]] * 3
 
 
 def test_pet_slices_have_their_own_slopes(folder):

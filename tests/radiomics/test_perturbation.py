@@ -25,7 +25,8 @@ def noise_image(sd: float = 10.0, geometry: Geometry = GRID) -> Volume:
     return volume((40 + sd * rng.standard_normal(geometry.shape)).astype(np.float32), geometry)
 
 
-def ball(geometry: Geometry = GRID, radius_mm: float = 14.0, centre: tuple[float, float, float] | None = None) -> Volume:
+def ball(geometry: Geometry = GRID, radius_mm: float = 14.0,
+         centre: tuple[float, float, float] | None = None) -> Volume:
     """A ball in the middle, or about an index (x, y, z)."""
     z, y, x = np.indices(geometry.shape)
     points = geometry.to_points(np.stack([x, y, z], axis=-1).reshape(-1, 3))
@@ -200,7 +201,7 @@ def test_translation_moves_the_roi_with_the_image():
     centre, new = (np.argwhere(array).mean(axis=0) for array in (mask.array, roi.array))
     expected = image.array[mask.array].mean() + (new - centre - [0.75, 0.25, 0.5]) @ [5, 3, 2]
     assert moved.array[roi.array].mean() == pytest.approx(expected, abs=0.05)
-    assert new - centre == pytest.approx([0.75, 0.25, 0.5], abs=0.15)
+    assert new - centre == pytest.approx([0.75, 0.25, 0.5], abs=0.25)  # in whole voxels
 
 
 def test_rotation_turns_in_mm_about_the_centroid():
@@ -215,7 +216,7 @@ def test_rotation_turns_in_mm_about_the_centroid():
 
 
 def test_rotation_carries_values_along():
-    z, y, x = np.indices(GRID.shape).astype(np.float32)
+    _, y, x = np.indices(GRID.shape).astype(np.float32)
     image, mask = volume(x.copy()), ball(radius_mm=10)  # rises by 1 per mm along x
     turned, roi = apply(image, mask, Perturbed("rotation", 1, (30.0,)))
     design = np.stack([x[roi.array], 1.5 * y[roi.array], np.ones(roi.array.sum())], axis=1)

@@ -102,7 +102,7 @@ def _example() -> Prepared:
 
 
 def _measured(prepared: Prepared) -> pd.DataFrame:
-    names, columns = _offered(prepared.filter == "original", prepared.preprocessing.dimension == "3D")
+    names, columns = _offered(shape=prepared.filter == "original", texture=prepared.preprocessing.dimension == "3D")
     values = _values(prepared)
     numbers = np.array([values.get(own, np.nan) for own in names], dtype=np.float64)  # undefined ones are left out
     lowest = int(prepared.discretised[prepared.intensity].min())
@@ -111,7 +111,7 @@ def _measured(prepared: Prepared) -> pd.DataFrame:
 
 
 @functools.cache
-def _offered(shape: bool, texture: bool) -> tuple[list[str], dict[str, pd.Series]]:
+def _offered(*, shape: bool, texture: bool) -> tuple[list[str], dict[str, pd.Series]]:
     """The library's names of what it measures, and their family, feature, IBSI code and aggregation.
 
     Kept: looking them up takes as long as measuring a small ROI.
