@@ -180,7 +180,10 @@ def _add_table(study: Study, file: Path, options: argparse.Namespace, secret: An
     given |= {"level": options.level, "columns": corrections(options.columns), "replace": options.replace}
     prepared = load("medomicslab_nb.data.importing:prepare_file")(study, file, options.name, **given)
     if secret is not None:
-        prepared = load("medomicslab_nb.data.deidentify:deidentify_prepared")(prepared, study.id_column, secret)
+        prepared = load("medomicslab_nb.data.deidentify:deidentify_prepared")(study, prepared, secret)
+    else:
+        load("medomicslab_nb.data.pseudonyms:refuse_identified")(study.path, prepared.frame[study.id_column],
+                                                                 study.identifiers())
     info = load("medomicslab_nb.data.importing:add_prepared")(study, prepared)
     print(f"{info.name}: {info.n_rows} rows x {info.n_columns} columns, block '{info.block}'")
     for text in prepared.notes:

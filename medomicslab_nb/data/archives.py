@@ -27,6 +27,9 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 _NESTED = (*SUFFIXES, ".7z", ".rar", ".gz.tar")
 _FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, UnicodeError,
            NotImplementedError)
+_NAMES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+          tarfile.GNUTYPE_LONGLINK)
+_LONGEST_NAME = 1 << 20  # bytes
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 1
 
@@ -178,11 +181,31 @@ def _opened(path: Path, where: str) -> Iterator[Iterator[_Member]]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             yield _zip_members(archive, where)
-    elif tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
-            yield _tar_members(archive, where)
-    else:
-        raise DataError("this is no zip or tar archive, or it is damaged", where=where, todo="Make the archive again")
+        return
+    try:
+        tar = tarfile.open(path, tarinfo=_StrictInfo)  # noqa: SIM115 (closed below)
+    except _FAULTS:
+        raise DataError("this is no zip or tar archive, or it is damaged", where=where,
+                        todo="Make the archive again") from None
+    with tar:
+        yield _tar_members(tar, where)
+
+
+class _StrictInfo(tarfile.TarInfo):
+    """A tar member's header; a damaged or missing one is an error, where tarfile takes it for the archive's end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> tarfile.TarInfo:
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from None
+        # Names too long for a header stand in a member of their own, which tarfile reads as a whole.
+        if info.type in _NAMES and info.size > _LONGEST_NAME:
+            raise tarfile.ReadError("a name of impossible length")
+        return info
 
 
 def _zip_members(archive: zipfile.ZipFile, where: str) -> Iterator[_Member]:

@@ -17,17 +17,18 @@ import pandas as pd
 from pandas.api import types
 from pydicom.dataset import Dataset
 
-from medomicslab_nb.data.dicom_copy import Copier, quiet
+from medomicslab_nb.data.dicom_copy import BurnedInText, Copier, quiet
 from medomicslab_nb.data.dicom_names import identifying_words
 from medomicslab_nb.data.importing import PreparedTable
-from medomicslab_nb.data.pseudonyms import Key
+from medomicslab_nb.data.pseudonyms import Key, bind
 from medomicslab_nb.data.text_dates import shift_text
-from medomicslab_nb.errors import DataError, MedomicsError
+from medomicslab_nb.errors import DataError, MedomicsError, ProtectionError
 from medomicslab_nb.files import write_folder
 from medomicslab_nb.imaging.dicom_headers import read_header
-from medomicslab_nb.parallel import CaseResult, map_cases
+from medomicslab_nb.parallel import CaseResult, cores, map_cases
 from medomicslab_nb.progress import Progress
 from medomicslab_nb.protect import distinctive, identifiers_in
+from medomicslab_nb.study import Study
 
 AUDIT_COLUMNS = ("tag", "name", "action", "n")
 FLAG_COLUMNS = ("patient", "modality", "flag", "finding", "n")
@@ -36,6 +37,8 @@ LEFT_OUT_COLUMNS = ("reason", "n")
 _HEAD = re.compile(r"(?i)head|brain|skull|neck|face|orbit|sinus|nasoph|oroph|whole|wb\b|tete|tête|crane|crâne|cou\b|"
                    r"orl\b|corps entier|encephal|encéphal")
 _WHOLE_BODY_MM = 800.0
+_FEW_ROWS = 10
+_MANY = 800  # files; below, starting processes takes longer than it saves
 _PERSONAL = re.compile(r"(?i)((patient|pat|subject)[_ ]?)?((last|first|family|full|maiden|given)?[_ ]?name|surname|"
                        r"nom([_ ]de[_ ]naissance)?|pr[ée]nom|address|adresse|e?[_ -]?mail|(tele)?phone|"
                        r"t[ée]l([ée]phone)?|ssn|nss|ipp|nip|mrn|iban|nir)")
@@ -79,12 +82,26 @@ def deidentify_table(frame: pd.DataFrame, id_column: str, key: Key) -> Deidentif
             shifted[name] = _clean_texts(frame[name], days, pseudonyms)
             texts += [str(name)] if types.is_string_dtype(frame[name]) else []
     shifted[id_column] = frame[id_column].map(pseudonyms)
-    return DeidentifiedTable(shifted, _notes(personal, texts))
+    return DeidentifiedTable(shifted, _notes(personal, texts, _all_different(shifted.drop(columns=id_column))))
 
 
-def deidentify_prepared(table: PreparedTable, id_column: str, key: Key) -> PreparedTable:
-    """A table that was read and is not stored yet, de-identified; its dictionary loses what was left out."""
-    result = deidentify_table(table.frame, id_column, key)
+def deidentify_prepared(study: Study, table: PreparedTable, key: Key) -> PreparedTable:
+    """A table that was read and is not stored yet, de-identified; its dictionary loses what was left out.
+
+    Raises
+    ------
+    DataError
+        As :func:`deidentify_table`; also when the study's pseudonyms come from another key.
+    ProtectionError
+        Columns are named by patients of the study.
+    """
+    known = study.identifiers()
+    named = sum(key.pseudonym(name) in known for name in table.columns if name.strip())
+    if named:
+        raise ProtectionError(f"{named} columns are named by patients", where=f"table {table.name}",
+                              todo="Turn the table, so that each patient is a row")
+    result = deidentify_table(table.frame, study.id_column, key)
+    bind(study.path, key, table.frame[study.id_column].unique(), known)
     columns = {name: column for name, column in table.columns.items() if name in result.frame.columns}
     return replace(table, frame=result.frame, columns=columns, notes=(*table.notes, *result.notes))
 
@@ -104,13 +121,24 @@ def _clean_text(text: str, days: int, pseudonyms: Mapping[str, str], known: froz
     return shift_text(text, days)
 
 
-def _notes(personal: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
+def _all_different(frame: pd.DataFrame) -> list[str]:
+    """Columns of texts or whole numbers of which no value occurs twice: other identifiers look like this."""
+    if len(frame) < _FEW_ROWS:
+        return []
+    return [str(name) for name in frame.columns if frame[name].is_unique and frame[name].notna().all()
+            and (types.is_integer_dtype(frame[name]) or types.is_string_dtype(frame[name]))]
+
+
+def _notes(personal: Sequence[str], texts: Sequence[str], different: Sequence[str]) -> tuple[str, ...]:
     notes = ["Identifiers were replaced by pseudonyms, and dates were shifted."]
     if personal:
         notes.append(f"Columns left out because they name people: {', '.join(personal)}.")
     if texts:
         shown = ", ".join(texts[:10]) + (" and others" if len(texts) > 10 else "")
         notes.append(f"Texts may still name people, places or dates written in other ways; check: {shown}.")
+    if different:
+        shown = ", ".join(different[:10]) + (" and others" if len(different) > 10 else "")
+        notes.append(f"No value occurs twice, as with identifiers; check: {shown}.")
     return tuple(notes)
 
 
@@ -161,7 +189,7 @@ def copy_dicom(patients: Mapping[str, Sequence[Sequence[Path]]], target: Path, k
     target : Path
     key : Key
     jobs : int
-        Worker processes; 0 means one per core.
+        Worker processes; 0 means one per core where there are many files.
 
     Raises
     ------
@@ -169,6 +197,8 @@ def copy_dicom(patients: Mapping[str, Sequence[Sequence[Path]]], target: Path, k
         The copies of a patient could not be made at all.
     """
     cases = {name: PatientFiles(tuple(map(tuple, groups)), target, key) for name, groups in patients.items()}
+    files = sum(len(group) for patient in cases.values() for group in patient.groups)
+    jobs = jobs or (cores() if files >= _MANY else 1)
     results = map_cases(_copy_patient, cases, jobs=jobs, progress=progress, label="de-identifying")
     failed = [result.error for result in results.values() if result.error]
     if failed:
@@ -201,6 +231,8 @@ def _copy_patient(patient: PatientFiles) -> dict[str, pd.DataFrame]:
                 content, changes = copier.copy(path)
             except MedomicsError as error:
                 left_out[error.found,] += 1
+                if isinstance(error, BurnedInText):
+                    flags[pseudonym, modality, "burned-in text", "pixels may show the patient's name; not copied"] += 1
                 continue
             contents.append(content)
             audit.update(changes.audit)

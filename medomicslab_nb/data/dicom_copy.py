@@ -21,7 +21,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medomicslab_nb.data import dicom_profile as profile
 from medomicslab_nb.data.dicom_names import DATE, Names, identifying_words, kind_of, values_of
@@ -39,8 +39,12 @@ _TEXTS = frozenset("AE AS CS LO LT SH ST UC UR UT".split())
 _BINARY = frozenset("AT FL FD SL SS SV UL US UV OB OD OF OL OV OW".split())
 _NUMBER = re.compile(rb"[\d+\-.eE\\ \0]*")
 _DATE_TIME = re.compile(r"(\d{8})((?:\d\d){0,3}(?:\.\d{1,6})?(?:[+-]\d{4})?)")
-_TIME = re.compile(r"[\d:.]*")
+_TIME = re.compile(r"\d\d(:?\d\d(:?\d\d(\.\d{0,6})?)?)?")  # no longer: digits may be an identifier
 _REMEMBERED_BYTES = 2048
+
+
+class BurnedInText(DataError):
+    """Pixels that may show who the patient is."""
 
 
 @dataclass
@@ -260,8 +264,8 @@ def _refuse(dataset: Dataset) -> None:
         raise DataError("objects of this modality are not copied", where="DICOM object",
                         todo="Choose CT, MR or PET images, RTSTRUCT, SEG, RTDOSE and REG")
     if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES" or "ConversionType" in dataset:
-        raise DataError("it may show the patient's name in its pixels (burned-in text, screen shots)",
-                        where="DICOM object", todo="Leave it out, or remove the text with another program first")
+        raise BurnedInText("it may show the patient's name in its pixels (burned-in text, screen shots)",
+                           where="DICOM object", todo="Leave it out, or remove the text with another program first")
 
 
 def _as_bytes(element: DataElement | RawDataElement) -> bytes:
@@ -301,9 +305,10 @@ def _code(value: str, meaning: str) -> Dataset:
 def _written_file(copy: Dataset, dataset: FileDataset) -> bytes:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = copy.SOPClassUID, copy.SOPInstanceUID
-    implicit, _ = dataset.original_encoding
+    implicit, little = dataset.original_encoding
+    explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
     meta.TransferSyntaxUID = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID") or (
-        ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
+        ImplicitVRLittleEndian if implicit else explicit)
     copy.file_meta = meta
     stream = BytesIO()
     copy.save_as(stream, enforce_file_format=True)

@@ -49,9 +49,15 @@ def identifying_words(dataset: Dataset) -> set[str]:
     for element in _identifying(dataset):
         for value in values_of(element):
             text = str(value)
-            found |= set(re.split(r"[\^=\s,;]+", text)) if element.VR == "PN" else {text, re.sub(r"\W", "", text)}
+            found |= _parts_of(text) if element.VR == "PN" else {text, re.sub(r"\W", "", text)}
     birth = DATE.fullmatch(str(dataset.get("PatientBirthDate") or ""))
     return found | (set(_written(*birth.groups())) if birth else set())
+
+
+def _parts_of(name: str) -> set[str]:
+    """A person's names one by one; each half of a double name, too, and those with an apostrophe also without it."""
+    words = set(re.split(r"[\^=\s,;]+", name))
+    return words | {half for word in words for half in (*re.split(r"[\W_]+", word), re.sub(r"[\W_]", "", word))}
 
 
 def kind_of(dataset: Dataset, tag: BaseTag) -> str:
@@ -97,4 +103,5 @@ def _plain(text: str) -> str:
 
 def _is_telling(word: str) -> bool:
     """Whether a word tells who somebody is: not initials (but a Chinese character), not a number of three digits."""
-    return (len(word) > 1 or not word.isascii()) and not (word.isdigit() and len(word) < 4) and any(letter.isalnum() for letter in word)
+    initial = len(word) == 1 and word.isascii()
+    return not initial and not (word.isdigit() and len(word) < 4) and any(letter.isalnum() for letter in word)

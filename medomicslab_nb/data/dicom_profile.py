@@ -113,6 +113,8 @@ KEPT = frozenset(" ".join((GENERAL, PIXELS, GEOMETRY, ACQUISITION, PET, CODES, C
 """Keywords of the elements that are kept, at every depth."""
 
 TERMS = {
+    "Modality": "CT MR PT NM RTSTRUCT SEG RTDOSE REG",
+    "ImageType": "ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER",
     "PatientSex": "M F O",
     "PatientPosition": "HFS HFP FFS FFP HFDR HFDL FFDR FFDL LFP LFS RFP RFS AFDR AFDL PFDR PFDL SITTING",
     "Units": "CNTS NONE CM2 CM2ML PCNT CPS BQML MGMINML UMOLMINML MLMING MLG 1CM UMOLML PROPCNTS PROPCPS MLMINML "
@@ -126,6 +128,8 @@ TERMS = {
     "RescaleType": "HU US OD Z_EFF ED EDW HU_MOD PCT normalized",
     "DoseUnits": "GY RELATIVE",
     "DoseType": "PHYSICAL EFFECTIVE ERROR",
+    "DoseSummationType": "PLAN MULTI_PLAN PLAN_OVERVIEW FRACTION BEAM BRACHY FRACTION_SESSION BEAM_SESSION "
+                         "BRACHY_SESSION CONTROL_POINT RECORD",
     "ContourGeometricType": "POINT OPEN_PLANAR OPEN_NONPLANAR CLOSED_PLANAR CLOSEDPLANAR_XOR",
     "SegmentationType": "BINARY FRACTIONAL LABELMAP",
     "SegmentationFractionalType": "PROBABILITY OCCUPANCY",
@@ -154,7 +158,8 @@ IDENTIFYING = """
     PatientName PatientID OtherPatientNames OtherPatientIDs PatientBirthName PatientMotherBirthName PatientAddress
     PatientTelephoneNumbers AccessionNumber MedicalRecordLocator MilitaryRank StudyID ReferringPhysicianName
     RequestingPhysician PerformingPhysicianName OperatorsName PhysiciansOfRecord NameOfPhysiciansReadingStudy
-    ContentCreatorName ReviewerName ROIInterpreter ResponsiblePerson InstitutionName
+    ContentCreatorName ReviewerName ROIInterpreter ResponsiblePerson InstitutionName AdmissionID RequestedProcedureID
+    ScheduledProcedureStepID PerformedProcedureStepID
 """.split()
 """Elements whose words are looked for in every text that is kept."""
 

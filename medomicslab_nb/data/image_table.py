@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
+from medomicslab_nb.errors import StudyError
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.study import Study
 from medomicslab_nb.tables import IMAGES, Column
@@ -36,6 +37,7 @@ IMAGE_COLUMNS = {
 }
 """Columns of the table of images, in order, with what they mean."""
 
+_LOCK_TIMEOUT_S = 300.0
 _NAMES_OF_MODALITIES = {"PET": "PT", "MRI": "MR", "DOSE": "RTDOSE"}
 _SERIES = ["patient", "series"]
 _ROI = ["mask", "label"]
@@ -192,21 +194,44 @@ def _keys(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def store(study: Study, rows: pd.DataFrame, protocol: pd.DataFrame, source: str) -> None:
-    """Add rows to the study's tables; both are replaced whole, and nothing that they held is lost."""
+    """Add rows to the study's tables; both are replaced whole, and nothing that they held is lost.
+
+    Raises
+    ------
+    StudyError
+        Another import has been storing for minutes.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        # Not the study's own lock, which each table takes when it is written: two imports at once must both count.
+        with FileLock(study.path / ".images.lock", timeout=_LOCK_TIMEOUT_S):
+            _store_images(study, rows, source)
+            _store_protocol(study, protocol, source)
+    except Timeout:
+        raise StudyError("another import has been storing images for minutes", where=study.name,
+                         todo="Wait for it to end or stop it, then try again") from None
+
+
+def _store_images(study: Study, rows: pd.DataFrame, source: str) -> None:
     old = stored(study, IMAGES)
     rows = numbered(rows if old is None else merged(old, rows))
     columns = {name: Column(role="ignore", type="text", description=text) for name, text in IMAGE_COLUMNS.items()}
     _add(study, IMAGES, rows, IMAGES, columns, source)
+
+
+def _store_protocol(study: Study, protocol: pd.DataFrame, source: str) -> None:
+    if protocol.empty:
+        return
     old = stored(study, PROTOCOL)
-    if old is not None and len(protocol):
+    if old is not None:
         again = set(_keys(protocol, _SERIES))
         others = old[[key not in again for key in _keys(old, _SERIES)]]
         protocol = _typed(pd.concat([others, protocol], ignore_index=True)[list(dict.fromkeys([*old, *protocol]))])
-    if len(protocol):
-        protocol = protocol.sort_values(_SORTED, kind="stable", na_position="last", ignore_index=True)
-        columns = {str(name): Column(role="ignore", type="number" if types.is_numeric_dtype(protocol[name]) else "text")
-                   for name in protocol.columns}
-        _add(study, PROTOCOL, protocol, PROTOCOL, columns, source)
+    protocol = protocol.sort_values(_SORTED, kind="stable", na_position="last", ignore_index=True)
+    columns = {str(name): Column(role="ignore", type="number" if types.is_numeric_dtype(protocol[name]) else "text")
+               for name in protocol.columns}
+    _add(study, PROTOCOL, protocol, PROTOCOL, columns, source)
 
 
 def stored(study: Study, name: str) -> pd.DataFrame | None:

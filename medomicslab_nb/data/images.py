@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,13 +30,12 @@ from medomicslab_nb.data.image_table import (
     protocol_frame,
     store,
 )
-from medomicslab_nb.data.pseudonyms import Key
+from medomicslab_nb.data.pseudonyms import Key, bind, refuse_identified
 from medomicslab_nb.data.volume_rows import VolumeRows
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.files import FORMAT_PREFIX, sha256_json, sha256_of, write_yaml
 from medomicslab_nb.imaging.loading import DOSE
 from medomicslab_nb.progress import Progress
-from medomicslab_nb.protect import scrub
 from medomicslab_nb.study import Study
 
 COPIES = "images/dicom"
@@ -115,7 +115,11 @@ def import_dicom(study: Study, folder: str | Path, *, modalities: Sequence[str] 
         found = scan_folder(opened_folder, progress, jobs=jobs)
         rejected = Counter(found.rejected["reason"])
         copies = None
-        if deidentify is not None:
+        patients = {one.patient_id for one in found.series}
+        if deidentify is None:
+            refuse_identified(study.path, patients, study.identifiers())
+        else:
+            bind(study.path, deidentify, patients, study.identifiers())
             copies = _copied(study, found, wanted, deidentify, progress, jobs)
             rejected = Counter({reason: n for reason, n in rejected.items() if reason != NO_IMAGE})
             rejected.update(dict(copies.left_out.itertuples(index=False)))
@@ -127,7 +131,7 @@ def import_dicom(study: Study, folder: str | Path, *, modalities: Sequence[str] 
         raise _nothing(source, found, wanted)
     rejected = rejected - Counter({NO_IMAGE: builder.late})
     frame = image_frame(rows)
-    store(study, frame, protocol_frame(entries), _source_name(source, found, deidentify))
+    store(study, frame, protocol_frame(entries), "DICOM")  # the folder's name may be a patient's
     return report_on(frame, rejected, builder.notes(), copies)
 
 
@@ -160,6 +164,11 @@ def import_image_list(study: Study, source: str | Path, *, modalities: Sequence[
     if not listed:
         raise DataError("there is no image of these modalities in it" if wanted else "it names no image",
                         where=source.name, todo="Correct the modalities, or the list")
+    patients = {row.patient for row in listed}
+    if deidentify is None:
+        refuse_identified(study.path, patients, study.identifiers())
+    else:
+        bind(study.path, deidentify, patients, study.identifiers())
     rows: list[dict[str, Any]] = []
     entries: dict[tuple[str, str], ImageEntry] = {}
     adder = VolumeRows(study, rois, deidentify)
@@ -183,8 +192,16 @@ def opened(study: Study, source: Path, progress: Progress, *, keep: bool) -> Ite
         yield source
     elif keep:
         target = study.path / UNPACKED / sha256_of(source)[:16]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield target if target.exists() else unpack(source, target, progress)
+        known = target.exists()
+        if not known:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unpack(source, target, progress)
+        try:
+            yield target
+        except BaseException:
+            if not known:
+                shutil.rmtree(target)
+            raise
     else:
         # Not in the study: the originals name patients.
         with tempfile.TemporaryDirectory() as folder:
@@ -222,11 +239,6 @@ def _nothing(source: Path, found: ImageScan, wanted: set[str]) -> DataError:
     first = f"; most files ({reasons[0][1]}): {reasons[0][0]}" if reasons else ""
     return DataError(f"there are no CT, MR or PET images in it{first}", where=where,
                      todo="Choose the folder of a DICOM export, or one of NIfTI files as the docs describe")
-
-
-def _source_name(source: Path, found: ImageScan, key: Key | None) -> str:
-    """The folder's name, which in an export may be the patient's."""
-    return "DICOM" if key is not None else scrub(source.name, {one.patient_id for one in found.series})
 
 
 def report_on(frame: pd.DataFrame, rejected: Counter[str], notes: Sequence[str],

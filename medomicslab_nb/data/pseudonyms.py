@@ -10,21 +10,24 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from medomicslab_nb.errors import DataError, ProtectionError
-from medomicslab_nb.files import FORMAT_PREFIX, read_document
+from medomicslab_nb.files import FORMAT_PREFIX, read_document, write_yaml
 
 KEY_BYTES = 32
 LONGEST_SHIFT_DAYS = 365
 
 _LETTERS = 10  # 50 bits: two of 10,000 patients share a pseudonym with probability 4e-8
-_WELL_KNOWN = "1.2.840.10008."
+_WELL_KNOWN = re.compile(r"1\.2\.840\.10008(\.\d{1,4})+")  # longer numbers behind this root are not the standard's
 _FORMAT_VERSION = 1
+_BINDING = "pseudonyms.yaml"
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Key:
 
     def uid(self, uid: str) -> str:
         """A new UID (``2.25.`` and a number of 128 bits); those that the DICOM standard itself defines are kept."""
-        if not uid or uid.startswith(_WELL_KNOWN):
+        if not uid or _WELL_KNOWN.fullmatch(uid):
             return uid
         return f"2.25.{int.from_bytes(self._digest('uid', uid)[:16])}"
 
@@ -65,9 +68,10 @@ class Key:
         number = int.from_bytes(self._digest("shift", patient.strip())[:8])
         return -1 - number % LONGEST_SHIFT_DAYS
 
-    def hash(self, text: str) -> str:
-        """16 hexadecimal digits that name a thing and tell nothing of it."""
-        return self._digest("name", text).hex()[:16]
+    @property
+    def fingerprint(self) -> str:
+        """Tells one key from another, and nothing of either."""
+        return self._digest("fingerprint").hex()[:32]
 
     def _digest(self, *parts: str) -> bytes:
         return hmac.new(self.secret, "\0".join(parts).encode(), hashlib.sha256).digest()
@@ -137,3 +141,47 @@ def refuse_inside_study(path: Path) -> None:
     if any((folder / "study.yaml").exists() for folder in path.resolve().parents):
         raise ProtectionError("the key lies inside a study: who gets the study could undo the pseudonyms",
                               where=f"file {path.name}", todo="Keep it outside, in a folder that only you can read")
+
+
+def bind(study_folder: Path, key: Key, patients: Iterable[str], known: Collection[str]) -> None:
+    """Note which key a study's pseudonyms come from; later additions must use the same one.
+
+    Parameters
+    ----------
+    study_folder : Path
+    key : Key
+    patients : iterable of str
+        Identifiers that are about to become pseudonyms.
+    known : collection of str
+        Identifiers in the study.
+
+    Raises
+    ------
+    DataError
+        The study's pseudonyms come from another key, or it holds some of the patients under their own identifiers:
+        one patient would be two.
+    """
+    path = study_folder / _BINDING
+    if path.exists() and read_document(path, "pseudonyms", _FORMAT_VERSION).get("key") != key.fingerprint:
+        raise DataError("the study's pseudonyms come from another key: the same patients would get other ones",
+                        where="de-identification", todo="Use the key with which the study was begun")
+    identified = sum(patient.strip() in known for patient in set(patients))
+    if identified:
+        raise DataError(f"{identified} of the patients are in the study already, under their own identifiers",
+                        where="de-identification", todo="Begin a new study, and de-identify everything that is added")
+    if not path.exists():
+        write_yaml(path, {"format": FORMAT_PREFIX + "pseudonyms", "format_version": _FORMAT_VERSION,
+                          "key": key.fingerprint})
+
+
+def refuse_identified(study_folder: Path, patients: Iterable[str], known: Collection[str]) -> None:
+    """Refuse patients under their own identifiers in a study of pseudonyms.
+
+    Raises
+    ------
+    ProtectionError
+        The study is de-identified, and it does not know any of the patients.
+    """
+    if (study_folder / _BINDING).exists() and not set(patients) & set(known):
+        raise ProtectionError("the study is de-identified, and these patients are not known in it", where="study",
+                              todo="Give --deidentify with the study's key")

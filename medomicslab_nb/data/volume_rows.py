@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,18 +14,20 @@ import SimpleITK as sitk
 from medomicslab_nb.data.image_list import ListedImage
 from medomicslab_nb.data.image_table import ImageEntry, RoiEntry, hashed
 from medomicslab_nb.data.pseudonyms import Key
+from medomicslab_nb.data.text_dates import shift_text
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.files import sha256_of, write_folder
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.loading import DOSE, reference_to
 from medomicslab_nb.imaging.masks import list_rois, match_rois
 from medomicslab_nb.imaging.placement import on_grid
-from medomicslab_nb.imaging.volumes import SUFFIXES, read_labels, read_volume
+from medomicslab_nb.imaging.volumes import SUFFIXES, check_nifti, read_labels, read_volume
 from medomicslab_nb.study import Study
 
 COPIES = "images/volumes"
 """Where de-identified copies lie in the study."""
 
+_TELLING = 4  # letters of an identifier from which it is looked for inside of words, too
 _USUAL_UNITS = {"CT": "HU", DOSE: "Gy"}  # nobody can tell of a PET volume whether it is SUV
 
 
@@ -42,7 +45,10 @@ class VolumeRows:
     def added(self, row: ListedImage) -> tuple[ImageEntry, list[RoiEntry]]:
         """The image and its ROIs, with a problem where something is wrong."""
         if self._key is not None:
-            row = self._deidentified(row, self._key)
+            try:
+                row = self._deidentified(row, self._key)
+            except _DamagedError as error:
+                return self._damaged(row, self._key, error.found), []
         common = {"patient": row.patient, "modality": row.modality,
                   "date": None if row.date is None else row.date.date(),
                   "series": hashed(row.patient, reference_to(self._folder, row.image))}
@@ -98,8 +104,16 @@ class VolumeRows:
         if row.registration is not None or (row.mask is not None and not row.mask.name.lower().endswith(SUFFIXES)):
             raise DataError("lists with DICOM files cannot be de-identified", where="list of images",
                             todo="Add the DICOM folder instead")
-        return replace(row, patient=pseudonym, date=date, image=self._copy(row.image, pseudonym),
+        roi, lesion = (_anonymous(text, row.patient, key) for text in (row.roi, row.lesion))
+        return replace(row, patient=pseudonym, date=date, roi=roi, lesion=lesion,
+                       image=self._copy(row.image, pseudonym),
                        mask=self._copy(row.mask, pseudonym) if row.mask else None)
+
+    def _damaged(self, row: ListedImage, key: Key, problem: str) -> ImageEntry:
+        """The row of an image that could not be copied."""
+        pseudonym = key.pseudonym(row.patient)
+        date = None if row.date is None else row.date.date() + pd.Timedelta(days=key.shift_days(row.patient))
+        return ImageEntry(pseudonym, row.modality, date, hashed(pseudonym, sha256_of(row.image)), problem=problem)
 
     def _copy(self, path: Path, pseudonym: str) -> Path:
         if not path.is_file():
@@ -108,6 +122,17 @@ class VolumeRows:
         if not folder.exists():
             write_folder(folder, {"volume.nrrd": _bare_volume(path)})
         return folder / "volume.nrrd"
+
+
+class _DamagedError(DataError):
+    """A volume that cannot be copied."""
+
+
+def _anonymous(text: str, patient: str, key: Key) -> str:
+    """The name of an ROI, which in many cohorts begins with the patient's identifier."""
+    bounds = (r"(?<![^\W_])", r"(?![^\W_])") if len(patient) < _TELLING else ("", "")
+    named = re.compile(re.escape(patient).join(bounds), re.IGNORECASE)
+    return shift_text(named.sub(key.pseudonym(patient), text), key.shift_days(patient), compact=True)
 
 
 def _grid_problem(mask: Path, geometry: Geometry) -> str:
@@ -126,6 +151,7 @@ def _grid_problem(mask: Path, geometry: Geometry) -> str:
 
 def _geometry(path: Path) -> Geometry:
     """The grid of a volume, without reading its voxels where its header is an ordinary one."""
+    check_nifti(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -137,9 +163,18 @@ def _geometry(path: Path) -> Geometry:
 
 def _bare_volume(path: Path) -> bytes:
     """The volume as NRRD, which keeps the geometry in double precision, without any text of the original's header."""
-    image = sitk.ReadImage(str(path))
-    bare = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image))
-    bare.CopyInformation(image)
+    try:
+        if path.name.lower().endswith(SUFFIXES):
+            check_nifti(path)
+        image = sitk.ReadImage(str(path))
+        several = image.GetNumberOfComponentsPerPixel() > 1
+        bare = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image), isVector=several)
+        bare.CopyInformation(image)
+    except DataError as error:
+        raise _DamagedError(error.found, where="list of images", todo=error.todo) from None
+    except RuntimeError:
+        raise _DamagedError("the file is damaged, or no image that SimpleITK reads", where="list of images",
+                            todo="Export it again as NIfTI or NRRD") from None
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "volume.nrrd"
         sitk.WriteImage(bare, str(target), useCompression=True)

@@ -13,6 +13,7 @@ Rules, the same for every image:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,6 +26,8 @@ PLANE_TOLERANCE = 0.1
 """How far a contour may lie beside its slice, as a part of the slice distance."""
 
 _DECIMALS = 6  # of a pixel, for points
+_SAME_SHAPE = 0.05  # of a pixel: exported again, a contour comes with other digits and other points
+_STRIPES = 3  # slices from one contour to the next, as a rule, where they were drawn on thicker slices
 _CROSSING_DECIMALS = 9  # of a pixel, for crossings of edges with rows
 _ROI = "contours"
 
@@ -101,19 +104,38 @@ def _contours(chosen: np.ndarray) -> str:
 
 
 def _check_twice(slices: np.ndarray, polygons: list[np.ndarray]) -> None:
-    """Two equal contours would cancel each other out."""
-    keys = {(k, points[np.lexsort(points.T)].tobytes()) for k, points in zip(slices.tolist(), polygons, strict=True)}
-    if len(keys) < len(polygons):
-        raise DataError("a slice has the same contour twice", where=_ROI, todo="Delete one of the two")
+    """Two equal contours would cancel each other out, whichever points they are made of."""
+    shapes: dict[int, list[np.ndarray]] = defaultdict(list)
+    for k, points in zip(slices.tolist(), polygons, strict=True):
+        shape = _shape(points)
+        if any(np.abs(shape - other).max() <= _SAME_SHAPE for other in shapes[k]):
+            raise DataError("a slice has the same contour twice", where=_ROI, todo="Delete one of the two")
+        shapes[k].append(shape)
+
+
+def _shape(points: np.ndarray) -> np.ndarray:
+    """Box, centre of gravity and root of the area, shape (7,), in pixels; equal for equal outlines."""
+    lower, upper = points.min(axis=0), points.max(axis=0)
+    middle = (lower + upper) / 2
+    here = points - middle
+    after = np.roll(here, -1, axis=0)
+    twice = here[:, 0] * after[:, 1] - after[:, 0] * here[:, 1]
+    area = twice.sum() / 2
+    centre = twice @ (here + after) / (6 * area) if abs(area) > _SAME_SHAPE else np.zeros(2)
+    return np.array([*lower, *upper, *(middle + centre), np.sqrt(abs(area))])
 
 
 def _check_gaps(slices: np.ndarray) -> None:
     """Contours on every second slice make stripes, not a lesion; parts with a gap between them are fine."""
     steps = np.diff(slices)
-    if len(steps) > 1 and steps.min() > 1 and not (steps % steps.min()).any():
+    if len(steps) < 2 or steps.min() < 2:
+        return
+    todo = "Interpolate the contours, or use the series on which they were drawn"
+    if not (steps % steps.min()).any():
         raise DataError(f"only every {steps.min()}th slice has a contour" if steps.min() > 3 else
-                        f"only every {('second', 'third')[steps.min() - 2]} slice has a contour", where=_ROI,
-                        todo="Interpolate the contours, or use the series on which they were drawn")
+                        f"only every {('second', 'third')[steps.min() - 2]} slice has a contour", where=_ROI, todo=todo)
+    if np.median(steps) <= _STRIPES:
+        raise DataError("only every second or third slice has a contour", where=_ROI, todo=todo)
 
 
 def _box(polygons: list[np.ndarray], geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:

@@ -25,9 +25,10 @@ _TEXT = (
     "PatientBirthDate PatientSex Modality StudyDate SeriesDate SeriesTime AcquisitionDate AcquisitionTime ContentDate "
     "SeriesDescription Manufacturer ManufacturerModelName SoftwareVersions ConvolutionKernel "
     "ScanningSequence SequenceName ContrastBolusAgent PatientPosition PhotometricInterpretation "
-    "RescaleType Units DecayCorrection SUVType").split()
+    "RescaleType Units DecayCorrection SUVType TimezoneOffsetFromUTC").split()
 _NUMBERS = (
-    "InstanceNumber Rows Columns SamplesPerPixel NumberOfFrames BitsAllocated RescaleSlope RescaleIntercept "
+    "InstanceNumber Rows Columns SamplesPerPixel NumberOfFrames BitsAllocated BitsStored HighBit "
+    "RescaleSlope RescaleIntercept "
     "SliceThickness KVP XRayTubeCurrent EchoTime RepetitionTime InversionTime FlipAngle "
     "MagneticFieldStrength AcquisitionNumber TemporalPositionIdentifier TriggerTime DiffusionBValue "
     "ImagesInAcquisition NumberOfSlices PatientWeight PatientSize ActualFrameDuration FrameReferenceTime").split()

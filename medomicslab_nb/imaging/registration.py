@@ -68,8 +68,13 @@ def read_registration(path: Path) -> Registration:
         if header.SOPClassUID == _DEFORMABLE:
             raise DataError("the registration is deformable; only rigid ones can be used", where=where,
                             todo="Resample the image with the software that made it, or make a rigid registration")
-        matrices = {str(item.FrameOfReferenceUID): _rigid(item, where) for item in header.RegistrationSequence}
-        return Registration({str(header.FrameOfReferenceUID): np.eye(4)} | matrices, where)
+        matrices = {str(header.FrameOfReferenceUID): np.eye(4)}
+        for item in header.RegistrationSequence:
+            frame, matrix = str(item.FrameOfReferenceUID), _rigid(item, where)
+            if not np.allclose(matrices.setdefault(frame, matrix), matrix, atol=_RIGID):
+                raise DataError("it moves one frame of reference in two ways", where=where,
+                                todo="Use a registration of images that have different frames of reference")
+        return Registration(matrices, where)
 
 
 def transformed(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:

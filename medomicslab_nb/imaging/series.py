@@ -28,7 +28,8 @@ from medomicslab_nb.parallel import cores
 from medomicslab_nb.progress import Progress
 
 _LINKED = {"1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.66.4",
-           "1.2.840.10008.5.1.4.1.1.66.1", "1.2.840.10008.5.1.4.1.1.66.3"}  # RTSTRUCT, RTDOSE, SEG, REG, deformable REG
+           "1.2.840.10008.5.1.4.1.1.66.7", "1.2.840.10008.5.1.4.1.1.66.1", "1.2.840.10008.5.1.4.1.1.66.3"}
+# RTSTRUCT, RTDOSE, SEG, label map SEG, REG, deformable REG
 _DICOMDIR = "1.2.840.10008.1.3.10"
 
 

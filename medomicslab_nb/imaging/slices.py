@@ -22,6 +22,7 @@ TOLERANCE_MM = 0.1
 _STEP_TOLERANCE = 0.1  # of the distance of the slices: thin slices need a tighter limit
 _SAME_PLACE_MM = 0.01
 _AGAIN = "Export the whole series again from the PACS"
+_PLAIN = "Export the series with plain values (MONOCHROME2, HighBit one less than BitsStored)"
 _CLASSES = {"1.2.840.10008.5.1.4.1.1.2": "CT", "1.2.840.10008.5.1.4.1.1.4": "MR",
             "1.2.840.10008.5.1.4.1.1.128": "PT"}
 _MULTI_FRAME = {"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2", "1.2.840.10008.5.1.4.1.1.4.1",
@@ -55,9 +56,9 @@ def order_slices(headers: Sequence[Header]) -> tuple[tuple[Header, ...], Geometr
         check_slice(headers[0])
         raise headers[0].error("a volume needs at least two slices, and this one is alone", _AGAIN)
     _identity(headers)
+    _same(headers, "Modality", "another modality", "Import the modalities apart")
     for header in headers:
         check_slice(header)
-    _same(headers, "Modality", "another modality", "Import the modalities apart")
     _same(headers, ("Rows", "Columns"), "another matrix size", _AGAIN)
     orientation, normal = _orientation(headers)
     spacing = _pixel_spacing(headers)
@@ -89,11 +90,21 @@ def check_slice(header: Header) -> None:
                            "Export the series as classic CT, MR or PET, one file per slice")
     if kind not in _CLASSES:
         raise header.error(f"{uid_name(kind)} is no CT, MR or PET image", "Leave this series out")
+    if header.text("Modality") != _CLASSES[kind]:
+        # The modality decides on the unit: a PET that calls itself CT would be measured in HU.
+        raise header.error(f"its modality '{header.text('Modality')}' contradicts what it is, {uid_name(kind)}", _AGAIN)
     for value in header.texts("ImageType"):
         if value.upper() in _NO_SLICE:
             raise header.error(f"it is {_NO_SLICE[value.upper()]}, not a slice", "Leave it out")
     if (header.number("SamplesPerPixel") or 1) != 1:
         raise header.error("it is a colour image", "Leave it out: colours are no measured values")
+    if header.text("PhotometricInterpretation") == "MONOCHROME1":
+        # Meant for the display only; SimpleITK turns the values themselves around.
+        raise header.error("its grey values are stored for an inverted display (MONOCHROME1)", _PLAIN)
+    stored, highest = header.number("BitsStored"), header.number("HighBit")
+    if stored is not None and highest is not None and highest != stored - 1:
+        raise header.error(f"its values do not begin at the lowest bit (HighBit {highest:g} of {stored:g} bits)",
+                           _PLAIN)
     if header.pixels != "complete":
         found = "the file is cut off: pixels are missing" if header.pixels == "truncated" else "it holds no pixels"
         raise header.error(found, "Copy or export the file again")

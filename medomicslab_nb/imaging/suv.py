@@ -8,7 +8,7 @@ N is the body weight in g (SUVbw), the lean body mass in g (SUVlbm, Janmahasatia
 cm2 (SUVbsa, Du Bois' formula [4]_, in cm2/ml as DICOM has it); D is the activity at injection, T the half-life, and t
 runs from the injection to the moment that the image is corrected to. That moment is found as QIBA's vendor-neutral
 pseudo-code does [1]_; residual activity in the syringe is not known to DICOM and not subtracted. Times are local times
-of one clock: offsets from UTC are ignored.
+of one clock: offsets from UTC are ignored, unless they contradict each other.
 
 References
 ----------
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -46,6 +47,8 @@ _STORED_KINDS = {("GML", ""): "bw", ("GML", "BW"): "bw", ("GML", "LBMJANMA"): "l
                  ("CM2ML", ""): "bsa", ("CM2ML", "BSA"): "bsa"}
 _ASK = "Ask the site for the right value; without it, no SUV can be computed"
 _LONG_S = 6 * 3600.0  # half-life from which imaging on a later day is usual (Cu-64, Zr-89, I-124)
+_MINUTES = re.compile(r"\d{4}[.-]?\d\d[.-]?\d\d\d\d:?\d\d")
+_OFFSET = re.compile(r"[+-]\d{4}$")
 _AGREEMENT_S = 10.0  # of the start of the scan, computed back from each bed position
 
 
@@ -240,16 +243,31 @@ def _when(header: Header, name: str) -> dt.datetime | None:
     time = header.text(f"{name}Time")
     for date in (f"{name}Date", "SeriesDate", "StudyDate"):
         if header.text(date):
-            return parse_datetime(header.text(date) + time) if time else None
-    return parse_datetime("20000101" + time) if time else None
+            moment = _to_the_minute(header.text(date) + time)
+            return moment if date == f"{name}Date" else _after_midnight(moment, header)
+    return _to_the_minute("20000101" + time)
+
+
+def _to_the_minute(text: str) -> dt.datetime | None:
+    """A moment; None when its time is missing or given to the hour only, which would be taken for :00."""
+    return parse_datetime(text) if _MINUTES.match(text.strip()) else None
+
+
+def _after_midnight(moment: dt.datetime | None, header: Header) -> dt.datetime | None:
+    """A moment without a date of its own, on the next day when it would lie half a day before its series began."""
+    if moment is None or not header.text("SeriesDate"):
+        return moment
+    series = _to_the_minute(header.text("SeriesDate") + header.text("SeriesTime"))
+    return moment + _DAY if series is not None and series - moment > _DAY / 2 else moment
 
 
 def _elapsed_s(headers: Sequence[Header], moment: dt.datetime, half_life_s: float) -> float:
     """Seconds from the injection to ``moment``; an injection given without a date lies in the 24 hours before."""
     first = headers[0]
     full, time = _one(headers, "RadiopharmaceuticalStartDateTime"), _one(headers, "RadiopharmaceuticalStartTime")
-    dated = parse_datetime(full)
-    timed = parse_datetime(f"{moment:%Y%m%d}{time}") if time else None
+    dated = _to_the_minute(full)
+    timed = _to_the_minute(f"{moment:%Y%m%d}{time}")
+    _check_offset(first, full, known=timed is not None)
     if dated is None and timed is None:
         raise first.error("the time of the injection is missing or no time", _ASK)
     if dated is not None and timed is not None and _clock_difference_s(dated, timed) > 1:
@@ -269,6 +287,13 @@ def _elapsed_s(headers: Sequence[Header], moment: dt.datetime, half_life_s: floa
         raise first.error(f"{elapsed / half_life_s:.0f} half-lives lie between injection and scan",
                           "Check the date and time of the injection, and that the half-life is in seconds")
     return elapsed
+
+
+def _check_offset(header: Header, injected: str, *, known: bool) -> None:
+    """Raise when the injection is given in another time zone than the images, and no local time shows what is meant."""
+    own, others = _OFFSET.search(injected), header.text("TimezoneOffsetFromUTC").strip()
+    if own and others and not known and own[0].replace("-0000", "+0000") != others.replace("-0000", "+0000"):
+        raise header.error("the injection's time is given in another time zone than the times of the images", _ASK)
 
 
 def _clock_difference_s(one: dt.datetime, other: dt.datetime) -> float:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import math
+import struct
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +18,9 @@ from medomicslab_nb.imaging.geometry import Geometry
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 """Files that hold one volume."""
+
+_NIFTI_HEADER = 348  # bytes
+_SPACINGS_DIFFER = 1e-3
 
 _PIXEL_TYPES = {sitk.sitkUInt8: "uint8", sitk.sitkInt8: "int8", sitk.sitkUInt16: "uint16", sitk.sitkInt16: "int16",
                 sitk.sitkUInt32: "uint32", sitk.sitkInt32: "int32", sitk.sitkFloat32: "float32",
@@ -101,6 +109,64 @@ def read_labels(path: Path) -> Volume:
     return volume.with_array(labels)
 
 
+def check_nifti(path: Path) -> None:
+    """Refuse a NIfTI-1 file that is cut off or says two things about its voxels' size: ITK reads both in silence.
+
+    Nothing is said of other files.
+
+    Raises
+    ------
+    DataError
+    """
+    zipped = path.name.lower().endswith(".nii.gz")
+    if not zipped and not path.name.lower().endswith(".nii"):
+        return
+    where = f"file {path.name}"
+    try:
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            header = stream.read(_NIFTI_HEADER)
+    except (OSError, EOFError, zlib.error):
+        raise _cut_off(where) from None
+    order = next((order for order in "<>" if header[:4] == struct.pack(f"{order}i", _NIFTI_HEADER)), "")
+    if not order or len(header) < _NIFTI_HEADER:
+        return  # NIfTI-2, or nothing that SimpleITK reads
+    (count, *shape), bits, (start,) = (struct.unpack_from(order + kind, header, at)
+                                       for kind, at in (("8h", 40), ("h", 72), ("f", 108)))
+    needed = int(start) + math.prod(shape[:max(0, count)]) * bits[0] // 8
+    if needed > (_unzipped_bytes(path, needed) if zipped else path.stat().st_size):
+        raise _cut_off(where)
+    spacing, (_, form) = struct.unpack_from(order + "3f", header, 80), struct.unpack_from(order + "2h", header, 252)
+    steps = np.linalg.norm(np.array(struct.unpack_from(order + "12f", header, 280)).reshape(3, 4)[:, :3], axis=0)
+    if form > 0 and not np.allclose(steps, np.abs(spacing), rtol=_SPACINGS_DIFFER):
+        raise DataError(f"the file gives two sizes of a voxel: {_by(spacing)} mm (pixdim) and {_by(steps)} mm (sform)",
+                        where=where, todo="Export it again with software that writes one")
+
+
+def _unzipped_bytes(path: Path, expected: int) -> int:
+    """Bytes that a gzip file holds; 0 when it is cut off or damaged."""
+    with path.open("rb") as stream:
+        stream.seek(-4, 2)
+        # How many there were is written at the end: only where this differs, the file is unpacked.
+        if struct.unpack("<I", stream.read(4))[0] == expected % 2**32:
+            return expected
+    held = 0
+    try:
+        with gzip.open(path) as stream:
+            while part := stream.read(1 << 20):
+                held += len(part)
+    except (OSError, EOFError, zlib.error):
+        return 0
+    return held
+
+
+def _cut_off(where: str) -> DataError:
+    return DataError("the file is cut off or damaged", where=where, todo="Copy or export it again")
+
+
+def _by(values: Iterable[float]) -> str:
+    return " x ".join(f"{value:g}" for value in values)
+
+
 def write_volume(volume: Volume, path: Path) -> None:
     """Write a volume; the suffix decides the format."""
     sitk.WriteImage(volume.to_image(), str(path), useCompression=True)
@@ -111,6 +177,7 @@ def _read(path: Path, pixel_type: int | None) -> tuple[sitk.Image, str]:
     where = f"file {path.name}"
     if not path.is_file():
         raise DataError("the file is missing", where=where, todo="Check the path")
+    check_nifti(path)
     try:
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(path))

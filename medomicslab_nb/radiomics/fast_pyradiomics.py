@@ -92,6 +92,24 @@ class FirstOrder(_SharedLevels, firstorder.RadiomicsFirstOrder):
         return product.mean(axis=1)
 
 
+    @functools.cached_property
+    def _percentiles(self) -> dict[int, np.ndarray]:
+        wanted = (10, 25, 50, 75, 90)
+        return dict(zip(wanted, np.percentile(self.targetVoxelArray, wanted, axis=1), strict=True))
+
+    def get10PercentileFeatureValue(self) -> np.ndarray:
+        return self._percentiles[10]
+
+    def get90PercentileFeatureValue(self) -> np.ndarray:
+        return self._percentiles[90]
+
+    def getMedianFeatureValue(self) -> np.ndarray:
+        return self._percentiles[50]
+
+    def getInterquartileRangeFeatureValue(self) -> np.ndarray:
+        return self._percentiles[75] - self._percentiles[25]
+
+
 class GLCM(_SharedLevels, glcm.RadiomicsGLCM):
     """Grey level co-occurrence."""
 

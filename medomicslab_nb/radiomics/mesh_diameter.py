@@ -25,8 +25,10 @@ def largest_distances(points: np.ndarray, spacing: tuple[float, float, float]) -
         mm; 0 where no two points share a plane.
     """
     steps = np.asarray(spacing)
-    z, y, x = (_largest(_planes(points, axis), steps) for axis in range(3))
-    return z, y, x, _largest([points], steps)
+    slices = [_hull(plane) for plane in _planes(points, 0)]
+    corners = np.concatenate(slices)  # a corner of the hull is one of its slice's too
+    y, x = (_largest(_planes(points, axis), steps) for axis in (1, 2))
+    return _largest(slices, steps), y, x, _largest([corners], steps)
 
 
 def _planes(points: np.ndarray, axis: int) -> list[np.ndarray]:

@@ -133,8 +133,6 @@ def pyradiomics_values(image: Volume, mask: Volume, parameters: Parameters) -> d
         Mask and image have different geometries; the ROI is empty, has a single voxel, too few dimensions or too few
         voxels; nothing is left of it after resegmentation; or a filter cannot be applied.
     """
-    from radiomics import imageoperations
-
     settings = dict(parameters.settings)
     if mask.array.dtype == bool:
         settings["label"] = 1
@@ -150,16 +148,10 @@ def pyradiomics_values(image: Volume, mask: Volume, parameters: Parameters) -> d
             box = _checked_box(resegmented, settings)
         shaped = resegmented if settings.get("resegmentShape") else region
         values = _shape_values(_cut(loaded, box), _cut(shaped, box), parameters.features, settings)
+        inside = _cut(resegmented, box)
         for name, own in parameters.image_types.items():
-            merged = {**settings, **own}
-            part = _reach(name, box, loaded, merged)
-            inner = Box(tuple(np.subtract(box.lower, part.lower).tolist()), box.size)
-            generate = getattr(imageoperations, f"get{name}Image")
-            count = 0
-            for response, image_type, used in generate(_cut(loaded, part), _cut(resegmented, part), **merged):
-                values |= _values(_cut(response, inner), _cut(resegmented, box), image_type, parameters.features, used)
-                count += 1
-            _check_responses(name, count, merged)
+            for response, image_type, used in _responses(name, loaded, resegmented, box, {**settings, **own}):
+                values |= _values(response, inside, image_type, parameters.features, used)
     return values
 
 
@@ -188,6 +180,27 @@ def _loaded(image: Volume, roi: Volume, image_types: Mapping[str, Any],
     return loaded, region
 
 
+def _responses(name: str, image: sitk.Image, mask: sitk.Image, box: Box,
+               settings: Mapping[str, Any]) -> Iterator[tuple[sitk.Image, str, Mapping[str, Any]]]:
+    """Filtered images of one type, cropped to the box, with the library's names and settings for the features."""
+    from radiomics import imageoperations
+
+    generate = getattr(imageoperations, f"get{name}Image")
+    # Each LoG for itself: a narrow one need not see as far as a wide one.
+    variants = [{**settings, "sigma": [sigma]} for sigma in settings.get("sigma", [])] if name == "LoG" else [settings]
+    for variant in variants:
+        part = _reach(name, box, image.GetSize(), image.GetSpacing(), variant)
+        inner = Box(tuple(np.subtract(box.lower, part.lower).tolist()), box.size)
+        made = 0
+        for response, image_type, used in generate(_cut(image, part), _cut(mask, part), **variant):
+            yield _cut(response, inner), image_type, used
+            made += 1
+        if not made:  # the library leaves it out with a remark on the console
+            raise DataError(f"pyradiomics makes no image of the type {name}: the image is too small, or the library "
+                            "needs another one that is missing", where=_WHERE,
+                            todo="Leave the type out, or change its settings")
+
+
 def _in_own_type(image: Volume) -> Volume:
     """The image in the type of its file, where that type can hold the voxels."""
     kind = np.dtype(image.pixel_type or image.array.dtype)
@@ -199,18 +212,14 @@ def _in_own_type(image: Volume) -> Volume:
 
 
 def _largest_reach(image_types: Mapping[str, Any], box: Box, roi: Volume, settings: Mapping[str, Any]) -> Box:
-    parts = [_reach_in(name, box, roi.geometry.size, roi.geometry.spacing_mm, {**settings, **own})
+    parts = [_reach(name, box, roi.geometry.size, roi.geometry.spacing_mm, {**settings, **own})
              for name, own in image_types.items()]
     lower = np.min([part.lower for part in parts], axis=0)
     upper = np.max([np.add(part.lower, part.size) for part in parts], axis=0)
     return Box(tuple(lower.tolist()), tuple((upper - lower).tolist()))
 
 
-def _reach(name: str, box: Box, image: sitk.Image, settings: Mapping[str, Any]) -> Box:
-    return _reach_in(name, box, image.GetSize(), image.GetSpacing(), settings)
-
-
-def _reach_in(name: str, box: Box, size: Sequence[int], spacing: Sequence[float], settings: Mapping[str, Any]) -> Box:
+def _reach(name: str, box: Box, size: Sequence[int], spacing: Sequence[float], settings: Mapping[str, Any]) -> Box:
     """The part of an image that a filter's response in the box depends on."""
     if name not in _LOCAL:
         return Box((0, 0, 0), tuple(size))
@@ -286,17 +295,8 @@ def _values(image: sitk.Image, mask: sitk.Image, image_type: str, features: Mapp
             for feature, value in measure_class(name, image, mask, chosen, own).items()}
 
 
-def _check_responses(name: str, count: int, settings: Mapping[str, Any]) -> None:
-    """Where the library leaves a filtered image out with a remark on the console, we say so."""
-    wanted = len(settings.get("sigma", [])) if name == "LoG" else 1
-    if count < wanted:
-        raise DataError(f"pyradiomics makes no image of the type {name}: the image is too small, or the library needs "
-                        "another one that is missing", where=_WHERE, todo="Leave the type out, or change its settings")
-
-
 def _cut(image: sitk.Image, box: Box) -> sitk.Image:
-    (x, y, z), (nx, ny, nz) = box.lower, box.size
-    return image[x:x + nx, y:y + ny, z:z + nz]
+    return sitk.RegionOfInterest(image, box.size, box.lower)
 
 
 def _bounds(box: Box) -> np.ndarray:

@@ -20,8 +20,8 @@ from medomicslab_nb.data.deidentify import copy_dicom, deidentify_prepared, deid
 from medomicslab_nb.data.dicom_copy import Copier
 from medomicslab_nb.data.dicom_names import REDACTED, Names
 from medomicslab_nb.data.importing import add_prepared, prepare_file
-from medomicslab_nb.data.pseudonyms import Key
-from medomicslab_nb.errors import DataError
+from medomicslab_nb.data.pseudonyms import Key, refuse_identified
+from medomicslab_nb.errors import DataError, ProtectionError
 from medomicslab_nb.imaging.dicom_headers import parse_header
 from medomicslab_nb.imaging.dose import load_dose
 from medomicslab_nb.imaging.masks import list_rois, load_mask
@@ -132,7 +132,8 @@ def test_bad_input_85_nothing_survives_in_contours_segmentations_doses_and_regis
 
     with pydicom.config.disable_value_validation():
         write_rtstruct(tmp_path / "rs.dcm", rois, edit=edit)
-        write_segmentation(tmp_path / "seg.dcm", series, {"Tumor Gisela": block_mask()}, edit=lambda item: plant(item, 0))
+        write_segmentation(tmp_path / "seg.dcm", series, {"Tumor Gisela": block_mask()},
+                           edit=lambda item: plant(item, 0))
         write_dose(tmp_path / "dose.dcm", np.ones((4, 5, 6)), AXIAL.crop((0, 0, 0), (6, 5, 4)))
         write_registration(tmp_path / "reg.dcm", "1.2.3", frame_uid(), np.eye(4))
     groups = [[tmp_path / name] for name in ("rs.dcm", "seg.dcm", "dose.dcm", "reg.dcm")]
@@ -155,6 +156,7 @@ def test_no_file_of_another_kind_is_copied(tmp_path):
     assert done.left_out.set_index("reason")["n"].to_dict() == {
         "it may show the patient's name in its pixels (burned-in text, screen shots)": 2,
         "objects of this modality are not copied": 1}
+    assert done.flags[["flag", "n"]].to_numpy().tolist() == [["burned-in text", 2]]
 
 
 def test_an_object_without_patient_identifier_is_not_copied(tmp_path):
@@ -227,8 +229,8 @@ def test_suv_over_midnight_is_equal_and_so_are_all_intervals(tmp_path):
     before, after = parse_header(paths[0]), parse_header(copies[0])
     assert (after.date - before.date).days == DAYS
     injected = pydicom.dcmread(copies[0]).RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartDateTime
-    moved = dt.datetime(2020, 2, 29, 23, 15) + dt.timedelta(days=DAYS)
-    assert injected == moved.strftime("%Y%m%d%H%M%S.00")
+    moved = dt.date(2020, 2, 29) + dt.timedelta(days=DAYS)
+    assert injected == f"{moved:%Y%m%d}231500.00"
     assert after.text("SeriesTime") == "001500"
 
 
@@ -239,11 +241,11 @@ def test_bad_input_34_the_vendors_private_factor_is_kept(tmp_path):
         item.private_block(0x7053, "Geheim", create=True).add_new(0x00, "DS", "0.5")
 
     paths = write_series(tmp_path / "original", modality="PT", pet={"Units": "CNTS"}, edit=edit)
-    done, (copies,) = copied(tmp_path / "copies", paths)
+    _, (copies,) = copied(tmp_path / "copies", paths)
     copy = pydicom.dcmread(copies[0])
     assert copy.private_block(0x7053, "Philips PET Private Group")[0x00].value == "0.000379"
-    moved = dt.datetime(2020, 1, 2, 11) + dt.timedelta(days=DAYS)
-    assert str(copy.private_block(0x0009, "GEMS_PETD_01")[0x0D].value) == moved.strftime("%Y%m%d%H%M%S.00")
+    moved = dt.date(2020, 1, 2) + dt.timedelta(days=DAYS)
+    assert str(copy.private_block(0x0009, "GEMS_PETD_01")[0x0D].value) == f"{moved:%Y%m%d}110000.00"
     assert leaks(tmp_path / "copies") == set()
     assert np.array_equal(load_series(paths).array, load_series(copies).array)
     assert "Retain Safe Private Option" in str(copy.DeidentificationMethodCodeSequence)
@@ -369,13 +371,39 @@ def test_a_table_without_identifiers_is_refused():
 def test_a_file_goes_into_the_study_de_identified(study, write):
     path = write("clinical.csv", "patient_id,nom,seen,text\nSECRET-4711,Geheim,2020-01-02,le 02/01/2020\n"
                  "B-22,Other,2020-01-03,rien\n")
-    prepared = deidentify_prepared(prepare_file(study, path), "patient", KEY)
+    prepared = deidentify_prepared(study, prepare_file(study, path), KEY)
     add_prepared(study, prepared)
     table = study.table("clinical")
     assert PSEUDONYM in table.index and "nom" not in table
     assert (table.loc[PSEUDONYM, "seen"] - pd.Timestamp("2020-01-02")).days == DAYS
     content = b"".join(path.read_bytes() for path in study.path.rglob("*") if path.is_file())
     assert b"SECRET-4711" not in content and b"Geheim" not in content and b"02/01/2020" not in content
+
+
+def test_one_patient_never_becomes_two(study, write):
+    first = write("a.csv", "patient,x\nSECRET-4711,1\n")
+    add_prepared(study, deidentify_prepared(study, prepare_file(study, first), KEY))
+    second = prepare_file(study, write("b.csv", "patient,y\nSECRET-4711,1\n"))
+    with pytest.raises(DataError, match="pseudonyms come from another key"):
+        deidentify_prepared(study, second, Key(b"o" * 32))
+    with pytest.raises(ProtectionError, match="the study is de-identified"):
+        refuse_identified(study.path, second.frame["patient"], study.identifiers())
+    refuse_identified(study.path, [PSEUDONYM], study.identifiers())
+    turned = prepare_file(study, write("c.csv", "gene,SECRET-4711\nTP53,1\n"), id_column="gene")
+    with pytest.raises(ProtectionError, match="1 columns are named by patients"):
+        deidentify_prepared(study, turned, KEY)
+
+
+def test_identified_tables_are_not_mixed_with_pseudonyms(study, write):
+    add_prepared(study, prepare_file(study, write("a.csv", "patient,x\nSECRET-4711,1\n")))
+    with pytest.raises(DataError, match="1 of the patients are in the study already, under their own identifiers"):
+        deidentify_prepared(study, prepare_file(study, write("b.csv", "patient,y\nSECRET-4711,1\n")), KEY)
+
+
+def test_columns_that_look_like_identifiers_are_told():
+    frame = pd.DataFrame({"patient": [f"P-{i:03d}" for i in range(20)], "record": range(20), "age": [50] * 20,
+                          "size": np.linspace(0, 1, 20)})
+    assert "check: record." in deidentify_table(frame, "patient", KEY).notes[-1]
 
 
 def test_images_and_tables_of_a_patient_move_together(tmp_path, visits):

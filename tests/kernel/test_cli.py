@@ -14,6 +14,8 @@ import medomicslab_nb as ml
 from medomicslab_nb.cli import TerminalBar, assign, describe, main
 from medomicslab_nb.errors import SettingsError
 from medomicslab_nb.progress import Progress
+from tests.imaging.contour_factory import at_slice, write_rtstruct
+from tests.imaging.dicom_factory import AXIAL, write_series
 
 
 def test_new_status_runs_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +98,44 @@ def test_add_with_corrections(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert main(["add", folder, str(file), "--column", wrong]) == 1
         assert "Traceback" not in capsys.readouterr().err
     assert main(["add", folder, str(file), str(file), "--name", "x"]) == 1
+
+
+def test_add_images_prints_counts_and_no_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, export, key = str(tmp_path / "s"), tmp_path / "export", str(tmp_path / "our.key")
+    files = write_series(export / "GEHEIM" / "ct")
+    write_series(export / "GEHEIM" / "broken", series=2, modality="MR")[7].unlink()
+    write_rtstruct(export / "GEHEIM" / "rs.dcm", [("GTV", at_slice([[(2, 2), (7, 2), (7, 9)]], 4, AXIAL))])
+    (export / "autorun.inf").write_text("open=viewer.exe")
+    assert main(["new", folder]) == 0
+    assert main(["add", folder, str(export), "--roi", "gtv*"]) == 0
+    text = capsys.readouterr().out
+    assert "images: 1 patients, 1 images, 1 ROIs" in text and "Left out (1): the file is no DICOM file" in text
+    assert "Problem (1):" in text and "slices are missing" in text
+    assert "SECRET" not in text and "GEHEIM" not in text and "dictionary is a guess" not in text
+    assert main(["add", folder, str(files[0].parent), "--modality", "PT"]) == 1
+    assert "no image of modality PT" in capsys.readouterr().err
+    assert main(["key", key]) == 0 and main(["key", key]) == 1
+    assert main(["new", folder + "2"]) == 0
+    clinical = tmp_path / "clinical.csv"
+    clinical.write_text("patient,age,seen\nSECRET-4711,40,2020-01-02\nOTHER-0815,50,2020-01-03\n")
+    assert main(["add", folder + "2", str(export), str(clinical), "--deidentify", key]) == 0
+    assert "SECRET" not in capsys.readouterr().out
+    study = ml.open_study(folder + "2")
+    assert set(study.table("images").index) < set(study.table("clinical").index)
+    assert not [path for path in study.path.rglob("*") if path.is_file() and b"SECRET-4711" in path.read_bytes()]
+
+
+def test_add_refuses_what_belongs_to_images_for_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, file = str(tmp_path / "s"), tmp_path / "clinical.csv"
+    file.write_text("patient,age\nP-0001,40\n")
+    assert main(["new", folder]) == 0
+    assert main(["add", folder, str(file), "--modality", "PT"]) == 1
+    assert "--modality and --roi are for images" in capsys.readouterr().err
+    assert main(["add", folder, str(file), "--images"]) == 1
+    assert "lacks the column modality, image, mask" in capsys.readouterr().err
+    assert main(["add", folder, str(file), "--deidentify", str(tmp_path / "no.key")]) == 1
+    assert "no.key: the file is missing" in capsys.readouterr().err
+    assert ml.open_study(folder).tables == {}
 
 
 def test_assign_nested_and_typed() -> None:
