@@ -104,9 +104,21 @@ prove: test-install
 	prove null null_transbig --transbig
 	prove kill kill
 	prove template_overhead template_overhead
+	prove kill kill_radiomics --stage radiomics --kills 10
+	prove scale scale
+	prove synthetic synthetic
+	if [ -n "$${MEDOMICSLAB_DATA:-}" ]; then
+	    prove sts sts
+	    prove cohort cohort --sts "$$MEDOMICSLAB_DATA/sts" --modality PET
+	    ibsi="$$MEDOMICSLAB_DATA/ibsi"
+	    for engine in pyradiomics mirp; do
+	        $(BIN)/python benchmarks/ibsi.py --images "$$ibsi" --reference "$$ibsi/ibsi1_reference_values.csv" \
+	            --configs "$$ibsi/configs.json" --engine $$engine
+	    done
+	fi
 
 bench: test-install
-	@for name in omics template_overhead; do
+	@for name in omics template_overhead images; do
 	    echo "== benchmarks/$$name"
 	    $(BIN)/python "benchmarks/$$name.py"
 	done

@@ -125,8 +125,10 @@ def check_nifti(path: Path) -> None:
     try:
         with gzip.open(path) if zipped else path.open("rb") as stream:
             header = stream.read(_NIFTI_HEADER)
-    except (OSError, EOFError, zlib.error):
+    except (EOFError, zlib.error):
         raise _cut_off(where) from None
+    except OSError:
+        return
     order = next((order for order in "<>" if header[:4] == struct.pack(f"{order}i", _NIFTI_HEADER)), "")
     if not order or len(header) < _NIFTI_HEADER:
         return  # NIfTI-2, or nothing that SimpleITK reads

@@ -18,6 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from medomicslab_nb.data.synthetic import draw_cohort
+from medomicslab_nb.data.synthetic_study import add_cohort
+from medomicslab_nb.progress import Progress
+from medomicslab_nb.study import create_study
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
 PAGES = ("README.md", "README.fr.md")
@@ -45,7 +50,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the two files that the page speaks of."""
+    """A folder with the two files and the export of images that the page speaks of."""
     rng = np.random.default_rng(3)
     patients = [f"CASE-{i:04d}" for i in range(80)]
     genes = pd.DataFrame(rng.normal(size=(80, 30)).round(4), columns=[f"GENE{i}" for i in range(30)])
@@ -55,6 +60,9 @@ def place(tmp_path: Path) -> Path:
         tmp_path / "clinical.csv", index=False
     )
     genes.assign(patient=patients).to_csv(tmp_path / "genes.csv", index=False)
+    generated = create_study(tmp_path / "generated")
+    add_cohort(generated, draw_cohort(3), Progress())
+    (generated.path / "images" / "synthetic" / "dicom").rename(tmp_path / "export")
     return tmp_path
 
 
@@ -101,7 +109,7 @@ def run_make(command: str, place: Path, environment: dict[str, str]) -> None:
     copy = place / "checkout"
     if not copy.exists():
         shutil.copytree(
-            ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv*", "demo-study", "*cache*")
+            ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv*", "demo-study*", "*cache*")
         )
         (copy / ".venv").symlink_to(Path(sys.prefix).resolve())
         # The environment is newer than the copied files: nothing is installed again.
@@ -113,7 +121,7 @@ def run_make(command: str, place: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(command.split(), cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     reports = re.findall(r"^ +\w+: (\S+report\.html)$", done.stdout, re.MULTILINE)
-    assert len(reports) == 3 and all((copy / report).exists() for report in reports), done.stdout
+    assert len(reports) == 7 and all((copy / report).exists() for report in reports), done.stdout
 
 
 def check_lab(copy: Path, environment: dict[str, str]) -> None:
