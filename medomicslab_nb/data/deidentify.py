@@ -6,6 +6,7 @@ The flags and notes that come back say where to look.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,9 +39,11 @@ _HEAD = re.compile(r"(?i)head|brain|skull|neck|face|orbit|sinus|nasoph|oroph|who
                    r"orl\b|corps entier|encephal|encéphal")
 _WHOLE_BODY_MM = 800.0
 _FEW_ROWS = 10
+_COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _MANY = 800  # files; below, starting processes takes longer than it saves
 _PERSONAL = re.compile(r"(?i)((patient|pat|subject)[_ ]?)?((last|first|family|full|maiden|given)?[_ ]?name|surname|"
-                       r"nom([_ ]de[_ ]naissance)?|pr[ée]nom|address|adresse|e?[_ -]?mail|(tele)?phone|"
+                       r"nom([_ ](de[_ ]naissance|(du[_ ])?patient|usuel|marital))?|pr[ée]nom([_ ](du[_ ])?patient)?|"
+                       r"address|adresse|e?[_ -]?mail|(tele)?phone|"
                        r"t[ée]l([ée]phone)?|ssn|nss|ipp|nip|mrn|iban|nir)")
 
 
@@ -78,6 +81,8 @@ def deidentify_table(frame: pd.DataFrame, id_column: str, key: Key) -> Deidentif
     for name in frame.columns.drop(id_column):
         if types.is_datetime64_any_dtype(frame[name]):
             shifted[name] = (frame[name] + pd.to_timedelta(days, unit="D")).astype(frame[name].dtype)
+        elif _holds_compact_dates(frame[name]):
+            shifted[name] = _moved_compact_dates(frame[name], days)
         elif not types.is_numeric_dtype(frame[name]):
             shifted[name] = _clean_texts(frame[name], days, pseudonyms)
             texts += [str(name)] if types.is_string_dtype(frame[name]) else []
@@ -106,9 +111,32 @@ def deidentify_prepared(study: Study, table: PreparedTable, key: Key) -> Prepare
     return replace(table, frame=result.frame, columns=columns, notes=(*table.notes, *result.notes))
 
 
+def _holds_compact_dates(column: pd.Series) -> bool:
+    """Whether all values are dates such as 20210430, as numbers or as text."""
+    values = column.dropna()
+    # The first one decides for nearly every column: tables may have twenty thousand.
+    if not len(values) or not _COMPACT.fullmatch(_as_digits(values.iloc[0])):
+        return False
+    return all(_COMPACT.fullmatch(_as_digits(value)) for value in values)
+
+
+def _as_digits(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def _moved_compact_dates(column: pd.Series, days: pd.Series) -> pd.Series:
+    moved = [shift_text(_as_digits(value), int(shift), compact=True) if pd.notna(value) else value
+             for value, shift in zip(column.astype(object), days, strict=True)]
+    if types.is_numeric_dtype(column):
+        moved = [int(value) if isinstance(value, str) else value for value in moved]
+    return pd.Series(moved, index=column.index, name=column.name).astype(
+        "category" if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype)
+
+
 def _clean_texts(column: pd.Series, days: pd.Series, pseudonyms: Mapping[str, str]) -> pd.Series:
     known = distinctive(frozenset(pseudonyms))
-    cleaned = [_clean_text(value, int(shift), pseudonyms, known) if isinstance(value, str) else value
+    cleaned = [_clean_text(value, int(shift), pseudonyms, known) if isinstance(value, str) else
+               value + dt.timedelta(days=int(shift)) if isinstance(value, dt.date) and not pd.isna(value) else value
                for value, shift in zip(column.astype(object), days, strict=True)]
     result = pd.Series(cleaned, index=column.index, name=column.name)
     kind = "category" if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype

@@ -116,7 +116,9 @@ class Copier:
         self._remembered: dict[object, tuple[_Element | None, Changes]] = {}
 
     def _copied(self, dataset: Dataset) -> Dataset:
-        copy = Dataset()
+        copy = Dataset(parent_encoding=dataset.original_character_set)
+        # What is kept as it was read is then written as it was read; otherwise pydicom converts every number.
+        copy.set_original_encoding(*dataset.original_encoding, dataset.original_character_set)
         for tag in sorted(dataset.keys()):
             element = self._kept(dataset, tag)
             if element is not None:

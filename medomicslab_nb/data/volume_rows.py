@@ -27,7 +27,7 @@ from medomicslab_nb.study import Study
 COPIES = "images/volumes"
 """Where de-identified copies lie in the study."""
 
-_TELLING = 4  # letters of an identifier from which it is looked for inside of words, too
+_TELLING = 4  # letters of an identifier from which it is looked for: "1" is in the name of many an ROI
 _USUAL_UNITS = {"CT": "HU", DOSE: "Gy"}  # nobody can tell of a PET volume whether it is SUV
 
 
@@ -130,9 +130,9 @@ class _DamagedError(DataError):
 
 def _anonymous(text: str, patient: str, key: Key) -> str:
     """The name of an ROI, which in many cohorts begins with the patient's identifier."""
-    bounds = (r"(?<![^\W_])", r"(?![^\W_])") if len(patient) < _TELLING else ("", "")
-    named = re.compile(re.escape(patient).join(bounds), re.IGNORECASE)
-    return shift_text(named.sub(key.pseudonym(patient), text), key.shift_days(patient), compact=True)
+    if len(patient) >= _TELLING:
+        text = re.sub(re.escape(patient), key.pseudonym(patient), text, flags=re.IGNORECASE)
+    return shift_text(text, key.shift_days(patient), compact=True)
 
 
 def _grid_problem(mask: Path, geometry: Geometry) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.imaging.dicom_objects import dicom_object
@@ -39,7 +40,7 @@ def load_dose(path: Path) -> Volume:
     with dicom_object(path, (SOP_CLASS,), "RT Dose") as header:
         _check_kind(header, where)
         geometry = _geometry(header, where)
-        dose = dcmread(path).pixel_array * float(header.DoseGridScaling)
+        dose = _stored_values(path) * float(header.DoseGridScaling)
         frame = str(header.get("FrameOfReferenceUID", ""))
         return Volume(dose.astype(np.float32).reshape(geometry.shape), geometry, "Gy", frame)
 
@@ -127,10 +128,20 @@ def _received(dose: Volume, mask: Volume) -> np.ndarray:
     return received
 
 
+def _stored_values(path: Path) -> np.ndarray:
+    dataset = dcmread(path, force=True)
+    if "TransferSyntaxUID" not in dataset.file_meta:  # no meta header (bad input 20)
+        implicit, _ = dataset.original_encoding
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    return dataset.pixel_array
+
+
 def _check_kind(header: Dataset, where: str) -> None:
     if (unit := header.get("DoseUnits")) != "GY":
         raise DataError(f"the dose is not in Gy (DoseUnits: {unit or 'missing'})", where=where,
                         todo="Export the absolute dose")
+    if not 0 < float(header.DoseGridScaling) < float("inf"):
+        raise DataError("DoseGridScaling is not positive: the dose would be zero everywhere", where=where, todo=_AGAIN)
     if header.get("DoseType") == "ERROR":
         raise DataError("it holds the error of a dose, not a dose", where=where, todo="Choose the physical dose")
 

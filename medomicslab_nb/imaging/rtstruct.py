@@ -81,20 +81,25 @@ def read_rtstruct(path: Path) -> StructureSet:
         The file is missing, damaged or no RT Structure Set.
     """
     with dicom_object(path, (SOP_CLASS,), "RT Structure Set") as header:
-        structures = _structure_set(header)
+        structures = _structure_set(header, f"file {path.name}")
         if not structures.rois:
             raise DataError("the RT Structure Set has no ROI, or is cut off", where=f"file {path.name}",
                             todo="Export it again")
         return structures
 
 
-def _structure_set(header: Dataset) -> StructureSet:
+def _structure_set(header: Dataset, where: str) -> StructureSet:
     frames = {str(item.FrameOfReferenceUID): item for item in _items(header, "ReferencedFrameOfReferenceSequence")}
     series = [str(item.SeriesInstanceUID) for frame in frames.values()
               for study in _items(frame, "RTReferencedStudySequence")
               for item in _items(study, "RTReferencedSeriesSequence")]
     declared = next(iter(frames), str(header.get("FrameOfReferenceUID", "")))
-    contours = {int(item.ReferencedROINumber): item for item in _items(header, "ROIContourSequence")}
+    drawn = [(int(item.ReferencedROINumber), item) for item in _items(header, "ROIContourSequence")]
+    numbers = [int(item.ROINumber) for item in _items(header, "StructureSetROISequence")]
+    contours = dict(drawn)
+    if len(contours) < len(drawn) or len(set(numbers)) < len(numbers):
+        raise DataError("two of its ROIs have the same number: which contours belong to which cannot be told",
+                        where=where, todo="Export it again")
     rois = [_roi(item, contours.get(int(item.ROINumber)), list(frames), declared)
             for item in _items(header, "StructureSetROISequence")]
     return StructureSet(declared, tuple(series), tuple(rois))

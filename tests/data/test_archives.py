@@ -163,3 +163,25 @@ def test_bad_input_85_no_member_is_named(tmp_path, target):
     with pytest.raises(DataError) as error:
         unpack(path, target)
     assert "DUPONT" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["between members", "in a header", "of a header"])
+def test_a_tar_that_is_cut_off_at_a_member_is_not_taken_as_whole(tmp_path, target, damage):
+    whole = tarred(tmp_path / "whole.tar", [(member("a"), b"1" * 512), (member("b"), b"2")], "w")
+    content = bytearray(whole.read_bytes())
+    if damage == "of a header":
+        content[1024:1040] = b"x" * 16
+    else:
+        content = content[:1024 if damage == "between members" else 1100]
+    (tmp_path / "cut.tar").write_bytes(content)
+    with pytest.raises(DataError, match="damaged"):
+        unpack(tmp_path / "cut.tar", target)
+    assert nothing_left(target)
+
+
+def test_bad_input_82_a_bomb_in_a_members_name(tmp_path, target):
+    info = member("././@LongLink", tarfile.GNUTYPE_LONGNAME)
+    path = tarred(tmp_path / "bomb.tar.gz", [(info, bytes(2 << 20))])
+    with pytest.raises(DataError, match="damaged"):
+        unpack(path, target)
+    assert nothing_left(target)

@@ -620,6 +620,18 @@ def test_volumes_are_de_identified(study, volumes):
     assert not [path for path in study.path.rglob("*") if path.is_file() and str(volumes).encode() in path.read_bytes()]
 
 
+def test_a_damaged_volume_is_told_when_it_is_de_identified_too(study, volumes):
+    (volumes / "bad.nii.gz").write_text("no image")
+    (volumes / "list.csv").write_text("patient,modality,image,mask,label,roi\n"
+                                      "PAT-007,CT,007/pet.nii.gz,007/mask.nii.gz,1,pat-007_GTV 2020-01-02\n"
+                                      "PAT-009,CT,bad.nii.gz,,,\n")
+    report = import_image_list(study, volumes / "list.csv", deidentify=KEY)
+    frame = images_of(study)
+    assert report.series == 1 and any("damaged" in reason for reason in report.problems)
+    assert frame["patient"].isin([KEY.pseudonym("PAT-007"), KEY.pseudonym("PAT-009")]).all()
+    assert not [name for name in frame["roi"] if "007" in name or "2020" in name]
+
+
 # -- real data ---------------------------------------------------------------------------------------------------
 
 

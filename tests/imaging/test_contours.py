@@ -159,6 +159,21 @@ def test_bad_input_23_contours_of_thicker_slices_refused() -> None:
     assert "only every second slice has a contour" in refused(contours)
 
 
+def test_bad_input_23_contours_of_thicker_slices_at_other_distances_refused() -> None:
+    """Slices of 5 mm drawn on slices of 2 mm: two or three from one contour to the next."""
+    geometry = replace(grid(), size=(*GRID[:2], 12))
+    contours = [points for k in (0, 2, 5, 7, 10) for points in at_slice(SHAPES["convex"], k, geometry)]
+    assert "only every second or third slice has a contour" in refused(contours, geometry)
+
+
+def test_the_same_contour_with_other_points_or_digits_refused() -> None:
+    """As exports of two systems have it; filled even-odd, both would vanish."""
+    polygon = SHAPES["convex"][0]
+    middle = tuple((np.array(polygon[0]) + polygon[1]) / 2)
+    for again in ([*polygon, polygon[0]], [polygon[0], middle, *polygon[1:]], [(x + 0.01, y) for x, y in polygon]):
+        assert "the same contour twice" in refused(at_slice([polygon, again], 2, grid()))
+
+
 def test_parts_with_a_gap_between_them_are_fine() -> None:
     for slices in ([0, 1, 4], [0, 2], [0, 2, 3]):
         contours = [points for k in slices for points in at_slice(SHAPES["convex"], k, grid())]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from medomicslab_nb.errors import DataError
@@ -289,3 +290,15 @@ def test_parts_of_the_volume_are_percent() -> None:
     for part in (0, -1, 101):
         with pytest.raises(ValueError, match="parts of the volume"):
             dvh_metrics(Volume(gradient(AXIAL), AXIAL), Volume(np.ones(AXIAL.shape, dtype=bool), AXIAL), dx=(part,))
+
+
+def test_bad_input_20_no_meta_header_and_a_dose_without_scaling(tmp_path: Path) -> None:
+    path = write_dose(tmp_path / "zero.dcm", dose(), AXIAL, edit=lambda item: setattr(item, "DoseGridScaling", 0))
+    assert "DoseGridScaling is not positive" in refused(path)
+    whole = write_dose(tmp_path / "whole.dcm", dose(), AXIAL)
+    item = dcmread(whole)
+    bare = tmp_path / "bare.dcm"
+    syntax = item.file_meta.TransferSyntaxUID
+    del item.file_meta
+    item.save_as(bare, implicit_vr=syntax.is_implicit_VR, little_endian=True, enforce_file_format=False)
+    assert np.array_equal(load_dose(bare).array, load_dose(whole).array)

@@ -57,6 +57,14 @@ def test_two_frames_meet_in_the_registered_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(registration.matrix(PET, MR), expected, atol=1e-9)
 
 
+def test_two_matrices_for_one_frame_are_refused(tmp_path: Path) -> None:
+    def twice(item: Dataset) -> None:
+        item.RegistrationSequence.append(read_like(item.RegistrationSequence[1], PET, rigid((5, 5, 5), (1, 2, 3))))
+
+    with pytest.raises(DataError, match="one frame of reference in two ways"):
+        read_registration(write_registration(tmp_path / "reg.dcm", PET, CT, rigid(), edit=twice))
+
+
 def read_like(item: Dataset, frame: str, matrix: np.ndarray) -> Dataset:
     """A registration item as another one, of another frame and matrix."""
     from copy import deepcopy

@@ -206,6 +206,17 @@ def test_other_files_are_refused_without_identifiers(tmp_path: Path) -> None:
         assert str(tmp_path) not in str(error.value)
 
 
+@pytest.mark.parametrize("sequence", ["StructureSetROISequence", "ROIContourSequence"])
+def test_bad_input_29_two_rois_with_one_number_refused(tmp_path: Path, sequence: str) -> None:
+    """Of two lists of contours for one number, one would be lost."""
+    keyword = "ROINumber" if sequence.startswith("Structure") else "ReferencedROINumber"
+    triangle = [np.array([[0.0, 0, 0], [9, 0, 0], [0, 9, 0]])]
+    path = write_rtstruct(tmp_path / "rs.dcm", [("A", triangle), ("B", triangle)],
+                          edit=lambda item: setattr(item[sequence][1], keyword, 1))
+    with pytest.raises(DataError, match=r"file rs\.dcm: two of its ROIs have the same number"):
+        read_rtstruct(path)
+
+
 def test_structure_set_without_rois_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no ROI"):
         read_rtstruct(write_rtstruct(tmp_path / "rs.dcm", []))

@@ -318,6 +318,15 @@ def test_an_unregistered_class_is_not_quoted(tmp_path):
     assert "an unknown object is no CT" in message and "4711" not in message
 
 
+@pytest.mark.parametrize(("tags", "words"), [
+    ({"Modality": "PT"}, "its modality 'PT' contradicts what it is"),
+    ({"PhotometricInterpretation": "MONOCHROME1"}, "inverted display"),
+    ({"BitsStored": 12, "HighBit": 15}, "do not begin at the lowest bit")])
+def test_values_that_would_be_read_wrongly_are_refused(tmp_path, tags, words):
+    """SimpleITK inverts MONOCHROME1 and takes shifted bits as they are; a CT that says PT would get its unit."""
+    assert words in refused(headers_of(tmp_path, edit=lambda item, z: set_tags(item, tags)))
+
+
 def test_another_modality_among_the_slices(tmp_path):
     headers = headers_of(tmp_path, edit=edit_one(3, Modality="MR"))
     assert "another modality" in refused(headers)

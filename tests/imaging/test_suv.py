@@ -50,6 +50,28 @@ def private(item, *, group, creator, values):
         block.add_new(offset, vr, value)
 
 
+def test_bad_input_33_scan_over_midnight_without_dates_of_the_slices(tmp_path):
+    def edit(item, z):
+        set_tags(item, {"SeriesTime": "233000", "AcquisitionTime": ["233000", "235900", "003000"][z],
+                        "AcquisitionDate": None})
+
+    injection = {"RadiopharmaceuticalStartTime": "223000", "RadiopharmaceuticalStartDateTime": None}
+    assert factor(pet(tmp_path, injection=injection, edit=edit)) == close(NORMAL)
+
+
+@pytest.mark.parametrize("injection", [
+    {"RadiopharmaceuticalStartTime": None, "RadiopharmaceuticalStartDateTime": "20200102"},
+    {"RadiopharmaceuticalStartTime": "10", "RadiopharmaceuticalStartDateTime": None}])
+def test_an_injection_to_the_day_or_the_hour_is_no_time(tmp_path, injection):
+    """Read as midnight or as a full hour, it would change SUV by a factor."""
+    assert "time of the injection is missing" in refused(pet(tmp_path, injection=injection))
+
+
+def test_an_injection_in_another_time_zone_is_refused(tmp_path):
+    injection = {"RadiopharmaceuticalStartTime": None, "RadiopharmaceuticalStartDateTime": "20200102090000.00+0000"}
+    assert "another time zone" in refused(pet(tmp_path, injection=injection, TimezoneOffsetFromUTC="+0100"))
+
+
 # -- worked values -----------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,35 @@ def test_what_is_no_volume_is_refused_by_name(tmp_path: Path) -> None:
         read_volume(tmp_path / "text.nii.gz")
     with pytest.raises(DataError, match=r"file gone\.nrrd: the file is missing"):
         read_volume(tmp_path / "gone.nrrd")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_bad_input_09_truncated_nifti(tmp_path: Path, suffix: str) -> None:
+    """SimpleITK alone reads it in silence."""
+    path = tmp_path / f"whole{suffix}"
+    write_volume(volume(), path)
+    content = path.read_bytes()
+    for end in (len(content) - 1, len(content) // 2):
+        (tmp_path / f"cut{suffix}").write_bytes(content[:end])
+        with pytest.raises(DataError, match=r"file cut\.nii.*cut off"):
+            read_volume(tmp_path / f"cut{suffix}")
+
+
+def test_nifti_with_more_at_its_end_is_read(tmp_path: Path) -> None:
+    write_volume(volume(), tmp_path / "image.nii")
+    content = (tmp_path / "image.nii").read_bytes() + bytes(8)
+    (tmp_path / "more.nii.gz").write_bytes(gzip.compress(content[:5000]) + gzip.compress(content[5000:]))
+    assert np.array_equal(read_volume(tmp_path / "more.nii.gz").array, volume().array)
+
+
+def test_nifti_that_gives_two_sizes_of_a_voxel(tmp_path: Path) -> None:
+    path = tmp_path / "image.nii"
+    write_volume(volume(), path)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 80, 1.4)  # pixdim of x; sform still says 0.7
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"two sizes of a voxel: 1\.4 x 1\.1 x 3\.3 mm"):
+        read_volume(path)
 
 
 def test_colour_time_series_and_single_slices_are_refused(tmp_path: Path) -> None:

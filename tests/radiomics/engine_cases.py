@@ -46,9 +46,9 @@ def phantom(folder: Path, data_set: str) -> Prepared:
 def against_reference(folder: Path, data_set: str, table: pd.DataFrame) -> tuple[int, int, list[str]]:
     """Values matched, values covered, and the names of those that do not match."""
     rows = pd.read_csv(folder / "ibsi" / "ibsi1_reference_values.csv")
-    rows = rows[(rows["dataset"] == data_set) & rows["value"].notna()].fillna({"aggregation": "", "label": ""})
+    rows = rows[(rows["dataset"] == data_set) & rows["value"].notna()].fillna({"aggregation": "", "tag": ""})
     families = {name: family for family, name in FAMILIES.items()}
-    keys = [(families[row.family], _code(row.ibsi_code, row.label), row.aggregation) for row in rows.itertuples()]
+    keys = [(families[row.family], _code(row.ibsi_code, row.tag), row.aggregation) for row in rows.itertuples()]
     codes = [_code(code, feature) for code, feature in zip(table["ibsi_code"], table["feature"], strict=True)]
     found = dict(zip(zip(table["family"], codes, table["aggregation"], strict=True), table["ibsi_value"], strict=True))
     covered = [(key, row) for key, row in zip(keys, rows.itertuples(), strict=True) if key in found]

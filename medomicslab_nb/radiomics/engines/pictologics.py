@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _MERGED = ("glcm", "glrlm")
 _VOLUMETRIC = ("glszm", "gldzm", "ngtdm", "ngldm")
+_RADII_MM = (4, 20, 60)  # of balls that are measured to compile: kernels differ with the size of the ROI
 _OF_LEVELS = ("NDRX", "1QCO")  # inverse differences that are normalised by the number of grey levels
 
 
@@ -55,7 +56,7 @@ def measure(prepared: Prepared) -> pd.DataFrame:
 
 @functools.cache
 def compile_kernels() -> None:
-    """Compile the kernels that are not in the cache yet, by measuring a small ROI; minutes the first time.
+    """Compile the kernels that are not in the cache yet, by measuring made-up ROIs; minutes the first time.
 
     Raises
     ------
@@ -71,7 +72,8 @@ def compile_kernels() -> None:
     if not done.exists():
         with FileLock(folder / "compiling.lock"):
             if not done.exists():
-                _measured(_example())
+                for radius_mm in _RADII_MM:
+                    _measured(_example(radius_mm))
                 done.touch()
 
 
@@ -92,13 +94,14 @@ def _configure(folder: Path) -> None:
     os.environ["PICTOLOGICS_DISABLE_WARMUP"] = "1"  # it would compile filters too, that are not used here
 
 
-def _example() -> Prepared:
-    """A ball of noise, of a size at which the kernels for large ROIs are used too."""
-    geometry = Geometry((44, 44, 44), (1.0, 1.0, 1.0))
-    z, y, x = np.indices(geometry.shape) - 21.5
-    ball = Volume(z**2 + y**2 + x**2 < 20**2, geometry)
+def _example(radius_mm: int) -> Prepared:
+    """A ball of noise."""
+    n = 2 * radius_mm + 21
+    z, y, x = np.ogrid[:n, :n, :n]
+    centre, geometry = n // 2, Geometry((n, n, n), (1.0, 1.0, 1.0))
+    ball = Volume((z - centre) ** 2 + (y - centre) ** 2 + (x - centre) ** 2 < radius_mm**2, geometry)
     image = Volume(np.random.default_rng(0).normal(0, 100, geometry.shape).astype(np.float32), geometry)
-    return prepare(image, ball, Preprocessing(rounded=True, outliers=3.0))
+    return prepare(image, ball, Preprocessing(rounded=radius_mm > min(_RADII_MM), outliers=3.0))
 
 
 def _measured(prepared: Prepared) -> pd.DataFrame:
