@@ -54,8 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    command = _command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package and on "
-                       "generated ones with images")
+    command = _command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package and "
+                       "on generated ones with images")
     command.add_argument("dir", nargs="?", metavar="DIR", help="study folder to make or reuse (default: demo-study); "
                          "the images' is DIR-images")
     command.add_argument("--real", metavar="NAME", default="", help="on real patients with images instead: sts")

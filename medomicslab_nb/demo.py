@@ -1,4 +1,4 @@
-"""The main job, end to end: ``medomicslab demo`` on public and generated patients, ``--real`` on patients with images."""
+"""The main job, end to end: ``medomicslab demo``, on public, on generated and with ``--real`` on real patients."""
 
 from __future__ import annotations
 

@@ -41,8 +41,9 @@ def add_images(study: ml.Study, patients: Sequence[str], modality: str = "PT") -
         image, roi = folder / f"{number}.nii.gz", folder / f"{number}-roi.nii.gz"
         write_volume(texture(rng, mask, 4.0), image)
         write_volume(mask, roi)
-        rows.append({"patient": patient, "date": pd.Timestamp("2020-01-01") + pd.Timedelta(days=number), "modality": modality,
-                     "image": f"images/{image.name}", "lesion": "1", "roi": "GTV", "mask": f"images/{roi.name}",
+        rows.append({"patient": patient, "date": pd.Timestamp("2020-01-01") + pd.Timedelta(days=number),
+                     "modality": modality, "image": f"images/{image.name}", "lesion": "1", "roi": "GTV",
+                     "mask": f"images/{roi.name}",
                      "label": "1", "registration": "", "image_sha256": sha256_of(image),
                      "mask_sha256": sha256_of(roi), "unit": "SUVbw", "problem": ""})
     columns = {name: Column(role="ignore", type="text") for name in rows[0] if name not in ("patient", "date")}

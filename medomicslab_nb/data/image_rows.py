@@ -81,8 +81,8 @@ class DicomRows:
         """What a reader must know, in whole sentences."""
         found = [f"{n} series: {text}." for text, n in self._warnings.items() if n]
         if self._skipped:
-            found.append(f"{self._skipped} series were left out: scouts, reports, and series that are no regular volume "
-                         "beside one of that patient and modality which is. The scan of the folder says why.")
+            found.append(f"{self._skipped} series were left out: scouts, reports, and those that are no regular volume "
+                         "beside one of the same patient and modality that is. The scan of the folder says why.")
         return found
 
     def _is_wanted(self, modality: str) -> bool:

@@ -14,6 +14,7 @@ from medomicslab_nb.errors import DataError, MedomicsError
 from medomicslab_nb.files import FORMAT_PREFIX, read_document, sha256_json, sha256_of, write_yaml
 from medomicslab_nb.imaging.dose import dose_on, load_dose
 from medomicslab_nb.imaging.masks import load_mask
+from medomicslab_nb.imaging.registration import common_grid
 from medomicslab_nb.imaging.series import file_hashes, load_series
 from medomicslab_nb.imaging.volumes import SUFFIXES, Volume, read_labels, read_volume
 
@@ -62,8 +63,9 @@ def load_image(study_folder: Path, reference: str, *, suv: Suv = "bw", sha256: s
 def load_case(study_folder: Path, row: Mapping[str, Any], *, suv: Suv = "bw") -> tuple[Volume, Volume]:
     """Image and ROI of a row of the table of images.
 
-    A dose comes on the grid of the image on which its ROIs were drawn, or, where the ROI is a volume, on that one's;
-    it is NaN outside the dose's own grid.
+    Where the row names a ``grid``, an image of the same patient on which the ROI was drawn, the image is interpolated
+    onto it. A dose comes on the grid of the image on which its ROIs were drawn, or, where the ROI is a volume, on that
+    one's; it is NaN outside the dose's own grid.
 
     Returns
     -------
@@ -82,7 +84,10 @@ def load_case(study_folder: Path, row: Mapping[str, Any], *, suv: Suv = "bw") ->
     check_unchanged({mask_path: str(row["mask_sha256"])})
     image = load_image(study_folder, str(row["image"]), suv=suv, sha256=str(row.get("image_sha256") or ""),
                        unit=str(row.get("unit") or ""))
-    if row["modality"] == DOSE:
+    if row.get("grid"):
+        reference = load_image(study_folder, str(row["grid"]), sha256=str(row["grid_sha256"]))
+        image = common_grid(image, reference, registration)
+    elif row["modality"] == DOSE:
         grid = _grid_of_dose(study_folder, str(row["image"]), mask_path, image)
         image = dose_on(image, grid, registration=registration)
     return image, load_mask(mask_path, str(row["label"]), image, registration=registration)

@@ -73,7 +73,7 @@ def key_of(case: Case, parameters: str) -> str:
     """
     row, settings = case.row, case.settings
     inputs = [str(row.get("image_sha256", "")), str(row["mask_sha256"]), str(row.get("registration_sha256", "")),
-              parameters]
+              str(row["grid_sha256"]), parameters]
     own = {name: value for name, value in settings.canonical().items() if name not in (*_NOT_OF_A_CASE,
                                                                                        "parameter_file")}
     names = {name: str(row[name]) for name in ("modality", "label", "lesion", "roi", "patient")}

@@ -16,7 +16,9 @@ KEYS = ["patient", "date", "modality", "lesion", "roi"]
 """What names a case, in tables and in their order."""
 
 _ORDER = ["patient", "modality", "date", "lesion", "roi", "image", "label"]
-_TEXTS = ("image", "mask", "label", "registration", "problem", "unit", "repeat", "image_sha256", "mask_sha256")
+_TEXTS = ("image", "mask", "label", "registration", "problem", "unit", "repeat", "image_sha256", "mask_sha256", "grid",
+          "grid_sha256")
+_ROI = ["lesion", "roi", "mask", "mask_sha256", "label"]
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,13 @@ def choose(study: Any, settings: RadiomicsSettings) -> Chosen:
     DataError
         There is no table of images, or nothing in it fits.
     """
-    rows = _index(study, settings.images)
-    rows = _of_modalities(rows, settings)
+    index = index_dates(study, study.index_date_columns())
+    every = _index(study, settings.images)
+    rows = _of_modalities(every, settings)
+    if settings.grid:
+        rows = _on_grid(rows, every, settings, index)
     rows, no_roi = _of_rois(rows, settings)
-    rows, notes = _of_dates(rows, index_dates(study, study.index_date_columns()))
+    rows, notes = _of_dates(rows, index)
     rows = rows.sort_values(_ORDER, kind="stable", na_position="last", ignore_index=True)
     broken = rows["problem"] != ""
     failures = rows.loc[broken, KEYS].assign(reason=rows.loc[broken, "problem"])
@@ -73,7 +78,7 @@ def _index(study: Any, name: str) -> pd.DataFrame:
         raise DataError(error.found, where=error.where,
                         todo="Add images first: medomicslab add DIR FOLDER") from None
     rows = rows.reset_index().rename(columns={study.id_column: "patient"})
-    missing = {"patient", "modality", "image", "image_sha256", "mask", "mask_sha256", "lesion", "roi"} - set(rows.columns)
+    missing = {"patient", "modality", "image", "image_sha256", "mask", "mask_sha256", "lesion", "roi"} - {*rows.columns}
     if missing:
         raise DataError(f"the table of images lacks the columns {', '.join(sorted(missing))}", where=f"table {name}",
                         todo="Add images with: medomicslab add DIR FOLDER")
@@ -94,6 +99,22 @@ def _of_modalities(rows: pd.DataFrame, settings: RadiomicsSettings) -> pd.DataFr
         raise DataError(f"no image is of modality {', '.join(sorted(wanted))}", where=f"table {settings.images}",
                         todo=f"There are: {', '.join(sorted(rows['modality'].unique()))}")
     return found
+
+
+def _on_grid(rows: pd.DataFrame, every: pd.DataFrame, settings: RadiomicsSettings,
+             index: pd.Series | None) -> pd.DataFrame:
+    """Every image with the ROIs that were drawn on the patient's image of the wanted modality, on its grid."""
+    on_it = every["modality"].str.upper() == settings.grid.upper()
+    drawn, _ = _of_dates(every[on_it & (every["mask"] != "")], index)
+    if drawn.empty:
+        raise DataError(f"no ROI is drawn on an image of modality {settings.grid}", where=f"table {settings.images}",
+                        todo="Choose another grid, or none")
+    own = rows["modality"].str.upper() == settings.grid.upper()
+    images = rows[~own].drop_duplicates(["patient", "modality", "date", "image"])
+    source = drawn[["patient", *_ROI, "image", "image_sha256"]].rename(
+        columns={"image": "grid", "image_sha256": "grid_sha256"})
+    others = images.drop(columns=[*_ROI, "grid", "grid_sha256"]).merge(source, on="patient")
+    return pd.concat([rows[own], others], ignore_index=True)
 
 
 def _of_rois(rows: pd.DataFrame, settings: RadiomicsSettings) -> tuple[pd.DataFrame, int]:
@@ -121,7 +142,9 @@ def _of_dates(rows: pd.DataFrame, index: pd.Series | None) -> tuple[pd.DataFrame
             notes.append(f"{int(late.sum())} images are dated after their patient's index date and were left out.")
             rows = rows[~late]
     dates = rows.groupby(["patient", "modality"])["date"]
-    chosen = dates.transform("min" if index is None else "max")
+    chosen = dates.transform("min")
+    if index is not None:  # a patient without index date keeps the first
+        chosen = dates.transform("max").where(rows["patient"].isin(index.index), chosen)
     other = rows["date"].notna() & (rows["date"] != chosen)
     if other.any():
         which = "first" if index is None else "last before the index date"
@@ -132,7 +155,7 @@ def _of_dates(rows: pd.DataFrame, index: pd.Series | None) -> tuple[pd.DataFrame
 
 def case_names(rows: pd.DataFrame) -> list[str]:
     """A name for every row, distinct, and the same whatever other rows there are."""
-    parts = rows[["patient", "modality", "image", "mask", "label", "lesion"]].astype(str)
+    parts = rows[["patient", "modality", "image", "mask", "label", "lesion", "grid"]].astype(str)
     return list(parts.agg("\t".join, axis=1)) if len(rows) else []
 
 

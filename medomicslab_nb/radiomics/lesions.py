@@ -130,8 +130,9 @@ def _largest(features: pd.DataFrame, of_owner: np.ndarray, of_lesion: np.ndarray
     """For each lesion (by its code) whether it is its patient's largest one."""
     first = np.unique(of_lesion, return_index=True)[1]
     lesions = pd.DataFrame({"owner": of_owner[first], "volume": _volumes(features, of_lesion)})
-    if lesions["volume"].isna().any():
-        raise DataError(f"{int(lesions['volume'].isna().sum())} lesions have no volume", where=_WHERE,
+    unknown = lesions["volume"].isna() & lesions["owner"].duplicated(keep=False)  # a single lesion is the largest
+    if unknown.any():
+        raise DataError(f"{int(unknown.sum())} lesions have no volume", where=_WHERE,
                         todo="Combine lesions by sum, max or mean, or measure the original image too")
     names = features["lesion"].iloc[first].astype(str).reset_index(drop=True)
     lesions["number"], lesions["name"] = pd.to_numeric(names, errors="coerce"), names

@@ -28,6 +28,8 @@ class RadiomicsSettings(Settings):
     """Modalities to use, e.g. PT, CT, MR; empty: all."""
     rois: tuple[str, ...] = ()
     """Names or patterns of ROIs, e.g. GTV*; case and accents do not matter; empty: all."""
+    grid: Annotated[str, Advanced()] = ""
+    """Modality whose contours and grid serve for all images of a patient, e.g. CT; empty: each image has its own."""
     lesions: Literal["largest", "sum", "max", "mean"] = "largest"
     """How several lesions of a patient become one row: the largest one's features, or each feature's sum, maximum
     or mean."""

@@ -35,7 +35,8 @@ def chosen(study: TrackedStudy, **settings: Any) -> pd.DataFrame:
 
 
 def test_rois_by_pattern_without_case_or_accents(tmp_path: Path) -> None:
-    study = study_with(tmp_path / "s", {"roi": "GTV_1"}, {"roi": "gtv nœud"}, {"roi": "Tumeur rénale"}, {"roi": "Heart"})
+    study = study_with(tmp_path / "s", {"roi": "GTV_1"}, {"roi": "gtv nœud"}, {"roi": "Tumeur rénale"},
+                       {"roi": "Heart"})
     assert list(chosen(study, rois=["GTV*"])["roi"]) == ["GTV_1", "gtv nœud"]
     assert list(chosen(study, rois=["tumeur renale"])["roi"]) == ["Tumeur rénale"]
     with pytest.raises(DataError, match=r"no ROI fits PTV.*There are: GTV_1, Heart"):
@@ -74,7 +75,7 @@ def test_patients_without_such_a_roi_are_counted(tmp_path: Path) -> None:
 
 def test_no_images_says_what_to_type(tmp_path: Path) -> None:
     study = TrackedStudy(ml.create_study(tmp_path / "s").path)
-    with pytest.raises(DataError, match="there is no table 'images'.*medomicslab add DIR FOLDER"):
+    with pytest.raises(DataError, match=r"there is no table 'images'.*medomicslab add DIR FOLDER"):
         choose(study, RadiomicsSettings())
 
 
@@ -95,3 +96,26 @@ def test_only_images_and_the_columns_of_index_dates_are_inputs(tmp_path: Path) -
 def test_names_of_cases_do_not_depend_on_other_rows(tmp_path: Path) -> None:
     rows = chosen(study_with(tmp_path / "s", {}, {"patient": "P-2", "lesion": "2"}))
     assert case_names(rows.iloc[1:]) == case_names(rows)[1:]
+
+
+def test_contours_of_one_modality_serve_for_the_others_on_request(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {"modality": "CT", "image": "ct", "image_sha256": "c", "mask": "rs"},
+                       {"modality": "CT", "image": "ct", "image_sha256": "c", "mask": "rs", "roi": "GTVn",
+                        "lesion": "2"},
+                       {"image": "pet", "mask": "", "label": "", "roi": "", "mask_sha256": ""})
+    assert set(chosen(study)["modality"]) == {"CT"}
+    rows = chosen(study, modalities=["PT"], grid="CT")
+    assert rows[["image", "mask", "roi", "grid", "grid_sha256"]].values.tolist() == [
+        ["pet", "rs", "GTV", "ct", "c"], ["pet", "rs", "GTVn", "ct", "c"]]
+    with pytest.raises(DataError, match="no ROI is drawn on an image of modality MR"):
+        chosen(study, grid="MR")
+
+
+def test_a_patient_without_index_date_keeps_the_first_image(tmp_path: Path) -> None:
+    rows = [{"date": f"2020-0{month}-01", "image": str(month)} for month in (3, 1, 2)]
+    study = study_with(tmp_path / "s", *rows, {"patient": "P-2"}, index_date="2020-02-15")
+    frame = study.table("clinical").reset_index()
+    frame.loc[frame["patient"] == "P-1", "surgery"] = pd.NaT
+    study.add_table("clinical", frame, columns={"surgery": Column(role="index_date", type="date")})
+    found = chosen(TrackedStudy(study.path))
+    assert list(found.loc[found["patient"] == "P-1", "image"]) == ["1"]

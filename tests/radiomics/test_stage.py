@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 
 import medomicslab_nb as ml
 from medomicslab_nb.errors import DataError, MissingExtraError, RunError
+from medomicslab_nb.files import sha256_of
 from medomicslab_nb.imaging.loading import load_case
 from medomicslab_nb.radiomics.extract import extract
 from medomicslab_nb.runner import verify
@@ -92,6 +94,26 @@ def test_several_lesions_become_one_row(study: ml.Study) -> None:
     assert len(largest) == len(total) == 1
     assert largest[volume].iloc[0] / 1000 == pytest.approx(lesions.max())
     assert total[volume].iloc[0] / 1000 == pytest.approx(lesions.sum())
+
+
+def test_an_image_on_the_grid_of_another_is_measured_in_its_contours(study: ml.Study, tmp_path: Path) -> None:
+    """The same image, stored in another direction and cut, gives the same features on the grid of the first."""
+    path = study.path / "images" / "0.nii.gz"
+    turned = study.path / "images" / "turned.nii.gz"
+    sitk.WriteImage(sitk.Flip(sitk.ReadImage(str(path)), (True, False, True))[1:, :, :-1], str(turned))
+
+    def with_second(frame: pd.DataFrame) -> pd.DataFrame:
+        first = frame.iloc[[0]]
+        second = first.assign(modality="MR", image="images/turned.nii.gz", image_sha256=sha256_of(turned), mask="",
+                              label="", roi="", mask_sha256="")
+        return pd.concat([first, second], ignore_index=True)
+
+    edit_images(study, with_second)
+    done = run(study, grid="PT")
+    assert done.table("failures")["reason"].tolist() == []
+    wide = done.table("features").iloc[0]
+    name = "original_glcm_joint_entropy_3d_avg"
+    assert wide[f"PT_{name}"] == pytest.approx(wide[f"MR_{name}"], rel=1e-4)
 
 
 def test_second_readers_go_to_the_perturbed_values_not_to_the_features(study: ml.Study) -> None:
