@@ -1,9 +1,8 @@
 """pyradiomics' feature classes with the waste taken out; their values stay the same.
 
-Matrices come from pyradiomics' C extension and formulas from its classes. What is replaced: binning once for each image
-instead of six times; no statistics over the whole volume; runs are counted line by line; sums over diagonals of the
-GLCM in one pass; the maximal correlation coefficient from a symmetric matrix; mesh volume and area from counts of cube
-configurations, and the diameters from the mesh's hull instead of all pairs of vertices.
+Formulas are those of the library's classes. What is replaced: binning once for each image instead of six times; three
+of the five matrices (:mod:`~medomicslab_nb.radiomics.texture_counts`); sums over diagonals of the GLCM in one pass; the
+maximal correlation coefficient from a symmetric matrix; the mesh (:mod:`~medomicslab_nb.radiomics.mesh`).
 
 Arrays are ordered (z, y, x), spacings too, as in pyradiomics.
 """
@@ -20,8 +19,10 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from radiomics import cMatrices, cShape, firstorder, glcm, gldm, glrlm, glszm, imageoperations, ngtdm, shape, shape2D
+from radiomics import firstorder, glcm, gldm, glrlm, glszm, imageoperations, ngtdm, shape, shape2D
 
+from medomicslab_nb.radiomics import texture_counts
+from medomicslab_nb.radiomics.mesh import area_and_volume, eigenvalues, vertices
 from medomicslab_nb.radiomics.mesh_diameter import largest_distances
 
 # The classes log under their module's name, here ours: what is not defined is NaN, and the caller says so.
@@ -166,8 +167,16 @@ def _summed_by(p: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:
     return np.stack(sums, axis=1)[None] if sums else np.zeros((1, count, 0))
 
 
+def _with_own_counts(method: types.FunctionType, module: types.ModuleType) -> types.FunctionType:
+    """The library's method, in which the name of its C extension stands for our counts."""
+    return types.FunctionType(method.__code__, {**vars(module), "cMatrices": texture_counts},
+                              argdefs=method.__defaults__)
+
+
 class GLRLM(_SharedLevels, glrlm.RadiomicsGLRLM):
     """Grey level run lengths."""
+
+    _calculateMatrix = _with_own_counts(glrlm.RadiomicsGLRLM._calculateMatrix, glrlm)
 
 
 class GLSZM(_SharedLevels, glszm.RadiomicsGLSZM):
@@ -177,9 +186,13 @@ class GLSZM(_SharedLevels, glszm.RadiomicsGLSZM):
 class GLDM(_SharedLevels, gldm.RadiomicsGLDM):
     """Grey level dependence, IBSI's NGLDM."""
 
+    _calculateMatrix = _with_own_counts(gldm.RadiomicsGLDM._calculateMatrix, gldm)
+
 
 class NGTDM(_SharedLevels, ngtdm.RadiomicsNGTDM):
     """Neighbourhood grey tone differences."""
+
+    _calculateMatrix = _with_own_counts(ngtdm.RadiomicsNGTDM._calculateMatrix, ngtdm)
 
 
 class Shape(shape.RadiomicsShape):
@@ -190,9 +203,9 @@ class Shape(shape.RadiomicsShape):
         self.maskArray = np.pad(sitk.GetArrayViewFromImage(self.inputMask) == self.label, 1)
         self.labelledVoxelCoordinates = (range(int(self.maskArray.sum())),)  # the library only counts them
         spacing = tuple(self.pixelSpacing.tolist())
-        self.SurfaceArea, self.Volume = _area_and_volume(self.maskArray, spacing)
-        self.diameters = largest_distances(_vertices(self.maskArray), spacing)
-        self.eigenValues = _eigenvalues(self.maskArray, self.pixelSpacing)
+        self.SurfaceArea, self.Volume = area_and_volume(self.maskArray, spacing)
+        self.diameters = largest_distances(vertices(self.maskArray), spacing)
+        self.eigenValues = eigenvalues(self.maskArray, self.pixelSpacing)
 
 
 class Shape2D(shape2D.RadiomicsShape2D):
@@ -232,142 +245,4 @@ def measure_class(name: str, image: sitk.Image, mask: sitk.Image, features: Sequ
                 values[feature] = float(np.squeeze(getattr(measured, f"get{feature}FeatureValue")()))
             except DeprecationWarning:  # the library's way to say that another feature has the same value
                 continue
-    return values
-
-
-# --- Runs -------------------------------------------------------------------------------------------------------------
-
-
-def run_lengths(image: np.ndarray, mask: np.ndarray, count: int, longest: int, force2D: bool = False,
-                force2Ddimension: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """What ``cMatrices.calculate_glrlm`` counts, in half the time: runs by level, length and direction.
-
-    Returns
-    -------
-    matrix : ndarray of float, shape (1, count, longest, directions)
-    angles : ndarray of int, shape (directions, 3)
-    """
-    distances, both_ways = np.array([1]), 0
-    angles = cMatrices.generate_angles(np.array(image.shape), distances, both_ways, force2D, force2Ddimension)
-    padded = np.pad(np.where(mask, image, 0).astype(np.int32 if count > np.iinfo(np.uint16).max else np.uint16), 1)
-    matrix = np.zeros((1, count, longest, len(angles)))
-    for at, angle in enumerate(angles):
-        # Voxels that follow each other along the direction lie one stride apart; the rim ends every line.
-        stride = abs(int(angle @ [padded.shape[1] * padded.shape[2], padded.shape[2], 1]))
-        flat = np.zeros(-(-padded.size // stride) * stride, dtype=padded.dtype)
-        flat[:padded.size] = padded.ravel()
-        lines = flat.reshape(-1, stride).T.ravel()
-        ends = np.flatnonzero(lines[1:] != lines[:-1])
-        levels, lengths = lines[ends].astype(np.intp), np.diff(ends, prepend=-1)
-        inside = levels > 0
-        if lengths[inside].max() == 1 and _all_alone(mask, angle):
-            continue  # the library leaves out a direction in which no voxel has another one on its line
-        cells = np.bincount((levels[inside] - 1) * longest + lengths[inside] - 1, minlength=count * longest)
-        matrix[0, :, :, at] = cells.reshape(count, longest)
-    return matrix, angles
-
-
-def _all_alone(mask: np.ndarray, angle: np.ndarray) -> bool:
-    """Whether no line along a direction holds two voxels of the mask."""
-    voxels = np.argwhere(mask)
-    axis = int(np.flatnonzero(angle)[0])
-    feet = voxels - voxels[:, [axis]] * (angle / angle[axis]).astype(int)
-    return len(np.unique(feet, axis=0)) == len(voxels)
-
-
-class _Counts:
-    """Stands for the C extension in the library's method."""
-
-    calculate_glrlm = staticmethod(run_lengths)
-
-
-# The library's own method, which asks the name cMatrices for the counts.
-GLRLM._calculateMatrix = types.FunctionType(glrlm.RadiomicsGLRLM._calculateMatrix.__code__,
-                                            {**vars(glrlm), "cMatrices": _Counts}, argdefs=(None,))
-
-# --- Mesh -------------------------------------------------------------------------------------------------------------
-
-_CORNERS = ((0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0), (1, 1, 1))
-
-
-@functools.cache
-def _cubes() -> list[np.ndarray]:
-    """The 256 configurations of a cube of eight voxels, by code: voxel ``_CORNERS[bit]`` is bit ``bit``."""
-    return [np.array([code >> bit & 1 for bit in range(8)], dtype=bool).reshape(2, 2, 2) for code in range(256)]
-
-
-@functools.lru_cache(maxsize=64)
-def _areas(spacing: tuple[float, float, float]) -> np.ndarray:
-    """Surface area that each configuration adds to the mesh, from the library itself, shape (256,)."""
-    return np.array([_mesh_of(cube, spacing)[0] for cube in _cubes()])
-
-
-@functools.cache
-def _volumes() -> tuple[np.ndarray, np.ndarray]:
-    """Volume that each configuration adds to the mesh, from the library itself, in voxels.
-
-    At index (0, 0, 0), shape (256,), and what is added to it for each step along an axis, shape (256, 3): the library
-    sums tetrahedra that reach from the origin. For a closed mesh the origin does not matter.
-    """
-    volumes = np.array([_mesh_of(cube, (1.0, 1.0, 1.0))[1] for cube in _cubes()])
-    steps = np.zeros((256, 3))
-    for code, cube in enumerate(_cubes()):
-        for axis in range(3):
-            # The cube one step further; between it and the origin lies a cube that shares a face with it.
-            empty = np.zeros_like(cube).take([0], axis=axis)
-            both = np.concatenate([empty, cube], axis=axis)
-            between = _code(both.take((0, 1), axis=axis))
-            steps[code, axis] = _mesh_of(both, (1.0, 1.0, 1.0))[1] - volumes[between] - volumes[code]
-    return volumes, steps
-
-
-def _mesh_of(mask: np.ndarray, spacing: tuple[float, float, float]) -> tuple[float, float]:
-    area, volume, _ = cShape.calculate_coefficients(mask, np.array(spacing))
-    return area, volume
-
-
-def _code(cube: np.ndarray) -> int:
-    return int(np.packbits(cube.ravel(), bitorder="little")[0])
-
-
-def _area_and_volume(mask: np.ndarray, spacing: tuple[float, float, float]) -> tuple[float, float]:
-    """Surface area (mm2) and volume (mm3) of the mesh of a mask that is padded by one voxel."""
-    size = np.subtract(mask.shape, 1)
-    codes = np.zeros(size, dtype=np.uint8)
-    for bit, (z, y, x) in enumerate(_CORNERS):
-        codes |= mask[z:z + size[0], y:y + size[1], x:x + size[2]].astype(np.uint8) << np.uint8(bit)
-    surface = np.nonzero((codes > 0) & (codes < 255))
-    found = codes[surface]
-    counts = np.bincount(found, minlength=256)
-    volumes, steps = _volumes()
-    volume = counts @ volumes
-    for axis, at in enumerate(surface):
-        volume += np.bincount(found, weights=at, minlength=256) @ steps[:, axis]
-    return float(counts @ _areas(spacing)), float(volume * np.prod(spacing))
-
-
-def _vertices(mask: np.ndarray) -> np.ndarray:
-    """Vertices of the mesh, in half voxels: the middles between voxels inside and their neighbours outside, (n, 3)."""
-    parts = []
-    for axis in range(3):
-        first = (slice(None),) * axis + (slice(None, -1),)
-        second = (slice(None),) * axis + (slice(1, None),)
-        at = np.argwhere(mask[first] != mask[second]) * 2
-        at[:, axis] += 1
-        parts.append(at)
-    return np.concatenate(parts)
-
-
-def _eigenvalues(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Eigenvalues of the covariance of the voxels' positions, ascending (mm2); from counts along axes and planes."""
-    counts = [mask.sum(axis=tuple(other for other in range(3) if other != axis)) for axis in range(3)]
-    n = counts[0].sum()
-    centred = [np.arange(len(count)) - (count @ np.arange(len(count))) / n for count in counts]
-    covariance = np.empty((3, 3))
-    for a in range(3):
-        covariance[a, a] = counts[a] @ centred[a] ** 2
-        for b in range(a + 1, 3):
-            covariance[a, b] = covariance[b, a] = centred[a] @ mask.sum(axis=3 - a - b) @ centred[b]
-    values = np.sort(np.linalg.eigvalsh(covariance * np.outer(spacing, spacing) / n))
-    values[(values < 0) & (values > -1e-10)] = 0  # a flat ROI: rounding errors, as in the library
     return values

@@ -109,6 +109,27 @@ def test_largest_distances_are_those_of_all_pairs(points: np.ndarray, spacing: t
     assert largest_distances(points, spacing) == pytest.approx(expected)
 
 
+@profile(max_examples=60)
+@given(data=st.data())
+def test_counts_are_those_of_the_librarys_extension(data: st.DataObject) -> None:
+    from radiomics import cMatrices
+
+    from medomicslab_nb.radiomics import texture_counts
+
+    size = data.draw(st.tuples(*[st.integers(1, 6)] * 3).filter(lambda n: np.prod(n) > 1))
+    levels = data.draw(arrays(np.int64, size, elements=st.integers(0, 4)).filter(lambda found: found.any()))
+    mask, count = levels > 0, int(levels.max())
+    flat = data.draw(st.tuples(st.booleans(), st.integers(0, 2)))
+    alpha, distances = data.draw(st.integers(0, 1)), np.array(data.draw(st.sampled_from([[1], [1, 2]])))
+    for name, arguments in (("calculate_glrlm", (count, max(size))), ("calculate_gldm", (distances, count, alpha)),
+                            ("calculate_ngtdm", (distances, count))):
+        theirs = getattr(cMatrices, name)(levels, mask, *arguments, *flat)
+        ours = getattr(texture_counts, name)(levels, mask, *arguments, *flat)
+        for one, other in zip(*(found if isinstance(found, tuple) else (found,) for found in (theirs, ours)),
+                              strict=True):
+            assert np.allclose(one, other, rtol=1e-12, atol=1e-12), name
+
+
 # --- The engine -------------------------------------------------------------------------------------------------------
 
 
@@ -141,6 +162,18 @@ def test_deviations_have_ibsis_value_beside_the_librarys() -> None:
     other = table[(table["ibsi_value"] != table["value"]) & table["ibsi_value"].notna()]
     assert len(other) == 4
     assert (other["deviation"] != "").all()
+
+
+def test_voxels_without_a_neighbour_are_left_out_of_ibsis_ngtdm() -> None:
+    # Two levels side by side, and a voxel that touches none: by hand, with alone = 1 voxel of level 4 left out,
+    # n = (1, 1), s = (1, 1) for levels 1 and 2: contrast = 2 * 1/4 * 1 / (2 * 1) * 2 / 2 = 1/4
+    array, mask = np.zeros(GRID.shape, np.float32), np.zeros(GRID.shape, dtype=bool)
+    for at, level in (((5, 5, 5), 1), ((5, 5, 6), 2), ((20, 20, 20), 4)):
+        array[at], mask[at] = level, True
+    table = table_of(array, mask, Preprocessing(discretisation=Discretisation("fixed_bin_size", 1)))
+    assert value_of(table, "ngtdm", "contrast", "ibsi_value") == pytest.approx(0.25)
+    assert value_of(table, "ngtdm", "contrast") != pytest.approx(0.25)
+    assert table.loc[table["family"] == "ngtdm", "deviation"].str.contains("without a neighbour").all()
 
 
 def test_shape_comes_from_the_morphological_mask() -> None:

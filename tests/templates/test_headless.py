@@ -10,6 +10,7 @@ import papermill
 import pytest
 
 from medomicslab_nb.study import Study
+from tests.image_study import add_images
 from tests.report.samples import IDS, make_study
 
 FOLDER = Path(__file__).parents[2] / "templates"
@@ -19,11 +20,14 @@ MODELS = {"outcome": "dmfs", "learner": "ridge", "folds": 2, "repeats": 1, "inne
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    return make_study(tmp_path / "study")
+    made = make_study(tmp_path / "study")
+    add_images(made, IDS[:3])
+    return made
 
 
 @pytest.mark.parametrize(("name", "settings", "figures"), [
     ("01_data", {"outcome": "dmfs"}, 3),
+    ("02_radiomics", {"preset": "plain"}, 1),
     ("03_models", json.dumps(MODELS), 3),
     ("00_pipeline", {"data": {}, "models": MODELS}, 0),
 ])

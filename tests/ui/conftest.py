@@ -11,6 +11,7 @@ import pytest
 
 from medomicslab_nb.data.samples import get_sample
 from medomicslab_nb.study import Study, create_study
+from tests.image_study import add_images
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 # The quick learner, so that the browser and not the model takes the time.
@@ -34,6 +35,7 @@ def browser(chromium: str) -> Iterator[object]:
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     made = create_study(tmp_path_factory.mktemp("lab") / "my_study")
     get_sample("transbig", made)
+    add_images(made, ["TB-001", "TB-002", "TB-003"])
     return made
 
 
@@ -43,7 +45,7 @@ def lab(browser: object, study: Study, tmp_path_factory: pytest.TempPathFactory)
     from tests.ui.notebook_page import jupyter_lab
 
     root = study.path.parent
-    settings = {"01_data": {}, "03_models": MODELS, "00_pipeline": {"data": {}, "models": MODELS}}
+    settings = {"01_data": {}, "02_radiomics": {"preset": "plain"}, "03_models": MODELS, "00_pipeline": {"data": {}, "models": MODELS}}
     for name, values in settings.items():
         content = json.loads((TEMPLATES / f"{name}.ipynb").read_text(encoding="utf-8"))
         for cell in content["cells"]:

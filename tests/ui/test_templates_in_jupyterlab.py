@@ -10,11 +10,13 @@ import pytest
 
 import medomicslab_nb as ml
 from medomicslab_nb.record import RunRecord
+from medomicslab_nb.stages import STAGES
 from medomicslab_nb.study import Study
 from tests.ui.conftest import MODELS
 
 pytestmark = pytest.mark.ui
-TEMPLATES = {"data": "01_data.ipynb", "models": "03_models.ipynb", "pipeline": "00_pipeline.ipynb"}
+TEMPLATES = {stage.name: stage.template for stage in STAGES.values()}
+FIGURES = {"data": 2, "radiomics": 1, "models": 2, "pipeline": 0}
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def test_run_all(stage: str, open_notebook, study: Study, artefacts: Path) -> No
     record = newest(study, stage)
     assert record.status == "completed"
     assert (record.path / "report.html").exists()
-    assert notebook.figures() >= (0 if stage == "pipeline" else 2)
+    assert notebook.figures() >= FIGURES[stage]
     notebook.page.screenshot(path=artefacts / f"jupyterlab_{stage}.png")
     assert notebook.foreign() == []
     assert notebook.our_complaints() == []

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from medomicslab_nb.imaging.resampling import Box
 from medomicslab_nb.imaging.volumes import Volume
 from medomicslab_nb.radiomics.engines import FEATURE_COLUMNS
-from medomicslab_nb.radiomics.nomenclature import Feature, features_of
+from medomicslab_nb.radiomics.nomenclature import features_of
 from medomicslab_nb.radiomics.preprocessing import Prepared, bounding_box
 
 _SKEWNESS, _KURTOSIS = "KE2A", "IPH6"
@@ -32,9 +32,17 @@ def measure(prepared: Prepared) -> pd.DataFrame:
     the value is the one that the IBSI manual sets (skewness and kurtosis 0, correlation 1, coarseness 10^6).
     """
     values = dict(_values(prepared))
+    tones = dict(_tones_of_neighbours(prepared))
     two_d = prepared.preprocessing.dimension == "2D"
-    rows = [_row(feature, values[own], aggregation_of(feature.family, two_d=two_d), prepared)
-            for own, feature in features_of("pyradiomics").items() if own in values]
+    rows = []
+    for own, feature in features_of("pyradiomics").items():
+        if own in values:
+            ibsi_value, deviation = _as_ibsi(feature.ibsi_code, values[own], prepared)
+            if own in tones and tones[own] != values[own]:
+                ibsi_value, deviation = tones[own], "voxels without a neighbour count: IBSI leaves them out"
+            aggregation = aggregation_of(feature.family, two_d=two_d)
+            rows.append((feature.family, feature.feature, feature.ibsi_code, aggregation, values[own], ibsi_value,
+                         deviation))
     return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS))
 
 
@@ -58,14 +66,12 @@ def cropped(array: np.ndarray, box: Box, spacing_mm: tuple[float, float, float])
 
 def _values(prepared: Prepared) -> Iterator[tuple[str, float]]:
     """Values by "class_Feature", the library's own names."""
-    from medomicslab_nb.radiomics.fast_pyradiomics import TEXTURE, Levels, measure_class
+    from medomicslab_nb.radiomics.fast_pyradiomics import TEXTURE, measure_class
 
     image = prepared.image
     box = bounding_box(prepared.intensity)
     pixels, mask = (cropped(array, box, image.geometry.spacing_mm) for array in (image.array, prepared.intensity))
-    inside = Volume(prepared.intensity, image.geometry).crop(box.lower, box.size).array
-    grey = Volume(prepared.discretised, image.geometry).crop(box.lower, box.size).array
-    settings = {"levels": Levels.of(grey.astype(int), inside), "force2D": prepared.preprocessing.dimension == "2D"}
+    settings = _settings(prepared, prepared.intensity, box)
     for name in ("firstorder", *TEXTURE):
         for feature, value in measure_class(name, pixels, mask, None, settings).items():
             yield f"{name}_{feature}", value
@@ -76,9 +82,29 @@ def _values(prepared: Prepared) -> Iterator[tuple[str, float]]:
             yield f"shape_{feature}", value
 
 
-def _row(feature: Feature, value: float, aggregation: str, prepared: Prepared) -> tuple[Any, ...]:
-    ibsi_value, deviation = _as_ibsi(feature.ibsi_code, value, prepared)
-    return (feature.family, feature.feature, feature.ibsi_code, aggregation, value, ibsi_value, deviation)
+def _tones_of_neighbours(prepared: Prepared) -> Iterator[tuple[str, float]]:
+    """The NGTDM's features without voxels that touch no other, where there are such voxels."""
+    from medomicslab_nb.radiomics.fast_pyradiomics import measure_class
+    from medomicslab_nb.radiomics.texture_counts import with_neighbours
+
+    plane = 0 if prepared.preprocessing.dimension == "2D" else None
+    touching = with_neighbours(prepared.intensity, plane)
+    if touching.sum() in (0, prepared.intensity.sum()):
+        return
+    box = bounding_box(touching)
+    mask = cropped(touching, box, prepared.image.geometry.spacing_mm)
+    for feature, value in measure_class("ngtdm", mask, mask, None, _settings(prepared, touching, box)).items():
+        yield f"ngtdm_{feature}", value
+
+
+def _settings(prepared: Prepared, mask: np.ndarray, box: Box) -> dict[str, Any]:
+    """The library's settings for a mask (z, y, x) and its box: ready grey levels, and in which dimensions."""
+    from medomicslab_nb.radiomics.fast_pyradiomics import Levels
+
+    geometry = prepared.image.geometry
+    inside = Volume(mask, geometry).crop(box.lower, box.size).array
+    grey = Volume(prepared.discretised, geometry).crop(box.lower, box.size).array
+    return {"levels": Levels.of(grey.astype(int), inside), "force2D": prepared.preprocessing.dimension == "2D"}
 
 
 def _as_ibsi(code: str, value: float, prepared: Prepared) -> tuple[float, str]:
