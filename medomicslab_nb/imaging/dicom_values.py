@@ -33,6 +33,7 @@ _NUMBERS = (
     "MagneticFieldStrength AcquisitionNumber TemporalPositionIdentifier TriggerTime DiffusionBValue "
     "ImagesInAcquisition NumberOfSlices PatientWeight PatientSize ActualFrameDuration FrameReferenceTime").split()
 _LISTS = "ImageType CorrectedImage".split()
+_SINGLE = "RescaleSlope RescaleIntercept PatientWeight PatientSize RadionuclideTotalDose RadionuclideHalfLife".split()
 _VECTORS = "ImagePositionPatient ImageOrientationPatient PixelSpacing".split()
 _INJECTION_TEXT = "Radiopharmaceutical RadiopharmaceuticalStartTime RadiopharmaceuticalStartDateTime".split()
 _INJECTION_NUMBERS = "RadionuclideTotalDose RadionuclideHalfLife".split()
@@ -124,6 +125,8 @@ def _vector(raw: Any, dataset: Dataset) -> tuple[float, ...] | None:
     parts = _texts(raw, dataset)
     if parts is None:
         return None
+    if any("_" in part for part in parts):  # a number to Python, none to DICOM
+        raise ValueError("underscore")
     values = tuple(float(part) for part in parts)
     if not all(math.isfinite(value) for value in values):
         raise ValueError("not finite")
@@ -132,6 +135,14 @@ def _vector(raw: Any, dataset: Dataset) -> tuple[float, ...] | None:
 
 def _number(raw: Any, dataset: Dataset) -> float | None:
     values = _vector(raw, dataset)
+    return values[0] if values else None
+
+
+def _single(raw: Any, dataset: Dataset) -> float | None:
+    """One number, where a second one would be another value of every voxel."""
+    values = _vector(raw, dataset)
+    if values and len(values) > 1:
+        raise ValueError("several values")
     return values[0] if values else None
 
 
@@ -159,6 +170,8 @@ def _converter(keyword: str) -> Callable[[Any, Dataset], Any]:
         return _texts
     if keyword in _VECTORS:
         return _vector
+    if keyword in _SINGLE:
+        return _single
     return _number if keyword in (*_NUMBERS, *_INJECTION_NUMBERS) else _text
 
 

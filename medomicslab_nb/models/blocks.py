@@ -15,7 +15,7 @@ from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors
 from medomicslab_nb.evaluation.dates import check_dates, index_dates
 from medomicslab_nb.evaluation.endpoints import Endpoint
-from medomicslab_nb.tables import IMAGES
+from medomicslab_nb.tables import TableInfo
 
 _NUMERIC = ("number", "integer", "boolean")
 _OUTCOME_ROLES = ("outcome", "time", "event")
@@ -128,7 +128,7 @@ def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
     chosen: dict[str, list[str]] = {}
     notes = []
     for name, info in study.tables.items():
-        if info.block == IMAGES:
+        if not _has_predictors(info):
             continue
         if info.level != "patient" and name not in predictors:
             notes.append(f"Table '{name}' has several rows per patient (level {info.level}) and was left out.")
@@ -136,6 +136,12 @@ def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
             chosen.setdefault(info.block, []).append(name)
     # Clinical predictors come first: everything else is judged by what it adds to them.
     return dict(sorted(chosen.items(), key=lambda item: (item[0] != "clinical", item[0]))), notes
+
+
+def _has_predictors(info: TableInfo) -> bool:
+    """Whether anything in the table is meant to predict: images, protocols, notes and the like are not."""
+    entries = [*info.columns.values(), *([info.default_column] if info.default_column else [])]
+    return not entries or any(entry.role == "predictor" for entry in entries)
 
 
 def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: Sequence[str] | None,

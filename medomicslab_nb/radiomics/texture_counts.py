@@ -49,7 +49,8 @@ def calculate_gldm(image: np.ndarray, mask: np.ndarray, distances: Sequence[int]
 
     Returns
     -------
-    ndarray of float, shape (1, count, neighbours + 1)
+    ndarray of float, shape (1, count, 2 neighbours + 1)
+        The extension makes twice the room that is needed.
     """
     if list(distances) != [1]:
         return cMatrices.calculate_gldm(image, mask, distances, count, alpha, force2D, force2Ddimension)
@@ -64,9 +65,9 @@ def calculate_gldm(image: np.ndarray, mask: np.ndarray, distances: Sequence[int]
         near &= mask
         alike[here] += near
         alike[there] += near
-    neighbours = 2 * len(angles) + 1
-    cells = (image[mask].astype(np.intp) - 1) * neighbours + alike[here][mask]
-    return np.bincount(cells, minlength=count * neighbours).reshape(1, count, neighbours).astype(float)
+    columns = 4 * len(angles) + 1
+    cells = (image[mask].astype(np.intp) - 1) * columns + alike[here][mask]
+    return np.bincount(cells, minlength=count * columns).reshape(1, count, columns).astype(float)
 
 
 def calculate_ngtdm(image: np.ndarray, mask: np.ndarray, distances: Sequence[int], count: int, force2D: bool = False,

@@ -159,6 +159,17 @@ def test_bad_input_21_text_where_a_number_belongs(file, value):
         parse_header(file).numbers("PixelSpacing")
 
 
+@pytest.mark.parametrize("value", ["1\\2", "1_0"])
+def test_bad_input_12_a_slope_of_two_numbers_or_an_odd_one_is_unreadable(file, value):
+    content = file.read_bytes()
+    at = content.index(b"\x28\x00\x53\x10DS") + 8
+    length = int.from_bytes(content[at - 2:at], "little")
+    file.write_bytes(content[:at - 2] + len(value.ljust(4)).to_bytes(2, "little") + value.encode().ljust(4)
+                     + content[at + length:])
+    with pytest.raises(DataError, match="RescaleSlope cannot be read"):
+        parse_header(file).number("RescaleSlope")
+
+
 def test_big_endian_is_read():
     header = parse_header(Path(get_testdata_file("MR_small_bigendian.dcm", download=False)))
     assert header.syntax == ExplicitVRBigEndian
