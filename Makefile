@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CONSTRAINTS = constraints/py$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])').txt
 # Pinned and first: left to itself, pip takes the newest build with gigabytes of GPU libraries.
 TORCH := torch==2.13.0
-EXTRAS := all,ibsi,test,lint
+EXTRAS := all,fast,ibsi,test,lint
 JOBS ?= 2
 PYTEST_ARGS ?=
 DEMO ?= demo-study
@@ -107,6 +107,12 @@ prove: test-install
 	prove kill kill_radiomics --stage radiomics --kills 10
 	prove scale scale
 	prove synthetic synthetic
+	if command -v python3.12 >/dev/null; then  # pictologics needs it
+	    python3.12 -m venv .venv312
+	    .venv312/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints/py312.txt \
+	        --editable '.[fast,test]'
+	    .venv312/bin/python -m pytest tests/radiomics/test_pictologics.py
+	fi
 	if [ -n "$${MEDOMICSLAB_DATA:-}" ]; then
 	    prove sts sts
 	    prove cohort cohort --sts "$$MEDOMICSLAB_DATA/sts" --modality PET
@@ -145,5 +151,5 @@ system:
 	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"
 
 clean:
-	rm -rf $(VENV) build dist $(PROVE) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv312 build dist $(PROVE) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

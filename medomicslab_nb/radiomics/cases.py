@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.cache import Cache
+from medomicslab_nb.errors import DataError
 from medomicslab_nb.imaging.dose import dvh_metrics
 from medomicslab_nb.imaging.loading import DOSE, load_case
 from medomicslab_nb.imaging.picture import contour_picture
@@ -58,8 +60,8 @@ def measure_case(case: Case) -> dict[str, pd.DataFrame]:
     tables["features"] = extract(image, mask, case.settings, modality)
     if modality == "PT" and image.unit.startswith("SUV"):
         tables["pet"] = pd.DataFrame([pet_metrics(image, mask)])
-    if case.settings.perturbations:
-        tables["perturbed"] = _perturbed(image, mask, case, modality)
+    if case.settings.perturbations and len(perturbed := _perturbed(image, mask, case, modality)):
+        tables["perturbed"] = perturbed
     return tables
 
 
@@ -84,9 +86,10 @@ def key_of(case: Case, parameters: str) -> str:
 def _perturbed(image: Volume, mask: Volume, case: Case, modality: str) -> pd.DataFrame:
     parts = []
     for drawn in draw(case.settings, [str(case.row.get("image_sha256", "")), str(case.row["label"])]):
-        features = extract(*apply(image, mask, drawn), case.settings, modality)
-        parts.append(features.assign(perturbation=str(drawn)))
-    return pd.concat(parts, ignore_index=True)
+        with suppress(DataError):  # a small ROI may vanish when it shrinks; the stage counts what is missing
+            features = extract(*apply(image, mask, drawn), case.settings, modality)
+            parts.append(features.assign(perturbation=str(drawn)))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _roi(image: Volume, mask: Volume, case: Case) -> pd.DataFrame:

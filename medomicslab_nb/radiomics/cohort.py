@@ -58,6 +58,7 @@ def choose(study: Any, settings: RadiomicsSettings) -> Chosen:
         rows = _on_grid(rows, every, settings, index)
     rows, no_roi = _of_rois(rows, settings)
     rows, notes = _of_dates(rows, index)
+    _check_one_image(rows, settings.images)
     rows = rows.sort_values(_ORDER, kind="stable", na_position="last", ignore_index=True)
     broken = rows["problem"] != ""
     failures = rows.loc[broken, KEYS].assign(reason=rows.loc[broken, "problem"])
@@ -151,6 +152,19 @@ def _of_dates(rows: pd.DataFrame, index: pd.Series | None) -> tuple[pd.DataFrame
         notes.append(f"{rows.loc[other, 'patient'].nunique()} patients have images of several dates: the {which} was "
                      "measured.")
     return rows[~other], notes
+
+
+def _check_one_image(rows: pd.DataFrame, name: str) -> None:
+    """Refuse several images of one modality and date: their features would share the columns of the wide table."""
+    first = rows[(rows["repeat"] == "") & (rows["problem"] == "")]
+    images = first.groupby(["patient", "modality"])["image"].nunique()
+    several = images[images > 1]
+    if len(several):
+        modality = several.index[0][1]
+        names = sorted(set(first.loc[first["modality"] == modality, "roi"]))[:20]
+        raise DataError(f"{len(several)} patients have several images of modality {modality} on one date",
+                        where=f"table {name}",
+                        todo=f"Choose one by the name of its ROI (setting rois); there are: {', '.join(names)}")
 
 
 def case_names(rows: pd.DataFrame) -> list[str]:

@@ -18,6 +18,7 @@ from medomicslab_nb.radiomics.cohort import KEYS, Chosen, case_names, choose
 from medomicslab_nb.radiomics.description import describe
 from medomicslab_nb.radiomics.engines import get_engine
 from medomicslab_nb.radiomics.lesions import aggregate, aggregate_pet
+from medomicslab_nb.radiomics.perturbation import draw
 from medomicslab_nb.radiomics.preprocessing import preprocessing_for
 from medomicslab_nb.radiomics.settings import RadiomicsSettings
 from medomicslab_nb.radiomics.wide import column_names, values_of, widen
@@ -60,7 +61,8 @@ def run(study: Any, settings: RadiomicsSettings, progress: Any) -> StageResult:
                                        for name, version in engine.versions().items()])}
     return StageResult(tables, _metrics(tables, settings, study.id_column),
                        warnings=(*_failure_warnings(failures, len(results) + len(chosen.failures)), *chosen.warnings,
-                                 *_image_warnings(tables["lesions"], settings)))
+                                 *_image_warnings(tables["lesions"], settings),
+                                 *_perturbation_warnings(tables, settings)))
 
 
 def _preprocessing(settings: RadiomicsSettings, modalities: pd.Series) -> pd.DataFrame:
@@ -161,6 +163,18 @@ def _failure_warnings(failures: pd.DataFrame, total: int) -> tuple[str, ...]:
                      .head(3).items())
     return (f"{len(failures)} of {total} ROIs were not measured: {most}. The table 'failures' has "
             "them all.",)
+
+
+def _perturbation_warnings(tables: Mapping[str, pd.DataFrame], settings: RadiomicsSettings) -> tuple[str, ...]:
+    if not settings.perturbations:
+        return ()
+    rois = int((tables["lesions"]["modality"] != DOSE).sum())
+    expected = rois * len(draw(settings, []))
+    perturbed = tables.get("perturbed", pd.DataFrame({"perturbation": []}))
+    found = int(perturbed["perturbation"].str.contains(":").sum()) if len(perturbed) else 0
+    if found >= expected:
+        return ()
+    return (f"{expected - found} of {expected} perturbed ROIs could not be measured: they vanished or left the image.",)
 
 
 def _image_warnings(lesions: pd.DataFrame, settings: RadiomicsSettings) -> tuple[str, ...]:

@@ -119,3 +119,11 @@ def test_a_patient_without_index_date_keeps_the_first_image(tmp_path: Path) -> N
     study.add_table("clinical", frame, columns={"surgery": Column(role="index_date", type="date")})
     found = chosen(TrackedStudy(study.path))
     assert list(found.loc[found["patient"] == "P-1", "image"]) == ["1"]
+
+
+def test_two_images_of_one_modality_and_date_are_refused_early(tmp_path: Path) -> None:
+    rows = [{"modality": "MR", "image": "t1", "roi": "GTV_T1"}, {"modality": "MR", "image": "t2", "roi": "GTV_T2"}]
+    study = study_with(tmp_path / "s", *rows)
+    with pytest.raises(DataError, match=r"1 patients have several images of modality MR.*there are: GTV_T1, GTV_T2"):
+        chosen(study)
+    assert list(chosen(study, rois=["*T2"])["image"]) == ["t2"]

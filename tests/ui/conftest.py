@@ -45,7 +45,8 @@ def lab(browser: object, study: Study, tmp_path_factory: pytest.TempPathFactory)
     from tests.ui.notebook_page import jupyter_lab
 
     root = study.path.parent
-    settings = {"01_data": {}, "02_radiomics": {"preset": "plain"}, "03_models": MODELS, "00_pipeline": {"data": {}, "models": MODELS}}
+    settings = {"01_data": {}, "02_radiomics": {"preset": "plain"}, "03_models": MODELS,
+                "00_pipeline": {"data": {}, "models": MODELS}}
     for name, values in settings.items():
         content = json.loads((TEMPLATES / f"{name}.ipynb").read_text(encoding="utf-8"))
         for cell in content["cells"]:
