@@ -93,7 +93,7 @@ def read_volume(path: Path, unit: str = "") -> Volume:
 
 
 def read_labels(path: Path) -> Volume:
-    """A label volume from NIfTI, NRRD or MetaImage, as int32.
+    """A label volume from NIfTI, NRRD or MetaImage: whole numbers, in the integer type of the file or as int32.
 
     Raises
     ------
@@ -101,6 +101,8 @@ def read_labels(path: Path) -> Volume:
         As :func:`read_volume`; also when its values are no whole numbers.
     """
     volume = Volume.of_image(_read(path, None)[0])
+    if volume.array.dtype.kind in "iu":
+        return volume
     with np.errstate(invalid="ignore"):  # NaN is no whole number, and is found below
         labels = volume.array.astype(np.int32)
     if not np.array_equal(labels, volume.array):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ PICTURES = 24
 """Cases of which a picture is kept for the report."""
 
 _NOT_OF_A_CASE = ("images", "modalities", "rois", "lesions", "definitions")
-_PACKAGES = ("numpy", "scipy", "SimpleITK", "pydicom", "pywavelets")
+_PACKAGES = ("numpy", "scipy", "SimpleITK", "pydicom", "highdicom", "pywavelets", "pyradiomics-bhklab")  # filters too
+_OF_MIRP = ("laws", "gabor")  # filters that it computes, whichever the engine is
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def measure_case(case: Case) -> dict[str, pd.DataFrame]:
         ``perturbation``), ``pet`` (one row, PET only), or, for a dose, ``roi`` and ``dose``.
     """
     image, mask = load_case(case.study, case.row, suv=case.settings.suv)
+    _check_suv(image, case.settings)
     tables = {"roi": _roi(image, mask, case)}
     if case.row["modality"] == DOSE:
         return tables | {"dose": pd.DataFrame([dvh_metrics(image, mask)])}
@@ -60,7 +63,8 @@ def measure_case(case: Case) -> dict[str, pd.DataFrame]:
     tables["features"] = extract(image, mask, case.settings, modality)
     if modality == "PT" and image.unit.startswith("SUV"):
         tables["pet"] = pd.DataFrame([pet_metrics(image, mask)])
-    if case.settings.perturbations and len(perturbed := _perturbed(image, mask, case, modality)):
+    first = not case.row.get("repeat")  # what is perturbed; another reading is a perturbation itself
+    if first and case.settings.perturbations and len(perturbed := _perturbed(image, mask, case, modality)):
         tables["perturbed"] = perturbed
     return tables
 
@@ -78,9 +82,17 @@ def key_of(case: Case, parameters: str) -> str:
               str(row["grid_sha256"]), parameters]
     own = {name: value for name, value in settings.canonical().items() if name not in (*_NOT_OF_A_CASE,
                                                                                        "parameter_file")}
-    names = {name: str(row[name]) for name in ("modality", "label", "lesion", "roi", "patient")}
+    names = {name: str(row.get(name, "")) for name in ("modality", "label", "lesion", "roi", "patient", "unit", "repeat")}
+    mirp = ["mirp"] if {*_OF_MIRP} & {*settings.filters} and find_spec("mirp") else []
     return Cache.key(inputs, own | names | {"picture": case.picture}, CASE_VERSION,
-                     (*_PACKAGES, *get_engine(settings.engine).distributions))
+                     (*_PACKAGES, *mirp, *get_engine(settings.engine).distributions))
+
+
+def _check_suv(image: Volume, settings: RadiomicsSettings) -> None:
+    """Raise DataError where another SUV is asked for than that of a file, which is no DICOM series."""
+    if settings.suv != "bw" and image.unit.startswith("SUV") and image.unit != f"SUV{settings.suv}":
+        raise DataError(f"the image is in {image.unit}, SUV{settings.suv} was asked for", where="setting suv",
+                        todo="Use the PET as DICOM, from which any SUV can be computed, or leave the setting out")
 
 
 def _perturbed(image: Volume, mask: Volume, case: Case, modality: str) -> pd.DataFrame:

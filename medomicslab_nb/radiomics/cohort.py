@@ -16,8 +16,9 @@ KEYS = ["patient", "date", "modality", "lesion", "roi"]
 """What names a case, in tables and in their order."""
 
 _ORDER = ["patient", "modality", "date", "lesion", "roi", "image", "label"]
-_TEXTS = ("image", "mask", "label", "registration", "problem", "unit", "repeat", "image_sha256", "mask_sha256", "grid",
-          "grid_sha256")
+_TEXTS = ("image", "mask", "label", "registration", "problem", "unit", "repeat", "image_sha256", "mask_sha256",
+          "registration_sha256", "grid", "grid_sha256")
+_FILES = ("image", "mask", "registration", "grid")
 _ROI = ["lesion", "roi", "mask", "mask_sha256", "label"]
 
 
@@ -88,6 +89,8 @@ def _index(study: Any, name: str) -> pd.DataFrame:
     if "date" not in rows:
         rows["date"] = pd.NaT
     rows["date"] = pd.to_datetime(rows["date"]).astype("datetime64[us]")
+    unsure = pd.concat([(rows[name] != "") & (rows[f"{name}_sha256"] == "") for name in _FILES], axis=1).any(axis=1)
+    rows.loc[unsure & (rows["problem"] == ""), "problem"] = "the table has no checksum of one of its files: add it again"
     return rows.astype({"lesion": str, "roi": str})
 
 
@@ -106,16 +109,19 @@ def _on_grid(rows: pd.DataFrame, every: pd.DataFrame, settings: RadiomicsSetting
              index: pd.Series | None) -> pd.DataFrame:
     """Every image with the ROIs that were drawn on the patient's image of the wanted modality, on its grid."""
     on_it = every["modality"].str.upper() == settings.grid.upper()
-    drawn, _ = _of_dates(every[on_it & (every["mask"] != "")], index)
+    drawn, _ = _of_dates(every[on_it & (every["mask"] != "") & (every["problem"] == "")], index)
     if drawn.empty:
         raise DataError(f"no ROI is drawn on an image of modality {settings.grid}", where=f"table {settings.images}",
                         todo="Choose another grid, or none")
     own = rows["modality"].str.upper() == settings.grid.upper()
-    images = rows[~own].drop_duplicates(["patient", "modality", "date", "image"])
-    source = drawn[["patient", *_ROI, "image", "image_sha256"]].rename(
-        columns={"image": "grid", "image_sha256": "grid_sha256"})
-    others = images.drop(columns=[*_ROI, "grid", "grid_sha256"]).merge(source, on="patient")
-    return pd.concat([rows[own], others], ignore_index=True)
+    images = rows[~own].sort_values("repeat", kind="stable").drop_duplicates(["patient", "modality", "date", "image"])
+    source = drawn[["patient", *_ROI, "image", "image_sha256", "repeat"]].rename(
+        columns={"image": "grid", "image_sha256": "grid_sha256", "repeat": "reading"})
+    others = images.drop(columns=[*_ROI, "grid", "grid_sha256"]).merge(source, on="patient", how="left")
+    # A patient without such a ROI stays, without one, and is counted among those.
+    others = others.fillna(dict.fromkeys((*_ROI, "grid", "grid_sha256", "reading"), ""))
+    others["repeat"] = (others["repeat"] + " " + others["reading"]).str.strip()
+    return pd.concat([rows[own], others.drop(columns="reading")], ignore_index=True)
 
 
 def _of_rois(rows: pd.DataFrame, settings: RadiomicsSettings) -> tuple[pd.DataFrame, int]:
@@ -135,18 +141,20 @@ def _of_rois(rows: pd.DataFrame, settings: RadiomicsSettings) -> tuple[pd.DataFr
 
 
 def _of_dates(rows: pd.DataFrame, index: pd.Series | None) -> tuple[pd.DataFrame, list[str]]:
-    """One date per patient and modality."""
+    """One date per patient and modality; a repeated scan, on a day that has no first reading, stays beside it."""
     notes = []
     if index is not None:
         late = rows["date"] > rows["patient"].map(index)
         if late.any():
             notes.append(f"{int(late.sum())} images are dated after their patient's index date and were left out.")
             rows = rows[~late]
-    dates = rows.groupby(["patient", "modality"])["date"]
+    first = rows["repeat"] == ""
+    dates = rows["date"].where(first).groupby([rows["patient"], rows["modality"]])
     chosen = dates.transform("min")
     if index is not None:  # a patient without index date keeps the first
         chosen = dates.transform("max").where(rows["patient"].isin(index.index), chosen)
-    other = rows["date"].notna() & (rows["date"] != chosen)
+    read = first.groupby([rows[name] for name in ("patient", "modality", "date")], dropna=False).transform("any")
+    other = rows["date"].notna() & (rows["date"] != chosen) & read
     if other.any():
         which = "first" if index is None else "last before the index date"
         notes.append(f"{rows.loc[other, 'patient'].nunique()} patients have images of several dates: the {which} was "
@@ -156,13 +164,14 @@ def _of_dates(rows: pd.DataFrame, index: pd.Series | None) -> tuple[pd.DataFrame
 
 def _check_one_image(rows: pd.DataFrame, name: str) -> None:
     """Refuse several images of one modality and date: their features would share the columns of the wide table."""
-    first = rows[(rows["repeat"] == "") & (rows["problem"] == "")]
-    images = first.groupby(["patient", "modality"])["image"].nunique()
+    usable = rows[rows["problem"] == ""]
+    images = usable.groupby(["patient", "modality", "repeat"])["image"].nunique()
     several = images[images > 1]
     if len(several):
         modality = several.index[0][1]
-        names = sorted(set(first.loc[first["modality"] == modality, "roi"]))[:20]
-        raise DataError(f"{len(several)} patients have several images of modality {modality} on one date",
+        names = sorted(set(usable.loc[usable["modality"] == modality, "roi"]))[:20]
+        patients = several.index.get_level_values("patient").nunique()
+        raise DataError(f"{patients} patients have several images of modality {modality} on one date",
                         where=f"table {name}",
                         todo=f"Choose one by the name of its ROI (setting rois); there are: {', '.join(names)}")
 

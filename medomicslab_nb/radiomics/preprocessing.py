@@ -116,7 +116,15 @@ class Prepared:
 
         The intensity mask stays the original image's. Fixed bins begin at the ROI's minimum: the lower end of a range
         in HU or SUV says nothing about a filter's response.
+
+        Raises
+        ------
+        DataError
+            The filter has no response in the ROI.
         """
+        if not np.isfinite(array[self.intensity]).all():
+            raise DataError(f"the filtered image {name} holds values in the ROI that are no numbers", where=_WHERE,
+                            todo="The image ends near the ROI, or has voxels without a value: leave the filter out")
         image = self.image.with_array(array)
         settings = self.preprocessing
         return _discretised(image, self.morphological, self.intensity, replace(settings, range=None), name)
@@ -250,7 +258,7 @@ def _rounded(array: np.ndarray) -> np.ndarray:
 
 
 def normalise(image: Volume, scale: float) -> Volume:
-    """(x - mean) / SD times ``scale``, over the whole image; float32.
+    """(x - mean) / SD times ``scale``, over the whole image, without voxels that have no value; float32.
 
     Raises
     ------
@@ -258,11 +266,12 @@ def normalise(image: Volume, scale: float) -> Volume:
         The image is constant.
     """
     values = image.array.astype(np.float64)
-    deviation = values.std(ddof=1)
+    known = values[np.isfinite(values)]
+    deviation = known.std(ddof=1) if known.size > 1 else 0.0
     if not deviation > 0:
         raise DataError("the whole image has one intensity and cannot be normalised", where=_WHERE,
                         todo="Check the image, or choose a preset without normalisation")
-    return image.with_array(((values - values.mean()) / deviation * scale).astype(np.float32))
+    return image.with_array(((values - known.mean()) / deviation * scale).astype(np.float32))
 
 
 def _box_on_grid(mask: Volume, grid: Geometry, margin_mm: float) -> Box:

@@ -49,11 +49,13 @@ class RadiomicsSettings(Settings):
     interpolation: Annotated[Literal["linear", "spline"] | None, Advanced()] = None
     """Interpolation of the image; spline is cubic. The ROI is always interpolated linearly."""
     range: tuple[float, float] | None = None
-    """Resegmentation: intensities that stay in the intensity mask, in the image's unit."""
+    """Resegmentation: intensities that stay in the intensity mask, in the image's unit; after normalisation where the
+    preset normalises. For every modality."""
     outliers: Annotated[Positive | None, Advanced()] = None
     """Resegmentation: intensities within so many standard deviations of the ROI's mean stay; IBSI uses 3."""
     bin_width: Positive | None = None
-    """Width of the bins for texture, in the image's unit; fixed bin size, from the lower end of the range."""
+    """Width of the bins for texture, in the image's unit; fixed bin size, from the lower end of the range. After
+    normalisation where the preset normalises. For every modality."""
     bin_count: Annotated[int, Field(ge=2, le=1024)] | None = None
     """Number of bins for texture, between the ROI's extremes; fixed bin number."""
     filters: tuple[Filter, ...] = ("original",)
@@ -79,6 +81,10 @@ class RadiomicsSettings(Settings):
             raise ValueError("give bin_width or bin_count, not both")
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError("range: the lower end must be below the upper one")
+        for name in ("filters", "log_sigma"):
+            values = getattr(self, name)
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{name}: give at least one, and none twice")
         own = {"spacing", "interpolation", "range", "outliers", "bin_width", "bin_count"}
         if self.parameter_file and (own & self.model_fields_set or self.preset != "auto"):
             raise ValueError("parameter_file brings its own preprocessing: leave preset, spacing, interpolation, "
