@@ -72,7 +72,8 @@ class TrackedStudy(Study):
         if not full.is_file():
             raise StudyError("the file is missing", where=f"file {full.name}", todo="Correct its path in the settings")
         name = FILE + full.name
-        self._checked(Input(name, str(Path(path).expanduser()), sha256_of(full)) if self.pins is None else self._pinned(name))
+        found = Input(name, str(Path(path).expanduser()), sha256_of(full)) if self.pins is None else self._pinned(name)
+        self._checked(found)
         return full
 
     def publishes(self, name: str) -> bool:
@@ -154,7 +155,8 @@ def named_files(study: Study, source: Input) -> dict[Path, str]:
     frame = study._read(source)
     found: dict[Path, str] = {}
     for column in (name for name in frame.columns if f"{name}_sha256" in frame.columns):
-        for path, expected in frame.loc[frame[column].fillna("") != "", [column, f"{column}_sha256"]].itertuples(index=False):
+        named = frame[column].fillna("") != ""
+        for path, expected in frame.loc[named, [column, f"{column}_sha256"]].itertuples(index=False):
             found[study.path / path] = str(expected)
             if path.endswith(MANIFEST):
                 found |= series_files(study.path, study.path / path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ _ATTEMPTS = 3  # of a case whose worker died; the second and third time it runs 
 _CONNECT_S = 10
 _WATCH_S = 1.0
 _POLL_S = 0.2  # how long a cancel may go unnoticed
+_FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[\\/](?:[^\\/\n'\"]+[\\/])+")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
                              "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
 
@@ -128,7 +130,8 @@ def _one(function: CaseFunction, value: Any) -> bytes | str:
     except MedomicsError as error:
         return str(error)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        # A library's message may quote a path, and folders are often named after patients.
+        return f"{type(error).__name__}: {_FOLDERS.sub('', str(error))}"
 
 
 def _payloads(function: CaseFunction, cases: Mapping[str, Any], jobs: int,

@@ -15,7 +15,7 @@ from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors
 from medomicslab_nb.evaluation.dates import check_dates, index_dates
 from medomicslab_nb.evaluation.endpoints import Endpoint
-from medomicslab_nb.tables import TableInfo
+from medomicslab_nb.tables import Column, TableInfo
 
 _NUMERIC = ("number", "integer", "boolean")
 _OUTCOME_ROLES = ("outcome", "time", "event")
@@ -140,8 +140,8 @@ def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
 
 def _has_predictors(info: TableInfo) -> bool:
     """Whether anything in the table is meant to predict: images, protocols, notes and the like are not."""
-    entries = [*info.columns.values(), *([info.default_column] if info.default_column else [])]
-    return not entries or any(entry.role == "predictor" for entry in entries)
+    unlisted = info.n_columns > len(info.columns) and (info.default_column or Column()).role == "predictor"
+    return unlisted or any(column.role == "predictor" for column in info.columns.values())
 
 
 def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: Sequence[str] | None,

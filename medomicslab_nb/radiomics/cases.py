@@ -32,6 +32,7 @@ PICTURES = 24
 
 _NOT_OF_A_CASE = ("images", "modalities", "rois", "lesions", "definitions")
 _PACKAGES = ("numpy", "scipy", "SimpleITK", "pydicom", "highdicom", "pywavelets", "pyradiomics-bhklab")  # filters too
+_OF_A_ROW = ("modality", "label", "lesion", "roi", "patient", "unit", "repeat")
 _OF_MIRP = ("laws", "gabor")  # filters that it computes, whichever the engine is
 
 
@@ -82,7 +83,7 @@ def key_of(case: Case, parameters: str) -> str:
               str(row["grid_sha256"]), parameters]
     own = {name: value for name, value in settings.canonical().items() if name not in (*_NOT_OF_A_CASE,
                                                                                        "parameter_file")}
-    names = {name: str(row.get(name, "")) for name in ("modality", "label", "lesion", "roi", "patient", "unit", "repeat")}
+    names = {name: str(row.get(name, "")) for name in _OF_A_ROW}
     mirp = ["mirp"] if {*_OF_MIRP} & {*settings.filters} and find_spec("mirp") else []
     return Cache.key(inputs, own | names | {"picture": case.picture}, CASE_VERSION,
                      (*_PACKAGES, *mirp, *get_engine(settings.engine).distributions))

@@ -90,7 +90,7 @@ def _index(study: Any, name: str) -> pd.DataFrame:
         rows["date"] = pd.NaT
     rows["date"] = pd.to_datetime(rows["date"]).astype("datetime64[us]")
     unsure = pd.concat([(rows[name] != "") & (rows[f"{name}_sha256"] == "") for name in _FILES], axis=1).any(axis=1)
-    rows.loc[unsure & (rows["problem"] == ""), "problem"] = "the table has no checksum of one of its files: add it again"
+    rows.loc[unsure & (rows["problem"] == ""), "problem"] = "the table has no checksum of one of its files"
     return rows.astype({"lesion": str, "roi": str})
 
 

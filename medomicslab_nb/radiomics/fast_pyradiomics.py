@@ -21,6 +21,7 @@ import numpy as np
 import SimpleITK as sitk
 from radiomics import firstorder, glcm, gldm, glrlm, glszm, imageoperations, ngtdm, shape, shape2D
 
+from medomicslab_nb.errors import DataError
 from medomicslab_nb.radiomics import texture_counts
 from medomicslab_nb.radiomics.mesh import area_and_volume, eigenvalues, vertices
 from medomicslab_nb.radiomics.mesh_diameter import largest_distances
@@ -28,6 +29,8 @@ from medomicslab_nb.radiomics.mesh_diameter import largest_distances
 # The classes log under their module's name, here ours: what is not defined is NaN, and the caller says so.
 logging.getLogger(__name__).setLevel(logging.CRITICAL)
 
+_WHERE = "pyradiomics parameters"
+_MOST_LEVELS = 4096  # texture matrices of more take gigabytes and are almost empty
 _MCC_RELIABLE = 1e-4  # below it, the coefficient is the square root of rounding errors: the library's own are kept
 
 
@@ -56,11 +59,23 @@ class Levels:
 def bin_image(array: np.ndarray, mask: np.ndarray, settings: Mapping[str, Any]) -> Levels:
     """Grey levels as pyradiomics' ``binWidth`` or ``binCount`` make them."""
     values = array[mask]
+    _check_values(values, settings)
     # Edges depend on the extremes only; the library looks for them in a loop in Python.
     edges = imageoperations.getBinEdges(np.array([values.min(), values.max()]), **settings)
     levels = np.zeros(array.shape, dtype="int")
     levels[mask] = np.digitize(values, edges)
     return Levels.of(levels, mask)
+
+
+def _check_values(values: np.ndarray, settings: Mapping[str, Any]) -> None:
+    """Refuse what the library turns into a crash, or into matrices that fill the memory."""
+    if not np.isfinite(values).all():
+        raise DataError("the image holds values in the ROI that are no numbers", where=_WHERE,
+                        todo="Check that the image covers the whole ROI")
+    levels = settings.get("binCount") or (values.max() - values.min()) / settings.get("binWidth", 25)
+    if levels > _MOST_LEVELS:
+        raise DataError(f"there would be {levels:.3g} grey levels", where=_WHERE,
+                        todo="Choose a wider binWidth: check the image's unit")
 
 
 class _SharedLevels:

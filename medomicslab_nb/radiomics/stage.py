@@ -61,7 +61,9 @@ def run(study: Any, settings: RadiomicsSettings, progress: Any) -> StageResult:
                                        for name, version in engine.versions().items()])}
     return StageResult(tables, _metrics(tables, settings, study.id_column),
                        warnings=(*_failure_warnings(failures, len(results) + len(chosen.failures)), *chosen.warnings,
+                                 *_lesion_warnings(rows, failures, settings),
                                  *_image_warnings(tables["lesions"], settings),
+                                 *_unit_warnings(tables["lesions"], settings),
                                  *_perturbation_warnings(tables, settings)))
 
 
@@ -112,8 +114,8 @@ def _tables(results: Mapping[str, CaseResult], rows: pd.DataFrame, settings: Rad
             keyed = table.assign(**{key: row[key] for key in (*KEYS, "repeat")})
             parts.setdefault(name, []).append(keyed[[*KEYS, "repeat", *table.columns]])
     found = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
-    published = {"lesions": found["roi"].drop(columns=["picture", "repeat"])}
-    pictures = found["roi"].loc[found["roi"]["picture"].map(len) > 0, [*KEYS, "picture"]]
+    published = {"lesions": found["roi"].drop(columns="picture")}
+    pictures = found["roi"].loc[found["roi"]["picture"].map(len) > 0, [*KEYS, "repeat", "picture"]]
     if len(pictures):
         published["pictures"] = pictures.reset_index(drop=True)
     if "features" in found:
@@ -122,7 +124,7 @@ def _tables(results: Mapping[str, CaseResult], rows: pd.DataFrame, settings: Rad
         first = found["pet"][found["pet"]["repeat"] == ""]
         published["pet"] = aggregate_pet(first.drop(columns="repeat"))
     if "dose" in found:
-        published["dose"] = found["dose"].drop(columns="repeat")
+        published["dose"] = found["dose"][found["dose"]["repeat"] == ""].drop(columns="repeat")
     return {name: table.rename(columns={"patient": id_column}) for name, table in published.items()}
 
 
@@ -168,13 +170,56 @@ def _failure_warnings(failures: pd.DataFrame, total: int) -> tuple[str, ...]:
 def _perturbation_warnings(tables: Mapping[str, pd.DataFrame], settings: RadiomicsSettings) -> tuple[str, ...]:
     if not settings.perturbations:
         return ()
-    rois = int((tables["lesions"]["modality"] != DOSE).sum())
+    lesions = tables["lesions"]
+    rois = int(((lesions["modality"] != DOSE) & (lesions["repeat"] == "")).sum())
     expected = rois * len(draw(settings, []))
     perturbed = tables.get("perturbed", pd.DataFrame({"perturbation": []}))
-    found = int(perturbed["perturbation"].str.contains(":").sum()) if len(perturbed) else 0
+    found = int((~perturbed["perturbation"].isin(lesions["repeat"])).sum())
     if found >= expected:
         return ()
     return (f"{expected - found} of {expected} perturbed ROIs could not be measured: they vanished or left the image.",)
+
+
+def _lesion_warnings(rows: pd.DataFrame, failures: pd.DataFrame, settings: RadiomicsSettings) -> tuple[str, ...]:
+    """What stands for a patient, where it may not be what the user thinks."""
+    warnings = []
+    images = rows[(rows["modality"] != DOSE) & (rows["repeat"] == "")]
+    names = images.groupby(["patient", "modality"])["roi"].nunique()
+    several = names[names > 1].index.get_level_values("patient").nunique()
+    if several and not settings.rois:
+        warnings.append(f"{several} patients have ROIs of several names, and all of them were taken for lesions "
+                        f"(lesions: {settings.lesions}): name those that are, with the setting rois.")
+    roi = ["patient", "modality", "lesion", "roi"]
+    chosen, lost = (pd.MultiIndex.from_frame(table[roi]) for table in (images, failures))
+    measured = chosen[~chosen.isin(lost)].droplevel([2, 3])
+    partial = measured[measured.isin(lost.droplevel([2, 3]))].get_level_values("patient").nunique()
+    if partial:
+        warnings.append(f"Of {partial} patients some ROIs were measured and others not: their features are those of "
+                        "the ROIs that were.")
+    return tuple(warnings)
+
+
+def _unit_warnings(lesions: pd.DataFrame, settings: RadiomicsSettings) -> tuple[str, ...]:
+    """Intensities and settings that do not mean the same in all images."""
+    warnings = []
+    images = lesions[lesions["modality"] != DOSE]
+    for modality, units in images.groupby("modality")["unit"]:
+        if units.nunique() > 1:
+            named = ", ".join(sorted({unit or "none" for unit in units}))
+            warnings.append(f"The images of {modality} have different units ({named}): their intensities are not "
+                            "comparable.")
+    is_pet, is_suv = images["modality"] == "PT", images["unit"].str.startswith("SUV")
+    if (is_pet & ~is_suv).any():
+        warnings.append(f"{int((is_pet & ~is_suv).sum())} ROIs lie on PET images that are not in SUV; the table 'pet' "
+                        "has none of them.")
+    if settings.grid and settings.grid.upper() != "PT" and (is_pet & is_suv).any():
+        warnings.append(f"The table 'pet' was measured on PET that was interpolated onto the grid of {settings.grid}, "
+                        "not on its own voxels: SUVmax and SUVpeak are lower there.")
+    several, one_for_all = images["modality"].nunique() > 1, (settings.range, settings.bin_width)
+    if several and any(value is not None for value in one_for_all):
+        warnings.append("range and bin_width were applied to every modality, whose units differ: run the stage once "
+                        "for each modality.")
+    return tuple(warnings)
 
 
 def _image_warnings(lesions: pd.DataFrame, settings: RadiomicsSettings) -> tuple[str, ...]:

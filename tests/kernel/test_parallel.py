@@ -95,3 +95,13 @@ def test_cluster_gives_the_same_and_a_killer_case_fails_alone(tmp_path: Path) ->
     pd.testing.assert_frame_equal(same["0"].tables["product"], here["0"].tables["product"], check_exact=True)
     with pytest.raises(RunError, match="does not answer"):
         map_cases(product, {"0": 0}, cluster="tcp://127.0.0.1:9", progress=Progress(), label="x")
+
+
+def test_bad_input_85_folders_do_not_get_into_a_case_s_error() -> None:
+    results = map_cases(_missing_file, {"one": 1}, jobs=1, progress=Progress(), label="cases")
+    assert "DUPONT" not in str(results["one"].error) and "ct.dcm" in str(results["one"].error)
+
+
+def _missing_file(_: int) -> dict[str, pd.DataFrame]:
+    Path("/export/DUPONT JEAN/study 1/ct.dcm").read_bytes()
+    return {}

@@ -127,3 +127,37 @@ def test_two_images_of_one_modality_and_date_are_refused_early(tmp_path: Path) -
     with pytest.raises(DataError, match=r"1 patients have several images of modality MR.*there are: GTV_T1, GTV_T2"):
         chosen(study)
     assert list(chosen(study, rois=["*T2"])["image"]) == ["t2"]
+
+
+def test_a_repeated_scan_stays_beside_the_first_reading_whatever_its_date(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {}, {"image": "b", "date": "2020-01-08", "repeat": "retest"},
+                       {"image": "c", "date": "2020-06-01"}, {"image": "c", "date": "2020-06-01", "repeat": "reader 2",
+                                                              "mask": "n"}, index_date="2020-03-01")
+    assert chosen(study)[["image", "repeat"]].values.tolist() == [["a", ""], ["b", "retest"]]
+    frame = study.table("clinical").reset_index().assign(surgery=pd.Timestamp("2020-12-01"))
+    study.add_table("clinical", frame, columns={"surgery": Column(role="index_date", type="date")})
+    rows = chosen(TrackedStudy(study.path))
+    assert rows[["image", "repeat"]].values.tolist() == [["b", "retest"], ["c", ""], ["c", "reader 2"]]
+
+
+def test_two_repeats_of_one_name_on_different_images_are_refused(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {}, {"image": "b", "repeat": "again"}, {"image": "c", "repeat": "again"})
+    with pytest.raises(DataError, match="1 patients have several images of modality PT"):
+        chosen(study)
+
+
+def test_images_whose_content_no_checksum_tells_are_failures(tmp_path: Path) -> None:
+    study = study_with(tmp_path / "s", {}, {"patient": "P-2", "image_sha256": ""})
+    found = choose(study, RadiomicsSettings())
+    assert list(found.rows["patient"]) == ["P-1"] and list(found.failures["patient"]) == ["P-2"]
+    assert "no checksum" in found.failures["reason"].iloc[0]
+
+
+def test_on_a_grid_second_readings_stay_such_and_patients_without_contours_are_counted(tmp_path: Path) -> None:
+    ct = {"modality": "CT", "image": "ct", "image_sha256": "c"}
+    pet = {"image": "pet", "mask": "", "label": "", "roi": "", "mask_sha256": "", "lesion": ""}
+    study = study_with(tmp_path / "s", ct | {"mask": "rs"}, ct | {"mask": "rs2", "repeat": "reader 2"}, pet,
+                       pet | {"patient": "P-2"}, ct | {"patient": "P-3", "problem": "tilted"}, pet | {"patient": "P-3"})
+    found = choose(study, RadiomicsSettings(modalities=("PT",), grid="CT"))
+    assert found.rows[["patient", "mask", "repeat"]].values.tolist() == [["P-1", "rs", ""], ["P-1", "rs2", "reader 2"]]
+    assert found.warnings == ("2 of 3 patients have no ROI of that name and were left out.",)

@@ -118,3 +118,29 @@ def test_a_sarcoma_in_every_modality(real_data: Path, modality: str, short: str)
     assert table["value"].notna().all()
     volume = table.set_index("feature").loc["volume_voxel_counting", "value"]
     assert volume == pytest.approx(labels.array.astype(bool).sum() * labels.geometry.voxel_mm3, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["log", "mean"])
+def test_a_filter_that_meets_voxels_without_a_value_is_an_error_not_a_table(name: str) -> None:
+    """Such voxels lie outside the field of view of an image on another one's grid."""
+    array = image().array.copy()
+    array[:, :, :18] = np.nan
+    with pytest.raises(DataError, match=r"the filtered image .* holds values in the ROI that are no numbers"):
+        extract(image().with_array(array), ball(), {"preset": "plain", "filters": ["original", name]})
+
+
+def test_normalisation_leaves_voxels_without_a_value_out() -> None:
+    known = image().crop((10, 0, 0), (50, 70, 50))
+    mask = ball().crop((10, 0, 0), (50, 70, 50))
+    array = image().array.copy()
+    array[:, :, :10] = np.nan
+    plain = {"preset": "mr-normalised", "spacing": GRID.spacing_mm}
+    pd.testing.assert_frame_equal(extract(image().with_array(array), ball(), plain, "MR"),
+                                  extract(known, mask, plain, "MR"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"filters": []}, {"filters": ["mean", "mean"]}, {"log_sigma": [3, 3]},
+                                      {"log_sigma": []}])
+def test_filters_that_are_none_or_named_twice_are_refused(settings: dict[str, list[object]]) -> None:
+    with pytest.raises(SettingsError, match="at least one, and none twice"):
+        extract(image(), ball(), settings)

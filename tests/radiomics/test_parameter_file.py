@@ -264,3 +264,16 @@ def _slice_of(mask: Volume, box: str) -> Volume:
     """The single slice that the library's two-dimensional labels are."""
     z = ast.literal_eval(box)[2]
     return mask.with_array(np.where(np.arange(mask.array.shape[0])[:, None, None] == z, mask.array, 0))
+
+
+def test_image_without_numbers_in_the_roi_and_too_many_levels_are_named() -> None:
+    rng = np.random.default_rng(0)
+    image = Volume(rng.normal(size=GRID.shape).astype(np.float32), GRID)
+    mask = Volume(np.zeros(GRID.shape, dtype=bool), GRID)
+    mask.array[10:20, 15:30, 10:25] = True
+    narrow = parse_parameters({"setting": {"binWidth": 1e-9}, "featureClass": {"glcm": None}})
+    with pytest.raises(DataError, match=r"grey levels.*wider binWidth"):
+        pyradiomics_values(image, mask, narrow)
+    image.array[15, 20, 15] = np.nan
+    with pytest.raises(DataError, match="no numbers"):
+        pyradiomics_values(image, mask, parse_parameters({"featureClass": {"firstorder": None}}))

@@ -14,6 +14,7 @@ from medomicslab_nb.errors import DataError, MissingExtraError, RunError
 from medomicslab_nb.files import sha256_of
 from medomicslab_nb.imaging.loading import load_case
 from medomicslab_nb.radiomics.extract import extract
+from medomicslab_nb.report.evidence import gallery
 from medomicslab_nb.runner import verify
 from tests.image_study import add_images
 
@@ -37,6 +38,12 @@ def edit_images(study: ml.Study, change: Any) -> None:
     info, frame = study.info("images"), study.table("images").reset_index()
     study.add_table("images", change(frame), block=info.block, level=info.level, date_column=info.date_column,
                     columns=info.columns)
+
+
+def on_one_image(frame: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    """All masks on the first patient's image."""
+    of_first = {name: frame[name].iloc[0] for name in ("date", "image", "image_sha256")}
+    return frame.assign(patient=PATIENTS[0], **of_first, **columns)
 
 
 def test_the_wide_table_holds_what_extract_gives_for_each_case(study: ml.Study) -> None:
@@ -87,8 +94,9 @@ def test_all_failing_is_an_error_with_the_first_reason(study: ml.Study) -> None:
 
 
 def test_several_lesions_become_one_row(study: ml.Study) -> None:
-    edit_images(study, lambda frame: frame.assign(patient=PATIENTS[0], lesion=["1", "2", "3"]))
+    edit_images(study, lambda frame: on_one_image(frame, lesion=["1", "2", "3"]))
     lesions = run(study).table("lesions").set_index("lesion")["volume_ml"]
+    assert len(lesions) == 3
     volume = "PT_original_morphology_volume_voxel_counting"
     largest, total = run(study).table("features"), run(study, lesions="sum").table("features")
     assert len(largest) == len(total) == 1
@@ -122,6 +130,41 @@ def test_second_readers_go_to_the_perturbed_values_not_to_the_features(study: ml
     done = run(study)
     assert list(done.table("features")["patient"]) == [PATIENTS[0], PATIENTS[2]]
     assert done.table("perturbed")[["patient", "perturbation"]].values.tolist() == [[PATIENTS[0], "reader 2"]]
+
+
+def test_second_readings_are_not_perturbed_and_have_pictures_of_their_own(study: ml.Study) -> None:
+    edit_images(study, lambda frame: frame.assign(
+        patient=[PATIENTS[0], PATIENTS[0], PATIENTS[2]], date=frame["date"].iloc[0], repeat=["", "reader 2", ""],
+        image=[frame["image"][0]] * 2 + [frame["image"][2]],
+        image_sha256=[frame["image_sha256"][0]] * 2 + [frame["image_sha256"][2]]))
+    done = run(study, perturbations=["growth"], perturbation_count=1)
+    perturbed = done.table("perturbed")
+    assert perturbed["patient"].tolist() == [PATIENTS[0], PATIENTS[0], PATIENTS[2]]
+    assert done.table("lesions")["repeat"].tolist() == ["", "reader 2", ""] and len(gallery(done)) == 3
+    assert not any("perturbed ROIs" in text for text in done.warnings)
+
+
+def test_a_unit_that_was_corrected_is_not_read_from_the_cache(study: ml.Study) -> None:
+    assert len(run(study).table("pet")) == 3
+    edit_images(study, lambda frame: frame.assign(unit=["BQML", "", "SUVbw"]))
+    done = run(study)
+    assert done.table("pet")["patient"].tolist() == [PATIENTS[2]]
+    assert any("different units (BQML, SUVbw, none)" in text for text in done.warnings)
+    assert any(text.startswith("2 ROIs lie on PET images that are not in SUV") for text in done.warnings)
+
+
+def test_another_suv_than_that_of_the_file_is_refused(study: ml.Study) -> None:
+    with pytest.raises(DataError, match="the image is in SUVbw, SUVlbm was asked for"):
+        run(study, suv="lbm")
+
+
+def test_what_stands_for_a_patient_is_said_where_it_may_surprise(study: ml.Study) -> None:
+    edit_images(study, lambda frame: on_one_image(frame, lesion=["1", "2", "3"], roi=["GTV", "Heart", "Lung"],
+                                                  mask=[*frame["mask"][:2], "images/gone.nii.gz"]))
+    texts = run(study).warnings
+    assert any("1 patients have ROIs of several names" in text for text in texts)
+    assert any("Of 1 patients some ROIs were measured and others not" in text for text in texts)
+    assert not any("several names" in text for text in run(study, rois=["*"]).warnings)
 
 
 def test_perturbed_values_are_per_patient_in_the_columns_of_the_features(study: ml.Study) -> None:
