@@ -52,6 +52,11 @@ class Cache:
 
     def get(self, key: str) -> dict[str, pd.DataFrame] | None:
         """The tables stored under ``key``; None when there are none or they are damaged."""
+        payload = self.payload(key)
+        return None if payload is None else unpack(payload)
+
+    def payload(self, key: str) -> bytes | None:
+        """What was stored under ``key``, still packed; None when there is nothing or it is damaged."""
         try:
             content = self._path(key).read_bytes()
         except OSError:
@@ -61,7 +66,7 @@ class Cache:
             with contextlib.suppress(OSError):
                 self._path(key).unlink()
             return None
-        return unpack(payload)
+        return payload
 
     def put(self, key: str, payload: bytes) -> None:
         """Store what :func:`pack` made, atomically."""

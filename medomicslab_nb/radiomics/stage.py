@@ -108,12 +108,7 @@ def _failures(chosen: Chosen, results: Mapping[str, CaseResult], rows: pd.DataFr
 def _tables(results: Mapping[str, CaseResult], rows: pd.DataFrame, settings: RadiomicsSettings,
             id_column: str) -> dict[str, pd.DataFrame]:
     """The published tables, from those of the cases."""
-    parts: dict[str, list[pd.DataFrame]] = {}
-    for (_, row), result in zip(rows.iterrows(), results.values(), strict=True):
-        for name, table in result.tables.items():
-            keyed = table.assign(**{key: row[key] for key in (*KEYS, "repeat")})
-            parts.setdefault(name, []).append(keyed[[*KEYS, "repeat", *table.columns]])
-    found = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+    found = _gathered(results, rows[[*KEYS, "repeat"]])
     published = {"lesions": found["roi"].drop(columns="picture")}
     pictures = found["roi"].loc[found["roi"]["picture"].map(len) > 0, [*KEYS, "repeat", "picture"]]
     if len(pictures):
@@ -126,6 +121,18 @@ def _tables(results: Mapping[str, CaseResult], rows: pd.DataFrame, settings: Rad
     if "dose" in found:
         published["dose"] = found["dose"][found["dose"]["repeat"] == ""].drop(columns="repeat")
     return {name: table.rename(columns={"patient": id_column}) for name, table in published.items()}
+
+
+def _gathered(results: Mapping[str, CaseResult], keys: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables of all cases, each below the other, with the keys of its case in front."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    cases: dict[str, list[int]] = {}
+    for case, result in enumerate(results.values()):
+        for name, table in result.tables.items():
+            parts.setdefault(name, []).append(table)
+            cases.setdefault(name, []).extend([case] * len(table))
+    return {name: pd.concat([keys.iloc[cases[name]].reset_index(drop=True), pd.concat(tables, ignore_index=True)],
+                            axis=1) for name, tables in parts.items()}
 
 
 def _feature_tables(found: Mapping[str, pd.DataFrame], settings: RadiomicsSettings) -> dict[str, pd.DataFrame]:
