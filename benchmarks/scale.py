@@ -53,7 +53,7 @@ def measure(size: int) -> dict[str, float]:
     from tests.image_study import add_images
 
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"preset": "plain", "spacing": [0.6, 0.6, 0.6], "jobs": 1}
+        settings = {"preset": "plain", "spacing": [0.5, 0.5, 0.5], "jobs": 1}
         warm = ml.create_study(Path(folder) / "warm")
         add_images(warm, ["P-0001", "P-0002"])
         ml.run("radiomics", warm, settings, sinks=[])
