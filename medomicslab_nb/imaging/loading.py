@@ -17,14 +17,14 @@ from medomicslab_nb.imaging.masks import load_mask
 from medomicslab_nb.imaging.registration import common_grid
 from medomicslab_nb.imaging.series import file_hashes, load_series
 from medomicslab_nb.imaging.volumes import SUFFIXES, Volume, read_labels, read_volume
+from medomicslab_nb.inputs import MANIFEST
+from medomicslab_nb.study import FORMAT_VERSION
 
 Suv = Literal["bw", "bsa", "lbm"]
 
 DOSE = "RTDOSE"
-MANIFEST = ".yaml"
 SERIES_FOLDER = "images/series"
 
-_FORMAT_VERSION = 1
 
 
 def load_image(study_folder: Path, reference: str, *, suv: Suv = "bw", sha256: str = "", unit: str = "") -> Volume:
@@ -111,7 +111,7 @@ def write_manifest(study_folder: Path, files: Sequence[tuple[str, str]], modalit
     reference, sha256 : str
         Of the manifest.
     """
-    content = {"format": FORMAT_PREFIX + "series", "format_version": _FORMAT_VERSION, "modality": modality,
+    content = {"format": FORMAT_PREFIX + "series", "format_version": FORMAT_VERSION, "modality": modality,
                "files": [{"path": path, "sha256": sha256} for path, sha256 in files]}
     if grid:
         content["grid"] = grid
@@ -167,7 +167,7 @@ def check_unchanged(files: Mapping[Path, str]) -> None:
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
-        return read_document(path, "series", _FORMAT_VERSION)
+        return read_document(path, "series", FORMAT_VERSION)
     except MedomicsError as error:
         raise DataError(error.found, where=error.where, todo="Add the images again") from None
 

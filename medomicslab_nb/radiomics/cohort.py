@@ -180,9 +180,3 @@ def case_names(rows: pd.DataFrame) -> list[str]:
     """A name for every row, distinct, and the same whatever other rows there are."""
     parts = rows[["patient", "modality", "image", "mask", "label", "lesion", "grid"]].astype(str)
     return list(parts.agg("\t".join, axis=1)) if len(rows) else []
-
-
-def no_failures() -> pd.DataFrame:
-    """An empty table of failures."""
-    frame = pd.DataFrame({name: pd.Series(dtype="str") for name in (*KEYS, "reason")})
-    return frame.assign(date=pd.Series(dtype="datetime64[us]"))

@@ -47,11 +47,10 @@ def run(study: Any, settings: RadiomicsSettings, progress: Any) -> StageResult:
     engine = get_engine(settings.engine)
     settings = _with_parameter_file(study, settings)
     chosen = choose(study, settings)
-    results = _measured(study, settings, chosen.rows, progress)
-    rows = chosen.rows.assign(patient=chosen.rows["patient"].astype(str))
+    rows = chosen.rows
+    results = _measured(study, settings, rows, progress)
     failures = _failures(chosen, results, rows)
-    done = [name for name in results if results[name].error is None]
-    if not done:
+    if all(result.error is not None for result in results.values()):
         raise DataError(f"none of {len(results)} ROIs could be measured; the first: {failures['reason'].iloc[0]}",
                         where=f"table {settings.images}", todo="Correct the images or the settings")
     tables = _tables(results, rows, settings, study.id_column)

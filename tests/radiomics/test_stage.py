@@ -5,18 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
 
 import medomicslab_nb as ml
+from medomicslab_nb.data.images import import_dicom
 from medomicslab_nb.errors import DataError, MissingExtraError, RunError
 from medomicslab_nb.files import sha256_of
 from medomicslab_nb.imaging.loading import load_case
+from medomicslab_nb.progress import Progress
 from medomicslab_nb.radiomics.extract import extract
 from medomicslab_nb.report.evidence import gallery
 from medomicslab_nb.runner import verify
 from tests.image_study import add_images
+from tests.imaging.contour_factory import at_slice, write_dose, write_rtstruct
+from tests.imaging.dicom_factory import AXIAL, write_series
 
 PATIENTS = ["PAT-0001", "PAT-0002", "PAT-0003"]
 PLAIN = {"preset": "plain", "jobs": 1}
@@ -208,3 +213,19 @@ def test_on_a_cluster_the_bytes_are_the_same(study: ml.Study) -> None:
                                   host="127.0.0.1") as cluster:
         there = run(study, cluster=cluster.scheduler_address)
     assert here.table_hashes == there.table_hashes
+
+
+def test_a_dose_is_measured_in_the_contours_of_its_image(tmp_path: Path) -> None:
+    """60 Gy everywhere, from DICOM to the table of dose-volume metrics."""
+    write_series(tmp_path / "export" / "ct")
+    square = [(1.5, 2.0), (5.0, 2.0), (5.0, 6.0), (1.5, 6.0)]
+    contours = [*at_slice([square], 1, AXIAL), *at_slice([square], 2, AXIAL)]
+    write_rtstruct(tmp_path / "export" / "rs.dcm", [("GTV", contours)])
+    write_dose(tmp_path / "export" / "rd.dcm", np.full(AXIAL.shape, 60.0), AXIAL)
+    study = ml.create_study(tmp_path / "study")
+    import_dicom(study, tmp_path / "export", progress=Progress())
+    done = run(study, modalities=["RTDOSE"])
+    dose = done.table("dose")
+    assert dose["roi"].tolist() == ["GTV"] and done.metrics["features"] == 0
+    assert dose[["Dmean", "Dmax", "D95"]].iloc[0].tolist() == pytest.approx([60, 60, 60], abs=1e-3)
+    assert done.report().path.exists()
