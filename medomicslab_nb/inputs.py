@@ -30,10 +30,13 @@ class TrackedStudy(Study):
     ----------
     inputs : dict
         What was read, by name.
+    run_id : str
+        The run that reads.
     """
 
-    def __init__(self, path: Path, pins: Sequence[Mapping[str, str]] | None = None) -> None:
+    def __init__(self, path: Path, pins: Sequence[Mapping[str, str]] | None = None, run_id: str = "") -> None:
         super().__init__(path)
+        self.run_id = run_id
         self.pins = None if pins is None else {pin["name"]: Input(**pin) for pin in pins}
         self.inputs: dict[str, Input] = {}
 

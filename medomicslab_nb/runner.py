@@ -127,7 +127,7 @@ def _adopted(study: Study, spec: Stage, settings: Settings) -> RunRecord | None:
 
 def _execute(record: RunRecord, study: Study, spec: Stage, settings: Settings, *, sinks: Sequence[Sink] | None = None,
              pins: Sequence[Mapping[str, str]] | None = None) -> RunRecord:
-    tracked = TrackedStudy(study.path, pins)
+    tracked = TrackedStudy(study.path, pins, record.id)
     progress = Progress([record.progress_sink, *(default_sinks() if sinks is None else sinks)],
                         record.cancel_requested)
     try:

@@ -27,15 +27,17 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
 class Column(SettingsPart):
     """One entry of the data dictionary."""
 
-    role: Literal["identifier", "predictor", "outcome", "time", "event", "date", "index_date", "centre",
-                  "ignore"] = "predictor"
-    """What the column is used for."""
+    role: Literal["identifier", "predictor", "outcome", "time", "event", "entry", "cause", "stratum", "date",
+                  "index_date", "centre", "ignore"] = "predictor"
+    """What the column is used for; entry: time from which a patient is under observation, cause: what ended
+    follow-up, stratum: groups that have their own baseline hazard."""
     type: Literal["number", "integer", "category", "boolean", "text", "date"] = "number"
     """How its values are read."""
     unit: str = ""
     """Unit of its values, e.g. ``mm`` or ``days``."""
     endpoint: str = ""
-    """Endpoint that it belongs to (roles outcome, time and event); empty: the column's own name."""
+    """Endpoint that it belongs to (roles outcome, time, event, entry and cause); empty: the column's own name, for
+    role entry every endpoint with follow-up in its table."""
     description: str = ""
     """What it means, in words."""
 

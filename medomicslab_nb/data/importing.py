@@ -233,7 +233,7 @@ def corrected(guessed: Mapping[str, Column], changes: Mapping[str, Column | Mapp
 
 def _block(name: str, columns: Mapping[str, Column]) -> str:
     predictors = sum(column.role == "predictor" for column in columns.values())
-    endpoints = any(column.role in ("outcome", "event") for column in columns.values())
+    endpoints = any(column.role in ("outcome", "event", "cause") for column in columns.values())
     return name if predictors > MANY_COLUMNS and not endpoints else "clinical"
 
 

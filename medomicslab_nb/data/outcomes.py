@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from statsmodels.duration.survfunc import SurvfuncRight
 
 from medomicslab_nb.data.corrections import CorrectedStudy
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.checks import is_continuous
 from medomicslab_nb.evaluation.endpoints import (
     Endpoint,
     EndpointColumns,
-    binary_endpoint,
+    Kind,
     declared_endpoints,
     endpoint_columns,
-    survival_endpoint,
+    read_endpoint,
 )
+from medomicslab_nb.evaluation.follow_up import median_follow_up
 
 MOST_GROUPS = 10
 
@@ -29,13 +27,13 @@ class Outcome:
     """One endpoint of the dictionary, or a column, as it is."""
 
     name: str
-    kind: Literal["binary", "survival", "multiclass", "continuous"]
+    kind: Kind
     table: str
     column: str
     """Column of the classes, of the event, or of the number."""
     time_column: str = ""
     endpoint: Endpoint | None = None
-    """None where it cannot be modelled as binary or survival outcome."""
+    """None where it cannot be modelled, or not before its kind or its positive class is set."""
     groups: pd.Series | None = None
     """Label of each patient (index = patient), for Table 1; None for continuous outcomes."""
     fault: str = ""
@@ -61,28 +59,18 @@ def outcome_table(outcomes: list[Outcome]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["endpoint", "kind", "n", "events", "percent", "median_follow_up", "unit"])
 
 
-def median_follow_up(time: np.ndarray, event: np.ndarray) -> float:
-    """Median follow-up by the reverse Kaplan-Meier method (Schemper & Smith 1996); NaN when it is not reached.
-
-    Parameters
-    ----------
-    time, event : ndarray, shape (n_patients,)
-        Follow-up, and whether the event was seen: it counts as censoring here.
-    """
-    if not (~event).any():
-        return float("nan")
-    return float(SurvfuncRight(time, (~event).astype(int)).quantile(0.5))
-
-
 def _row(outcome: Outcome) -> dict[str, object]:
     endpoint = outcome.endpoint
+    row: dict[str, object] = {"endpoint": outcome.name, "kind": outcome.kind, "events": pd.NA, "percent": np.nan,
+                              "median_follow_up": np.nan, "unit": ""}
     if endpoint is None:
-        n = 0 if outcome.groups is None else len(outcome.groups)
-        return {"endpoint": outcome.name, "kind": outcome.kind, "n": n, "events": pd.NA, "percent": np.nan,
-                "median_follow_up": np.nan, "unit": ""}
-    follow_up = np.nan if endpoint.time is None else median_follow_up(endpoint.time, endpoint.event)
-    return {"endpoint": outcome.name, "kind": endpoint.kind, "n": len(endpoint), "events": endpoint.events,
-            "percent": 100 * endpoint.events / len(endpoint), "median_follow_up": follow_up, "unit": endpoint.unit}
+        return {**row, "n": 0 if outcome.groups is None else len(outcome.groups)}
+    row |= {"n": len(endpoint), "unit": endpoint.unit}
+    if endpoint.kind in ("multiclass", "continuous"):
+        return row
+    follow_up = np.nan if endpoint.time is None else median_follow_up(endpoint).estimate
+    return {**row, "events": endpoint.events, "percent": 100 * endpoint.events / len(endpoint),
+            "median_follow_up": follow_up}
 
 
 def _declared(study: CorrectedStudy, name: str, columns: list[EndpointColumns]) -> Outcome:
@@ -90,7 +78,7 @@ def _declared(study: CorrectedStudy, name: str, columns: list[EndpointColumns]) 
     try:
         return _outcome(study, name, endpoint_columns(study, name))
     except DataError as error:
-        kind: Literal["survival", "binary"] = "survival" if columns[0].time else "binary"
+        kind: Kind = "survival" if columns[0].time else "binary"
         return Outcome(name, kind, columns[0].table, columns[0].outcome, columns[0].time,
                        fault=f"{error.found}. {error.todo}")
 
@@ -98,31 +86,23 @@ def _declared(study: CorrectedStudy, name: str, columns: list[EndpointColumns]) 
 def _outcome(study: CorrectedStudy, name: str, source: EndpointColumns) -> Outcome:
     table, column, time = source.table, source.outcome, source.time
     values = study.table(table)[column]
-    if not time and is_continuous(values):
-        return Outcome(name, "continuous", table, column)
     try:
-        endpoint = _endpoint(study, name, table, column, time)
+        endpoint = read_endpoint(study, name, source)
     except DataError as error:
         several = values.nunique() > 2 and not time
         groups = _labels(values) if 2 <= values.nunique() <= MOST_GROUPS and values.index.is_unique else None
         fault = "" if groups is not None and not time else f"{error.found}. {error.todo}"
-        kind: Literal["binary", "survival", "multiclass"] = \
-            "survival" if time else "multiclass" if several else "binary"
+        kind: Kind = "survival" if time else "multiclass" if several else "binary"
         return Outcome(name, kind, table, column, time, groups=groups if not time else None, fault=fault)
-    if endpoint.time is None:
-        return Outcome(name, "binary", table, column, endpoint=endpoint, groups=_labels(values))
-    words = pd.Series(np.where(endpoint.event, "event", "no event"), index=endpoint.patients)
-    return Outcome(name, "survival", table, column, time, endpoint, words)
+    return Outcome(name, endpoint.kind, table, column, time, endpoint, _groups(endpoint, values))
 
 
-def _endpoint(study: CorrectedStudy, name: str, table: str, column: str, time: str) -> Endpoint:
-    frame = study.table(table)
-    if frame.index.name != study.id_column or frame.index.has_duplicates:
-        raise DataError("the table does not have one row for each patient", where=f"table {table}",
-                        todo="Keep the outcome in a table that does")
-    if not time:
-        return binary_endpoint(name, frame[column])
-    return survival_endpoint(name, frame[time], frame[column], unit=study.tables[table].column(time).unit)
+def _groups(endpoint: Endpoint, values: pd.Series) -> pd.Series | None:
+    """What Table 1 compares."""
+    if endpoint.kind == "survival":
+        return pd.Series(np.where(endpoint.event, "event", "no event"), index=endpoint.patients)
+    shown = endpoint.kind == "binary" or 0 < len(endpoint.classes) <= MOST_GROUPS
+    return _labels(values) if shown else None
 
 
 def _labels(values: pd.Series) -> pd.Series:

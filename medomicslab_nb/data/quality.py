@@ -24,6 +24,9 @@ from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors, impossible_zeros
 from medomicslab_nb.evaluation.dates import check_dates as compare_dates, index_dates
 
+_USED = ("predictor", "outcome", "time", "event", "entry", "stratum", "centre")
+"""Roles of the columns that are looked at; an empty cause is no missing value but the end of follow-up."""
+
 QUALITY_COLUMNS = ("table", "column", "check", "severity", "n", "finding", "advice")
 MUCH_MISSING = 0.2
 FEW_EVENTS = 10
@@ -56,11 +59,10 @@ class Finding:
 def check_table(study: CorrectedStudy, table: str) -> list[Finding]:
     """Findings that one table shows by itself."""
     frame = study.table(table)
-    predictors = frame[study.names_of(table, "predictor", "outcome", "time", "event", "centre")]
+    predictors = frame[study.names_of(table, *_USED)]
     found = [finding for check in _COLUMN_CHECKS for finding in check(table, predictors)]
     # A measurement with a few words among its values was guessed to be free text, which is ignored.
-    found += _nearly_numbers(table, frame[study.names_of(table, "predictor", "outcome", "time", "event", "centre",
-                                                         "ignore")])
+    found += _nearly_numbers(table, frame[study.names_of(table, *_USED, "ignore")])
     found += _censored(study, table)
     measured = study.names_of(table, "predictor")
     if len(measured) <= MANY_COLUMNS:  # a zero of an expression value is one
@@ -286,14 +288,17 @@ def _few_events(outcome: Outcome) -> Iterator[Finding]:
     endpoint = outcome.endpoint
     if endpoint is None:
         return
-    smaller = endpoint.events if endpoint.kind == "survival" else min(endpoint.events, len(endpoint) - endpoint.events)
+    smaller = min(endpoint.events, len(endpoint) - endpoint.events) if endpoint.kind == "binary" else endpoint.events
     if smaller < FEW_EVENTS:
-        yield Finding(outcome.table, outcome.column, "few events", "warning", smaller,
-                      f"'{outcome.name}' has {smaller} patients in the smaller class" if endpoint.kind == "binary"
-                      else f"'{outcome.name}' has {smaller} events", "Too few to develop or validate a model")
+        found = {"survival": f"has {smaller} events", "continuous": f"is known in {smaller} patients",
+                 "binary": f"has {smaller} patients in the smaller class",
+                 "multiclass": f"has {smaller} patients in the smallest class"}[endpoint.kind]
+        yield Finding(outcome.table, outcome.column, "few events", "warning", smaller, f"'{outcome.name}' {found}",
+                      "Too few to develop or validate a model")
     for note in endpoint.notes:
         yield Finding(outcome.table, outcome.column, "outcome", "note", 0, note.rstrip("."),
-                      "They are not in the analysis of this outcome")
+                      "They are not in the analysis of this outcome" if "left out" in note else
+                      "Check that this is meant")
 
 
 def _disguised(study: CorrectedStudy, table: str, outcome: Outcome) -> Iterator[Finding]:

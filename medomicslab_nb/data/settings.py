@@ -14,15 +14,16 @@ Scalar = bool | float | str
 class Correction(SettingsPart):
     """What to change in one entry of a table's data dictionary; empty fields stay as they are."""
 
-    role: Literal["identifier", "predictor", "outcome", "time", "event", "date", "index_date", "centre",
-                  "ignore"] | None = None
-    """What the column is used for."""
+    role: Literal["identifier", "predictor", "outcome", "time", "event", "entry", "cause", "stratum", "date",
+                  "index_date", "centre", "ignore"] | None = None
+    """What the column is used for; entry: time from which a patient is under observation, cause: what ended
+    follow-up, stratum: groups that have their own baseline hazard."""
     type: Literal["number", "integer", "category", "boolean", "text", "date"] | None = None
     """How its values are read."""
     unit: str | None = None
     """Unit of its values, e.g. mm or days."""
     endpoint: str | None = None
-    """Endpoint that it belongs to, for the roles outcome, time and event."""
+    """Endpoint that it belongs to, for the roles outcome, time, event, entry and cause."""
     description: str | None = None
     """What it means, in words."""
 

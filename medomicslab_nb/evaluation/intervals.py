@@ -1,14 +1,24 @@
-"""Confidence intervals: bootstrap of patients, and the corrected resampled t for cross-validation."""
+"""Confidence intervals: bootstrap of patients, and the corrected resampled t for cross-validation.
+
+Every bootstrap is vectorised: a sample is a row of weights, how often each patient is in it, and a measure is computed
+for many rows at once. The interval for an AUC on new patients is :mod:`~medomicslab_nb.evaluation.delong`'s.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 from scipy.stats import t as student
 
+from medomicslab_nb.evaluation.endpoints import Endpoint
+
 _CHUNK = 4_000_000  # cells of a chunk of bootstrap weights
+
+Measure = Callable[[np.ndarray], np.ndarray]
+"""A measure of many weighted samples at once: from weights, shape (samples, n), to values, shape (samples,)."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +76,39 @@ def corrected_standard_error(values: np.ndarray, *, n_train: float, n_test: floa
     return float(np.sqrt((1 / len(values) + n_test / n_train) * np.var(values, ddof=1)))
 
 
+def bootstrap(measure: Measure, n: int, *, draws: int = 1000, seed: int = 0, confidence: float = 0.95,
+              corrected: bool = False) -> Interval:
+    """Any measure that takes weights, with an interval over bootstrap samples of patients.
+
+    Parameters
+    ----------
+    measure : callable
+        From weights of shape (samples, n) to the measure of each sample, shape (samples,); NaN where it does not exist.
+    corrected : bool
+        BCa limits (bias-corrected and accelerated [1]_), for which the measure is also computed n times with one
+        patient left out, instead of percentiles.
+
+    Returns
+    -------
+    Interval
+        Samples in which the measure does not exist are left out of the limits; without any left they are NaN.
+
+    References
+    ----------
+    .. [1] Efron B. Better bootstrap confidence intervals. J Am Stat Assoc 1987;82:171-185.
+    """
+    if n == 0:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    estimate = float(measure(np.ones((1, n)))[0])
+    values = np.concatenate([measure(weights) for weights in bootstrap_weights(n, draws, seed)])
+    if corrected:
+        return _corrected_percentile(estimate, values, measure(1 - np.eye(n)), confidence)
+    return _percentile(estimate, values, confidence)
+
+
 def bootstrap_auc(observed: np.ndarray, scores: np.ndarray, *, draws: int = 1000, seed: int = 0,
-                  confidence: float = 0.95) -> Interval:
-    """AUC with a percentile interval over bootstrap samples of patients.
+                  confidence: float = 0.95, corrected: bool = False) -> Interval:
+    """AUC with an interval over bootstrap samples of patients; see :func:`bootstrap`.
 
     Parameters
     ----------
@@ -81,26 +121,93 @@ def bootstrap_auc(observed: np.ndarray, scores: np.ndarray, *, draws: int = 1000
     Interval
         Samples with one class only are left out of the limits.
     """
-    columns = _columns(scores)
-    estimate = np.mean([_weighted_auc(np.ones((1, len(observed))), observed, score) for score in columns])
-    values = [np.mean([_weighted_auc(weights, observed, score) for score in columns], axis=0)
-              for weights in bootstrap_weights(len(observed), draws, seed)]
-    return _percentile(float(estimate), np.concatenate(values), confidence)
+    measure = _mean_over_columns(weighted_auc, np.asarray(observed, dtype=bool), scores)
+    return bootstrap(measure, len(observed), draws=draws, seed=seed, confidence=confidence, corrected=corrected)
 
 
-def bootstrap_c_index(event: np.ndarray, time: np.ndarray, scores: np.ndarray, *, draws: int = 1000, seed: int = 0,
-                      confidence: float = 0.95) -> Interval:
+def bootstrap_auprc(observed: np.ndarray, scores: np.ndarray, *, draws: int = 1000, seed: int = 0,
+                    confidence: float = 0.95) -> Interval:
+    """Average precision with a percentile interval; see :func:`bootstrap_auc`."""
+    measure = _mean_over_columns(weighted_auprc, np.asarray(observed, dtype=bool), scores)
+    return bootstrap(measure, len(observed), draws=draws, seed=seed, confidence=confidence)
+
+
+def bootstrap_mean(losses: np.ndarray, *, draws: int = 1000, seed: int = 0, confidence: float = 0.95) -> Interval:
+    """Mean of a loss per patient (Brier, log loss, absolute error) with a percentile interval.
+
+    Parameters
+    ----------
+    losses : ndarray, shape (n,)
+        E.g. ``(probability - observed) ** 2``; with repeats, each patient's mean over them.
+    """
+    losses = np.asarray(losses, dtype=float)
+    return bootstrap(lambda weights: weights @ losses / weights.sum(axis=1), len(losses), draws=draws, seed=seed,
+                     confidence=confidence)
+
+
+def bootstrap_c_index(event: np.ndarray, time: np.ndarray, scores: np.ndarray, *, entry: np.ndarray | None = None,
+                      draws: int = 1000, seed: int = 0, confidence: float = 0.95) -> Interval:
     """C-index with a percentile interval over bootstrap samples of patients; see :func:`bootstrap_auc`.
 
-    Needs n x n memory: meant for up to some thousand patients.
+    Needs n x n memory: meant for up to some thousand patients. ``entry`` as in
+    :func:`~medomicslab_nb.evaluation.metrics.c_index`.
     """
-    comparable = comparable_pairs(event, time).astype(np.float32)
-    columns = [comparable * _concordance(score) for score in _columns(scores)]
-    ones = np.ones((1, len(event)), dtype=np.float32)
-    estimate = np.mean([_weighted_pairs(ones, pairs, comparable) for pairs in columns])
-    values = [np.mean([_weighted_pairs(weights.astype(np.float32), pairs, comparable) for pairs in columns], axis=0)
-              for weights in bootstrap_weights(len(event), draws, seed)]
-    return _percentile(float(estimate), np.concatenate(values), confidence)
+    return bootstrap(_concordance_measure(event, time, scores, entry), len(event), draws=draws, seed=seed,
+                     confidence=confidence)
+
+
+def bootstrap_discrimination(endpoint: Endpoint, scores: np.ndarray, *, draws: int = 1000, seed: int = 0,
+                             confidence: float = 0.95) -> Interval:
+    """The endpoint's measure of discrimination with a percentile interval over bootstrap samples of patients.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,) or (n, repeats); multi-class (n, classes) or (n, classes, repeats)
+        With repeats the mean of the measure over them is estimated; a sample takes the same patients in all.
+    """
+    return bootstrap(_discrimination_measure(endpoint, scores), len(endpoint), draws=draws, seed=seed,
+                     confidence=confidence)
+
+
+def bootstrap_difference(endpoint: Endpoint, first: np.ndarray, second: np.ndarray, *, draws: int = 1000,
+                         seed: int = 0, confidence: float = 0.95) -> Interval:
+    """Discrimination of ``first`` minus that of ``second`` on the same patients; see :func:`bootstrap_discrimination`.
+
+    p (two-sided) is twice the smaller share of samples on one side of 0, at least 1 / (draws + 1).
+    """
+    one, other = _discrimination_measure(endpoint, first), _discrimination_measure(endpoint, second)
+    n = len(endpoint)
+    values = np.concatenate([one(weights) - other(weights) for weights in bootstrap_weights(n, draws, seed)])
+    estimate = float((one(np.ones((1, n))) - other(np.ones((1, n))))[0])
+    found, known = _percentile(estimate, values, confidence), values[~np.isnan(values)]
+    if np.isnan(found.lower):
+        return found
+    tail = (1 + min(int((known <= 0).sum()), int((known >= 0).sum()))) / (len(known) + 1)
+    return Interval(found.estimate, found.lower, found.upper, min(1.0, 2 * tail))
+
+
+def _discrimination_measure(endpoint: Endpoint, scores: np.ndarray) -> Measure:
+    if endpoint.kind == "survival" and endpoint.time is not None:
+        return _concordance_measure(endpoint.event, endpoint.time, scores, endpoint.entry)
+    if endpoint.kind == "binary":
+        return _mean_over_columns(weighted_auc, endpoint.event, scores)
+    if endpoint.kind == "continuous":
+        return _mean_over_columns(weighted_r2, endpoint.outcome, scores)
+    return _macro_auc(endpoint.outcome, np.asarray(scores, dtype=float))
+
+
+def _concordance_measure(event: np.ndarray, time: np.ndarray, scores: np.ndarray, entry: np.ndarray | None) -> Measure:
+    comparable = comparable_pairs(event, time, entry).astype(np.float32)
+    columns = [comparable * concordance(score) for score in _columns(scores)]
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        single = weights.astype(np.float32)
+        # Every pair counts as often as both its patients are in the sample.
+        pairs = ((single @ comparable) * single).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return np.mean([((single @ agree) * single).sum(axis=1) / pairs for agree in columns], axis=0)
+
+    return measure
 
 
 def bootstrap_weights(n: int, draws: int, seed: int) -> Iterator[np.ndarray]:
@@ -113,47 +220,122 @@ def bootstrap_weights(n: int, draws: int, seed: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(float)
 
 
-def comparable_pairs(event: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Pairs (i, j) in which i is known to have had the event first: bool, shape (n, n).
+def comparable_pairs(event: np.ndarray, time: np.ndarray, entry: np.ndarray | None = None, *,
+                     rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Pairs (i, j) in which i is known to have had the event first: bool, shape (n, n), or those of some i only.
 
-    i had the event before j's time, or at the same time at which j's follow-up ended without it.
+    i had the event before j's time, or at the same time at which j's follow-up ended without it; with ``entry`` (left
+    truncation) only when j was under observation by then.
     """
-    earlier = time[:, None] < time[None, :]
-    same = (time[:, None] == time[None, :]) & ~event[None, :]
-    return event[:, None] & (earlier | same)
+    first = time[rows, None]
+    comparable = event[rows, None] & ((first < time[None, :]) | ((first == time[None, :]) & ~event[None, :]))
+    return comparable if entry is None else comparable & (entry[None, :] < first)
 
 
-def _columns(scores: np.ndarray) -> list[np.ndarray]:
-    return list(np.asarray(scores, dtype=float).reshape(len(scores), -1).T)
-
-
-def _concordance(score: np.ndarray) -> np.ndarray:
-    """1 where i scores higher than j, one half in ties, shape (n, n)."""
-    difference = score[:, None] - score[None, :]
+def concordance(score: np.ndarray, *, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """1 where i scores higher than j, one half in ties, float32 of shape (n, n), or those of some i only."""
+    difference = score[rows, None] - score[None, :]
     # Ties are judged as scikit-survival does: equal within 1e-8.
     tied = np.abs(difference) <= 1e-8
     return np.where(tied, 0.5, difference > 0).astype(np.float32)
 
 
-def _weighted_pairs(weights: np.ndarray, concordant: np.ndarray, comparable: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return ((weights @ concordant) * weights).sum(axis=1) / ((weights @ comparable) * weights).sum(axis=1)
-
-
-def _weighted_auc(weights: np.ndarray, observed: np.ndarray, score: np.ndarray) -> np.ndarray:
+def weighted_auc(weights: np.ndarray, observed: np.ndarray, score: np.ndarray) -> np.ndarray:
     """AUC of each weighted sample, shape (samples,), by the Mann-Whitney statistic with ties counted half."""
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    cases = np.add.reduceat(weights[:, order] * observed[order], starts, axis=1)
-    others = np.add.reduceat(weights[:, order] * ~observed[order], starts, axis=1)
+    order, starts = _tied_groups(score)
+    cases, others = _class_sums(weights, observed, order, starts)
     below = np.cumsum(others, axis=1) - others / 2
     with np.errstate(invalid="ignore"):
         return (cases * below).sum(axis=1) / (cases.sum(axis=1) * others.sum(axis=1))
 
 
+def weighted_auprc(weights: np.ndarray, observed: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Average precision of each weighted sample, shape (samples,): precision at each score, by the cases it adds.
+
+    NaN in a sample with one class only.
+    """
+    order, starts = _tied_groups(-score)
+    cases, others = _class_sums(weights, observed, order, starts)
+    found, wrong = np.cumsum(cases, axis=1), np.cumsum(others, axis=1)
+    precision = found / np.maximum(found + wrong, 1e-300)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = (cases * precision).sum(axis=1) / found[:, -1]
+    return np.where((found[:, -1] > 0) & (wrong[:, -1] > 0), values, np.nan)
+
+
+def weighted_r2(weights: np.ndarray, outcome: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Share of variance explained in each weighted sample, shape (samples,), against the sample's own mean."""
+    centred = outcome - outcome.mean()
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = weights @ centred / total
+        spread = weights @ centred**2 - total * mean**2
+        # What rounding leaves of no spread is no spread.
+        spread = np.where(spread > 1e-12 * (weights @ centred**2), spread, np.nan)
+        return 1 - weights @ (outcome - predicted) ** 2 / spread
+
+
+def _macro_auc(outcome: np.ndarray, scores: np.ndarray) -> Measure:
+    """Mean over classes that a sample has, and over repeats, of one-vs-rest AUCs."""
+    classes = [k for k in range(scores.shape[1]) if (outcome == k).any()]
+    repeats = scores.reshape(*scores.shape[:2], -1)
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        values = np.array([[weighted_auc(weights, outcome == k, repeats[:, k, r]) for k in classes]
+                           for r in range(repeats.shape[2])])  # shape (repeats, classes, samples)
+        known = ~np.isnan(values)
+        with np.errstate(invalid="ignore"):
+            return (np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)).mean(axis=0)
+
+    return measure
+
+
+def _mean_over_columns(measure: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray], outcome: np.ndarray,
+                       scores: np.ndarray) -> Measure:
+    columns = _columns(scores)
+    return lambda weights: np.mean([measure(weights, outcome, score) for score in columns], axis=0)
+
+
+def _columns(scores: np.ndarray) -> list[np.ndarray]:
+    values = np.asarray(scores, dtype=float)
+    return [values] if values.ndim == 1 else list(values.T)
+
+
+def _tied_groups(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order of the scores, and where in it each group of equal ones starts."""
+    order = np.argsort(score, kind="stable")
+    ordered = score[order]
+    return order, np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+
+
+def _class_sums(weights: np.ndarray, observed: np.ndarray, order: np.ndarray,
+                starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of cases and of others in each group of equal scores, each of shape (samples, groups)."""
+    ordered, cases = weights[:, order], observed[order]
+    positive = ordered * cases
+    if len(starts) == len(order):
+        return positive, ordered - positive
+    return (np.add.reduceat(positive, starts, axis=1), np.add.reduceat(ordered - positive, starts, axis=1))
+
+
 def _percentile(estimate: float, values: np.ndarray, confidence: float) -> Interval:
     values = values[~np.isnan(values)]
-    if not len(values):
+    if not len(values) or np.isnan(estimate):
         return Interval(estimate, float("nan"), float("nan"))
     lower, upper = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(estimate, float(lower), float(upper))
+
+
+def _corrected_percentile(estimate: float, values: np.ndarray, left_out: np.ndarray, confidence: float) -> Interval:
+    """BCa limits; percentiles where no sample, or every sample, is below the estimate."""
+    known, without = values[~np.isnan(values)], left_out[~np.isnan(left_out)]
+    below = (np.mean(known < estimate) + np.mean(known <= estimate)) / 2 if len(known) else 0.0
+    if not 0 < below < 1:
+        return _percentile(estimate, values, confidence)
+    influence = without.mean() - without
+    spread = float(np.sum(influence**2)) ** 1.5
+    acceleration = float(np.sum(influence**3)) / (6 * spread) if spread > 0 else 0.0
+    bias = ndtri(below)
+    edges = bias + ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
+    lower, upper = np.quantile(known, ndtr(bias + edges / (1 - acceleration * edges)))
     return Interval(estimate, float(lower), float(upper))

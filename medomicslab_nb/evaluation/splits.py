@@ -39,7 +39,7 @@ def make_splits(endpoint: Endpoint, *, folds: int, repeats: int, seed: int) -> p
     sorted_endpoint = endpoint.take(order)
     parts = []
     for repeat in range(repeats):
-        fold = fold_numbers(sorted_endpoint.event, folds, _seed(seed, repeat))
+        fold = fold_numbers(sorted_endpoint.strata, folds, _seed(seed, repeat))
         parts.append(pd.DataFrame({"patient": sorted_endpoint.patients, "repeat": repeat, "fold": fold}))
     return pd.concat(parts, ignore_index=True)
 
@@ -114,19 +114,22 @@ def fold_numbers(strata: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
 
 def check_folds(endpoint: Endpoint, folds: int) -> None:
-    """Refuse more folds than there are patients with, or without, the event.
+    """Refuse more folds than there are patients with, or without, the event, in a class, or in all.
 
     Raises
     ------
     DataError
     """
-    least = min(endpoint.events, len(endpoint) - endpoint.events)
-    if endpoint.kind == "survival" and least == 0 and endpoint.events:
-        least = endpoint.events
-    if least < folds:
-        raise DataError(f"{folds} folds need at least {folds} patients with and {folds} without the event; "
-                        f"{endpoint.events} of {len(endpoint)} have it", where=f"endpoint {endpoint.name}",
-                        todo=f"Use fewer folds (at most {least})" if least > 1 else "Add patients")
+    least = len(endpoint) // 2 if endpoint.kind == "continuous" else endpoint.events
+    if endpoint.kind == "binary" or (endpoint.kind == "survival" and endpoint.events < len(endpoint)):
+        least = min(endpoint.events, len(endpoint) - endpoint.events)
+    if least >= folds:
+        return
+    counts = {"multiclass": f"in every class; the smallest has {least}",
+              "continuous": f"twice over; there are {len(endpoint)}"}.get(
+        endpoint.kind, f"with and {folds} without the event; {endpoint.events} of {len(endpoint)} have it")
+    raise DataError(f"{folds} folds need at least {folds} patients {counts}", where=f"endpoint {endpoint.name}",
+                    todo=f"Use fewer folds (at most {least})" if least > 1 else "Add patients")
 
 
 def check_cohort_folds(splits: pd.DataFrame, endpoint: Endpoint, *, folds: int, repeats: int) -> None:
@@ -140,22 +143,24 @@ def check_cohort_folds(splits: pd.DataFrame, endpoint: Endpoint, *, folds: int, 
     Raises
     ------
     DataError
-        A test fold without a patient with the event (binary: or without one without it), or a training fold with
-        fewer than two of them.
+        A test fold without a patient with the event (binary: or without one without it; multi-class: of some class),
+        or a training fold with fewer than two of them.
     """
     # Survival needs no censored patients: events at different times can be compared.
-    classes = (True,) if endpoint.kind == "survival" else (True, False)
+    strata = endpoint.strata if endpoint.kind != "continuous" else np.zeros(len(endpoint), dtype=int)
+    wanted = (1,) if endpoint.kind == "survival" else np.unique(strata)
     for repeat in range(repeats):
         number = fold_rows(splits, endpoint.patients, repeat)
-        for value in classes:
-            tested = np.bincount(number[endpoint.event == value], minlength=folds)
+        for value in wanted:
+            tested = np.bincount(number[strata == value], minlength=folds)
             trained = tested.sum() - tested
             for fold in np.flatnonzero((tested < 1) | (trained < 2)):
-                _refuse_fold(endpoint, int((number == fold).sum()), int(fold), repeat, value)
+                _refuse_fold(endpoint, int((number == fold).sum()), int(fold), repeat, int(value))
 
 
-def _refuse_fold(endpoint: Endpoint, n: int, fold: int, repeat: int, value: bool) -> None:
-    lack = f"with too few patients {'with' if value else 'without'} the event" if n else "empty"
+def _refuse_fold(endpoint: Endpoint, n: int, fold: int, repeat: int, value: int) -> None:
+    of = f"of class '{endpoint.classes[value]}'" if endpoint.classes else f"{'with' if value else 'without'} the event"
+    lack = f"with too few patients {of}" if n and endpoint.kind != "continuous" else "empty"
     raise DataError(f"the cohort leaves fold {fold + 1} of repeat {repeat + 1} {lack}",
                     where=f"endpoint {endpoint.name}", todo="Use fewer folds, or a larger cohort")
 
@@ -166,12 +171,13 @@ def _seed(seed: int, repeat: int) -> int:
 
 def _new_patients(old: pd.DataFrame, endpoint: Endpoint, repeat: int, folds: int) -> pd.DataFrame:
     """Rows for the patients of ``endpoint`` that one repeat of a stored split lacks."""
-    event = pd.Series(endpoint.event, index=endpoint.patients)
-    sizes = {value: np.bincount(old.loc[old["patient"].map(event).eq(value), "fold"].astype(int), minlength=folds)
-             for value in (False, True)}
+    strata = pd.Series(endpoint.strata, index=endpoint.patients)
+    known = old["patient"].map(strata)
+    sizes = {value: np.bincount(old.loc[known.eq(value), "fold"].astype(int), minlength=folds)
+             for value in np.unique(endpoint.strata)}
     rows = []
     for patient in sorted(set(endpoint.patients) - set(old["patient"])):
-        count = sizes[bool(event[patient])]
+        count = sizes[strata[patient]]
         fold = int(np.argmin(count))
         count[fold] += 1
         rows.append((patient, repeat, fold))

@@ -18,12 +18,12 @@ from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.tables import Column, TableInfo
 
 _NUMERIC = ("number", "integer", "boolean")
-_OUTCOME_ROLES = ("outcome", "time", "event")
+_OUTCOME_ROLES = ("outcome", "time", "event", "entry", "cause")
 
 
 @dataclass(frozen=True)
 class Design:
-    """Predictors of all blocks for the patients that have every table.
+    """Predictors of all blocks.
 
     Attributes
     ----------
@@ -33,6 +33,10 @@ class Design:
         Columns of each block.
     categorical : tuple of str
         Columns that are categories.
+    tables : mapping
+        Tables of each block.
+    predictors : mapping
+        Columns of each table that are used.
     notes : tuple of str
         What was left out, in whole sentences.
     """
@@ -41,6 +45,8 @@ class Design:
     blocks: Mapping[str, tuple[str, ...]]
     categorical: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    predictors: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def block_of(self) -> dict[str, str]:
@@ -55,7 +61,7 @@ class Design:
 
 
 def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[str, ...]],
-                 predictors: Mapping[str, tuple[str, ...]]) -> Design:
+                 predictors: Mapping[str, tuple[str, ...]], complete: bool = False) -> Design:
     """Collect the predictors of a study.
 
     Parameters
@@ -64,12 +70,14 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
         Tables of each block; empty: every imported table of patients, by its own block.
     predictors : mapping
         Columns by table; for tables not listed, every predictor of the dictionary.
+    complete : bool
+        Only patients that are in every table; otherwise those in any, with missing values where they are not.
 
     Raises
     ------
     DataError
         A table has several rows per patient, dates after the index date, values that do not fit the dictionary, or
-        nothing to predict from; no patient has all tables.
+        nothing to predict from; no patient is left.
     """
     chosen, notes = _chosen_tables(study, blocks, predictors)
     dates = index_dates(study)
@@ -78,24 +86,28 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
         for table in tables:
             parts[table] = _table_part(study, table, block, endpoint, predictors.get(table), dates)
             notes.extend(parts[table].notes)
-    parts = _distinct_names({name: part for name, part in parts.items() if part.frame.shape[1]})
+    parts = {name: part for name, part in parts.items() if part.frame.shape[1]}
+    used = {name: tuple(part.frame.columns) for name, part in parts.items()}
+    parts = _distinct_names(parts)
     if not parts:
         raise DataError("there is nothing to predict from", where="predictors",
                         todo="Give columns the role 'predictor' in the data dictionary, or add a table")
-    patients, note = _common_patients(endpoint, parts)
+    patients, note = _patients(endpoint, parts, complete=complete)
     frame = pd.concat([part.frame.reindex(patients) for part in parts.values()], axis=1)
     empty = frame.columns[frame.isna().all()]
     design = Design(frame, _block_columns(parts),
-                    tuple(column for part in parts.values() for column in part.categorical), (*notes, *note))
+                    tuple(column for part in parts.values() for column in part.categorical), (*notes, *note),
+                    {block: tuple(table for table in tables if table in used) for block, tables in chosen.items()
+                     if used.keys() & set(tables)}, used)
     return _without(design, empty)
 
 
 def find_disguises(design: Design, endpoint: Endpoint) -> list[Disguise]:
     """Predictors that are the outcome in disguise; design and endpoint hold the same patients in the same order."""
     index = design.frame.index
-    event = pd.Series(endpoint.event, index=index)
     if endpoint.time is None:
-        return disguised_predictors(design.frame, outcome=event)
+        return disguised_predictors(design.frame, outcome=pd.Series(endpoint.outcome, index=index))
+    event = pd.Series(endpoint.event, index=index)
     return disguised_predictors(design.frame, time=pd.Series(endpoint.time, index=index), event=event)
 
 
@@ -246,19 +258,25 @@ def _distinct_names(parts: Mapping[str, _Part]) -> dict[str, _Part]:
     return result
 
 
-def _common_patients(endpoint: Endpoint, parts: Mapping[str, _Part]) -> tuple[pd.Index, list[str]]:
-    """Patients of the endpoint that are in every table, and a note on those that are not."""
-    patients = endpoint.patients
-    for part in parts.values():
-        patients = patients[patients.isin(part.frame.index)]
-    if not len(patients):
-        raise DataError("no patient with an outcome is in every table", where=f"tables {', '.join(parts)}",
+def _patients(endpoint: Endpoint, parts: Mapping[str, _Part], *, complete: bool) -> tuple[pd.Index, list[str]]:
+    """Patients of the endpoint that are in every table, or in any, and notes on those that are not in all."""
+    held = pd.DataFrame({table: endpoint.patients.isin(part.frame.index) for table, part in parts.items()})
+    kept = held.all(axis=1) if complete else held.any(axis=1)
+    if not kept.any():
+        which = "every table" if complete else "any table"
+        raise DataError(f"no patient with an outcome is in {which}", where=f"tables {', '.join(parts)}",
                         todo="Check that identifiers are written the same way in all of them")
-    missing = len(endpoint.patients) - len(patients)
-    if not missing:
-        return patients, []
-    return patients, [f"{missing} of {len(endpoint.patients)} patients with an outcome are not in every table "
-                      f"({', '.join(parts)}) and were left out."]
+    notes = []
+    lost = int((~kept).sum())
+    if lost:
+        notes.append(f"{lost} of {len(kept)} patients with an outcome are not in {'every' if complete else 'any'} table "
+                     f"({', '.join(parts)}) and were left out.")
+    for table in parts:
+        lacking = int((kept & ~held[table]).sum())
+        if lacking:
+            notes.append(f"{lacking} of {int(kept.sum())} patients are not in table '{table}': what they lack counts "
+                         "as average, and its model is made from the others.")
+    return endpoint.patients[kept.to_numpy()], notes
 
 
 def _block_columns(parts: Mapping[str, _Part]) -> dict[str, tuple[str, ...]]:
@@ -280,8 +298,9 @@ def _without(design: Design, columns: Iterable[str]) -> Design:
         raise DataError("none of its columns holds a value", where=f"block {bare}",
                         todo="Correct the table or leave the block out")
     note = f"{_some(sorted(empty))} hold no value at all and were left out."
-    return Design(design.frame.drop(columns=list(empty)), blocks,
-                  tuple(column for column in design.categorical if column not in empty), (*design.notes, note))
+    return replace(design, frame=design.frame.drop(columns=list(empty)), blocks=blocks,
+                   categorical=tuple(column for column in design.categorical if column not in empty),
+                   notes=(*design.notes, note))
 
 
 def _some(columns: Sequence[str]) -> str:

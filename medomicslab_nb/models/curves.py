@@ -32,11 +32,13 @@ def roc_curve(observed: np.ndarray, scores: np.ndarray, *, seed: int, confidence
     return pd.DataFrame({"fpr": _GRID, "tpr": tpr, "lower": lower, "upper": upper})
 
 
-def kaplan_meier_curve(event: np.ndarray, time: np.ndarray, confidence: float) -> pd.DataFrame:
+def kaplan_meier_curve(event: np.ndarray, time: np.ndarray, confidence: float, *,
+                       entry: np.ndarray | None = None) -> pd.DataFrame:
     """Survival from time 0 on with log-log limits, patients at risk just before each time, and events at it."""
-    times, survival, limits = kaplan_meier(event, time, confidence)
+    times, survival, limits = kaplan_meier(event, time, confidence, entry=entry)
+    started = np.full(len(time), -np.inf) if entry is None else entry
     events = np.array([int(event[time == at].sum()) for at in times])
-    at_risk = np.array([int((time >= at).sum()) for at in times])
+    at_risk = np.array([int(((time >= at) & (started < at)).sum()) for at in times])
     start = pd.DataFrame({"time": [0.0], "survival": [1.0], "lower": [1.0], "upper": [1.0],
                           "at_risk": [len(time)], "events": [0]})
     curve = pd.DataFrame({"time": times, "survival": survival, "lower": limits[0], "upper": limits[1],

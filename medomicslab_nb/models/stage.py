@@ -2,88 +2,182 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
+from medomicslab_nb.evaluation.bootstrap_632 import estimate_632
+from medomicslab_nb.evaluation.endpoints import Endpoint
+from medomicslab_nb.evaluation.permutation import permutation_p
+from medomicslab_nb.evaluation.sealed import find_seal, open_seal
 from medomicslab_nb.evaluation.splits import check_cohort_folds, check_folds, study_splits
-from medomicslab_nb.models import tables
-from medomicslab_nb.models.blocks import Design, build_design, find_disguises, predictor_warnings
-from medomicslab_nb.models.default import LEARNERS, default_horizon
-from medomicslab_nb.models.explain import FinalCase, fit_final
-from medomicslab_nb.models.nested import FoldCase, data_digest, evaluate_fold, fold_cases, gather
+from medomicslab_nb.models import tables, words
+from medomicslab_nb.models.blocks import find_disguises, predictor_warnings
+from medomicslab_nb.models.default import DEFAULT
+from medomicslab_nb.models.final import explanations, fit_final, model_file, once_predicted
+from medomicslab_nb.models.fitting import FitOptions, Patients, Sets, default_horizon
+from medomicslab_nb.models.learners.problem import SearchOptions
+from medomicslab_nb.models.nested import FoldCase, cross_validation_cases, data_digest, evaluate_fold, gather
+from medomicslab_nb.models.selection_frequency import selection_frequency
 from medomicslab_nb.models.settings import ModelsSettings
+from medomicslab_nb.models.study_patients import (
+    CLINICAL,
+    StudyPatients,
+    external_patients,
+    read_outcome,
+    sealed_patients,
+    study_patients,
+    together,
+)
+from medomicslab_nb.models.validation import (
+    PermutedCase,
+    SubsampleCase,
+    centre_cases,
+    evaluate_permutation,
+    evaluate_subsample,
+    held_out_case,
+)
 from medomicslab_nb.parallel import map_cases, require_all
 from medomicslab_nb.stages import StageResult
 
 MODEL_FILE = "default.skops"
-METRIC_WORDS = {"auc": "AUC", "c_index": "C-index"}
+SCORE = "clinical score"
+"""Name of the baseline that a clinician knows, in tables."""
 
-_EVENTS_PER_PREDICTOR = 10
-_FEW_EVENTS = 100
+_MOST_SUBSETS = 4  # blocks of which every combination is modelled; with more, each alone, left out, and all
 
 
 def run(study: Any, settings: ModelsSettings, progress: Any) -> StageResult:
-    """Build, validate by repeated nested cross-validation, explain and keep a model.
+    """Build, validate, explain and keep a model.
 
     Raises
     ------
     DataError
         The endpoint, the predictors or the number of patients do not allow it.
     """
-    complete = find_endpoint(study, settings.outcome, time=settings.time, positive=settings.positive)
-    splits = study_splits(study, complete, folds=settings.folds, repeats=settings.repeats, seed=settings.seed)
-    endpoint, notes = _in_cohort(study, complete, settings.cohort)
-    design = build_design(study, endpoint, blocks=settings.blocks, predictors=settings.predictors)
-    endpoint = endpoint.restrict(design.frame.index)
-    check_folds(endpoint, settings.folds)
-    check_cohort_folds(splits, endpoint, folds=settings.folds, repeats=settings.repeats)
-    horizon = _horizon(endpoint, settings.horizon)
-    disguises = find_disguises(design, endpoint)
-    warnings = [*complete.notes, *notes, *design.notes, *predictor_warnings(design, disguises),
-                *_small_sample(design, endpoint)]
-
-    sets = block_sets(design, alone=settings.ablation)
-    cases = [case for name, part in sets.items()
-             for case in fold_cases(name, part, endpoint, splits, folds=settings.folds, repeats=settings.repeats,
-                                    learners=_learners(settings), inner_folds=settings.inner_folds,
-                                    seed=settings.seed, horizon=horizon)]
-    results = _cross_validate(study, cases, settings, progress)
-    finals = _final_models(sets, endpoint, settings, horizon, progress)
-    result = _result(endpoint, sets, results, finals, settings, horizon, warnings)
-    return replace(result, metrics={**result.metrics, "disguised": [disguise.column for disguise in disguises]})
-
-
-def block_sets(design: Design, *, alone: bool) -> dict[str, Design]:
-    """The sets of blocks to model: each alone (when asked for), then all together."""
-    names = list(design.blocks)
-    sets = {name: design.part([name]) for name in names} if alone else {}
-    return {**sets, " + ".join(names): design.part(names)}
+    plan = _plan(study, settings)
+    results = _evaluate(study, plan, settings, progress)
+    predictions, folds = gather(results, "predictions"), gather(results, "folds")
+    tested = plan.tested.restrict(pd.Index(predictions["patient"].unique()))
+    held_out = _HeldOut(predictions, folds, tested)
+    published = _published(plan, held_out, settings)
+    published |= _by_repetition(study, plan, held_out, settings, progress)
+    used = gather(results, "used")
+    if len(used):
+        published["selection"] = _selection(used, plan)
+    model = fit_final(plan.patients, tuple(plan.patients.blocks), plan.headline, plan.options)
+    if settings.explain:
+        published |= explanations(model, plan.patients, plan.full, seed=settings.seed,
+                                  confidence=settings.confidence, progress=progress)
+    content = model_file(model, plan.patients, plan.design, study, positive=settings.positive,
+                         predicted=_for_conformal(plan, held_out), run=getattr(study, "run_id", ""),
+                         digest=settings.digest(study.path))
+    disguises = find_disguises(plan.design, plan.patients.endpoint)
+    warnings = [*plan.notes, *gather(results, "notes")["note"].drop_duplicates(),
+                *predictor_warnings(plan.design, disguises),
+                *words.sample(plan.patients, settings, cross_validated=plan.cross_validated),
+                *words.findings(published, plan.patients.endpoint, settings.confidence)]
+    metrics = {**_metrics(published["performance"], plan, tested), "chosen": model.chosen,
+               "disguised": [disguise.column for disguise in disguises]}
+    return StageResult(published, metrics, {MODEL_FILE: content}, tuple(dict.fromkeys(warnings)))
 
 
-def _learners(settings: ModelsSettings) -> tuple[str, ...]:
-    """Names of the learners in tables, the reported one first."""
-    return tuple(dict.fromkeys([LEARNERS[settings.learner], *(LEARNERS.values() if settings.compare else ())]))
+@dataclass(frozen=True)
+class _Plan:
+    """What a run does, decided before anything is fitted."""
+
+    patients: Patients
+    development: StudyPatients
+    cases: list[FoldCase]
+    sets: Sets
+    full: str
+    """Name of the set of all blocks."""
+    headline: str
+    """The learner that is reported and kept."""
+    options: FitOptions
+    tested: Endpoint
+    """Of everybody who may be held out."""
+    cross_validated: bool
+    centre: pd.Series | None
+    subgroups: dict[str, pd.Series]
+    notes: tuple[str, ...]
+
+    @property
+    def design(self) -> Any:
+        return self.development.design
+
+    @property
+    def reference(self) -> str:
+        """The set that the others are compared with."""
+        return CLINICAL if CLINICAL in self.sets else next(iter(self.sets))
 
 
-def _in_cohort(study: Any, endpoint: Endpoint, name: str) -> tuple[Endpoint, list[str]]:
-    """The endpoint's patients that are in the cohort, and a note when that leaves some out."""
-    if name == "all" or not (name or study.publishes("cohort")):
-        return endpoint, []
-    cohort = study.table(name) if name else study.published("cohort")
-    members = cohort.index if cohort.index.name == study.id_column else pd.Index(cohort["patient"])
-    kept = endpoint.restrict(members)
-    if not len(kept):
-        raise DataError("no patient of the cohort has the outcome", where=f"cohort {name or 'of the data run'}",
-                        todo="Choose another cohort, or name the table of patients in the setting 'cohort'")
-    left_out = len(endpoint) - len(kept)
-    note = [f"{left_out} of {len(endpoint)} patients with an outcome are not in the cohort."] if left_out else []
-    return kept, note
+@dataclass(frozen=True)
+class _HeldOut:
+    """What came out of the held-out patients."""
+
+    predictions: pd.DataFrame
+    folds: pd.DataFrame
+    tested: Endpoint
+
+    def of(self, learner: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Predictions and folds of one learner."""
+        return (self.predictions[self.predictions["learner"] == learner], self.folds[self.folds["learner"] == learner])
+
+
+def block_sets(blocks: Sequence[str], *, subsets: bool) -> dict[str, tuple[str, ...]]:
+    """The sets of blocks to model, by name: the combinations (when asked for), then all together."""
+    sizes: Iterable[int] = range(1, len(blocks))
+    if len(blocks) > _MOST_SUBSETS:
+        sizes = (1, len(blocks) - 1)
+    chosen = [part for size in sizes for part in combinations(blocks, size)] if subsets else []
+    return {" + ".join(part): part for part in [*chosen, tuple(blocks)]}
+
+
+def _plan(study: Any, settings: ModelsSettings) -> _Plan:
+    everybody = read_outcome(study, settings)
+    seal = find_seal(study, everybody)
+    development = study_patients(study, settings, without=None if seal is None else seal.patients)
+    patients = development.patients
+    sets = block_sets(list(patients.blocks), subsets=settings.ablation)
+    options = fit_options(settings, patients)
+    headline = DEFAULT if settings.learner == "default" else settings.learner
+    learners = tuple(dict.fromkeys([headline, *((DEFAULT, "ridge", "forest") if settings.compare else ())]))
+    notes = [*development.notes, *(seal.notes if seal else ())]
+    tested = patients
+    if settings.validation == "cross-validation":
+        check_folds(patients.endpoint, settings.folds)
+        splits = study_splits(study, development.complete, folds=settings.folds, repeats=settings.repeats,
+                              seed=settings.seed)
+        check_cohort_folds(splits, patients.endpoint, folds=settings.folds, repeats=settings.repeats)
+        cases = cross_validation_cases(patients, splits, folds=settings.folds, repeats=settings.repeats, sets=sets,
+                                       learners=learners, options=options)
+    elif settings.validation == "leave one centre out":
+        cases = centre_cases(patients, sets=sets, learners=learners, options=options)
+    else:
+        test = (external_patients(study, settings, development) if settings.validation == "external"
+                else _sealed(study, settings, development, everybody))
+        notes += test.notes
+        tested = together(patients, test.patients)
+        cases = [held_out_case(patients, test.patients, tested, sets=sets, learners=learners, options=options)]
+    cases = _with_score(cases, settings, patients)
+    return _Plan(patients, development, cases, cases[0].sets, " + ".join(patients.blocks), headline, options,
+                 tested.endpoint, settings.validation == "cross-validation", tested.companions.centre,
+                 _subgroups(study, settings, tested), tuple(notes))
+
+
+def fit_options(settings: ModelsSettings, patients: Patients) -> FitOptions:
+    """The settings of the stage that concern fitting."""
+    horizon = _horizon(patients.endpoint, settings.horizon)
+    search = SearchOptions(settings.seed, settings.balanced, settings.search == "optuna", settings.trials)
+    harmonised = tuple(block for block in patients.blocks if block != CLINICAL)
+    return FitOptions(settings.fusion, settings.preparation, search, settings.inner_folds, horizon, settings.groups,
+                      harmonised)
 
 
 def _horizon(endpoint: Endpoint, wanted: float | None) -> float | None:
@@ -95,99 +189,167 @@ def _horizon(endpoint: Endpoint, wanted: float | None) -> float | None:
     return default_horizon(endpoint) if wanted is None else wanted
 
 
-def _cross_validate(study: Any, cases: Sequence[FoldCase], settings: ModelsSettings,
-                    progress: Any) -> dict[str, Any]:
-    digests = {case.blocks: "" for case in cases}
-    for case in cases:
-        digests[case.blocks] = digests[case.blocks] or data_digest(case.frame, case.endpoint)
-    results = map_cases(evaluate_fold, {case.name: case for case in cases}, cache=study.cache("models"),
-                        keys={case.name: case.key(digests[case.blocks]) for case in cases}, jobs=settings.jobs,
-                        progress=progress, label="nested cross-validation")
-    return require_all(results, "nested cross-validation")
+def _sealed(study: Any, settings: ModelsSettings, development: StudyPatients, everybody: Endpoint) -> StudyPatients:
+    """The sealed patients: opens the seal, which is written down first."""
+    found = open_seal(study, everybody, run=getattr(study, "run_id", "") or "no run",
+                      digest=settings.digest(study.path), reason=settings.reason)
+    return sealed_patients(study, settings, development, found.patients)
 
 
-def _final_models(sets: dict[str, Design], endpoint: Endpoint, settings: ModelsSettings, horizon: float | None,
-                  progress: Any) -> dict[str, Any]:
-    cases = {name: FinalCase(name, part.frame, part.categorical,
-                             part.block_of, endpoint, LEARNERS[settings.learner],
-                             settings.inner_folds, settings.seed, horizon, settings.explain)
-             for name, part in sets.items()}
-    results = map_cases(fit_final, cases, cache=None, keys=None, jobs=settings.jobs, progress=progress,
-                        label="final models")
-    return require_all(results, "final models")
+def _with_score(cases: list[FoldCase], settings: ModelsSettings, patients: Patients) -> list[FoldCase]:
+    """The cases with the clinical score as one more block, alone in its set."""
+    if not settings.clinical_score:
+        return cases
+    unknown = [column for column in settings.clinical_score if column not in patients.frame.columns]
+    if unknown:
+        raise DataError(f"there is no predictor '{unknown[0]}'", where="setting 'clinical_score'",
+                        todo="Name columns that are predictors")
+    blocks = {**patients.blocks, SCORE: settings.clinical_score}
+    return [replace(case, patients=replace(case.patients, blocks=blocks), score=SCORE) for case in cases]
 
 
-def _result(endpoint: Endpoint, sets: dict[str, Design], results: dict[str, Any], finals: dict[str, Any],
-            settings: ModelsSettings, horizon: float | None, warnings: list[str]) -> StageResult:
-    headline = LEARNERS[settings.learner]
-    predictions, folds = gather(results, "predictions"), gather(results, "folds")
-    main = {"predictions": predictions[predictions["learner"] == headline],
-            "folds": folds[folds["learner"] == headline]}
-    performance = tables.performance(predictions, folds, endpoint, headline=headline, seed=settings.seed,
-                                     confidence=settings.confidence)
-    reference = "clinical" if "clinical" in sets else next(iter(sets))
-    ablation = tables.ablation(main["folds"], {name: part.frame.shape[1] for name, part in sets.items()}, reference,
-                               settings.confidence)
-    published = {"predictions": predictions, "performance": performance, "folds": folds,
-                 "calibration": tables.calibration(predictions, endpoint, horizon, settings.confidence)}
-    if endpoint.time is None:
-        published["roc"] = tables.roc(predictions, endpoint, seed=settings.seed, confidence=settings.confidence)
-    else:
-        published["kaplan_meier"] = tables.kaplan_meier(main["predictions"], settings.confidence)
-    if settings.explain:
-        published |= {name: gather(finals, name) for name in ("importance", "shap")}
-    if len(sets) > 1:
-        published["ablation"] = ablation
-        warnings = [*warnings, *_added_value(ablation, endpoint, settings.confidence)]
-    best = list(sets)[-1]
-    return StageResult(published, _headline(performance, endpoint, best, headline, horizon),
-                       {MODEL_FILE: finals[best]["model"]["content"].iloc[0]}, tuple(warnings))
+def _subgroups(study: Any, settings: ModelsSettings, patients: Patients) -> dict[str, pd.Series]:
+    """The columns by which performance is also reported, the centre first."""
+    index = patients.frame.index
+    found = {} if patients.companions.centre is None else {"centre": patients.companions.centre}
+    for name in settings.subgroups:
+        owners = [table for table, info in study.tables.items() if info.level == "patient" and name in info.columns]
+        if not owners:
+            raise DataError(f"there is no column '{name}'", where="setting 'subgroups'", todo="Correct the setting")
+        parts = [study.table(table)[name] for table in owners]
+        values = pd.concat(parts)
+        found[name] = values[~values.index.duplicated()].map(str, na_action="ignore").reindex(index)
+    return found
 
 
-def _headline(performance: pd.DataFrame, endpoint: Endpoint, blocks: str, learner: str,
-              horizon: float | None) -> dict[str, Any]:
+def _evaluate(study: Any, plan: _Plan, settings: ModelsSettings, progress: Any) -> dict[str, Any]:
+    digest = data_digest(plan.cases[0].patients)
+    label = "nested cross-validation" if plan.cross_validated else "training and test"
+    results = map_cases(evaluate_fold, {case.name: case for case in plan.cases}, cache=study.cache("models"),
+                        keys={case.name: case.key(digest) for case in plan.cases}, jobs=settings.jobs,
+                        progress=progress, label=label)
+    return require_all(results, label)
+
+
+def _published(plan: _Plan, held_out: _HeldOut, settings: ModelsSettings) -> dict[str, pd.DataFrame]:
+    """The tables that are made of held-out predictions."""
+    predictions, folds = held_out.of(plan.headline)
+    tested, horizon = held_out.tested, plan.options.horizon
+    options = {"seed": settings.seed, "confidence": settings.confidence}
+    published = {"predictions": held_out.predictions, "folds": held_out.folds,
+                 "performance": tables.performance(
+                     held_out.predictions, held_out.folds, tested, headline=plan.headline, horizon=horizon,
+                     cross_validated=plan.cross_validated, **options)}
+    if len(plan.sets) > 1:
+        published["ablation"] = tables.ablation(folds, predictions, tested, sizes=_sizes(plan),
+                                                reference=plan.reference, cross_validated=plan.cross_validated,
+                                                **options)
+    if tested.kind != "continuous":
+        published["calibration"] = tables.calibration(held_out.predictions, tested, horizon, settings.confidence)
+    if tested.kind in ("binary", "survival"):
+        published["decision"] = tables.decision(predictions, tested, horizon, **options)
+    if tested.kind == "binary":
+        published["roc"] = tables.roc(held_out.predictions, tested, **options)
+        published["operating_points"] = tables.operating_points(predictions, tested, settings.confidence)
+    if tested.kind == "survival":
+        published["kaplan_meier"] = tables.kaplan_meier(predictions, settings.groups, settings.confidence)
+        published["risk_groups"] = tables.groups_compared(predictions, settings.groups)
+    if tested.cause is not None:
+        published["cumulative_incidence"] = tables.cumulative_incidence(predictions, settings.groups,
+                                                                        settings.confidence)
+    if plan.subgroups:
+        full = predictions[predictions["blocks"] == plan.full]
+        published["subgroups"] = tables.by_subgroup(full, tested, plan.subgroups, **options)
+    return published
+
+
+def _sizes(plan: _Plan) -> dict[str, tuple[int, int]]:
+    """Features of each set of blocks, and patients with a value in any of them."""
+    frame = plan.patients.frame
+    columns = {name: [column for block in blocks for column in plan.patients.blocks[block]]
+               for name, blocks in plan.sets.items()}
+    return {name: (len(names), int(frame[names].notna().any(axis=1).sum())) for name, names in columns.items()}
+
+
+def _by_repetition(study: Any, plan: _Plan, held_out: _HeldOut, settings: ModelsSettings,
+                   progress: Any) -> dict[str, pd.DataFrame]:
+    """The permutation test and the .632+ estimate, where they are asked for."""
+    found = {}
+    sets = {plan.full: tuple(plan.patients.blocks)}
+    common = (plan.patients, sets, plan.headline, plan.options)
+    digest = data_digest(plan.patients)
+    if settings.permutations:
+        cases: dict[str, Any] = {str(number): PermutedCase(number, *common, settings.folds)
+                                 for number in range(settings.permutations + 1)}
+        values = _repeated(study, evaluate_permutation, cases, digest, settings, progress, "permutations")["null"]
+        observed, null = float(values["value"].iloc[0]), values["value"].iloc[1:].to_numpy()
+        p = permutation_p(observed, null, confidence=settings.confidence)
+        found["permutation"] = pd.DataFrame([{
+            "blocks": plan.full, "metric": held_out.tested.metric, "observed": observed, "null_mean": null.mean(),
+            "null_sd": null.std(ddof=1) if len(null) > 1 else np.nan, "permutations": len(null), "p": p.estimate,
+            "lower": p.lower, "upper": p.upper, "n": len(plan.patients.endpoint)}])
+    if settings.subsamples:
+        cases = {str(number): SubsampleCase(number, *common) for number in range(settings.subsamples + 1)}
+        values = _repeated(study, evaluate_subsample, cases, digest, settings, progress, "subsamples")["subsamples"]
+        apparent, left_out = float(values["value"].iloc[0]), values["value"].iloc[1:]
+        estimate = estimate_632(apparent, float(left_out.mean()), plan.patients.endpoint.chance,
+                                patients=len(plan.patients.endpoint), predictors=plan.patients.frame.shape[1])
+        found["plus_632"] = pd.DataFrame([{
+            "blocks": plan.full, "metric": plan.patients.endpoint.metric, "apparent": apparent,
+            "left_out": estimate.out_of_bag, "left_out_sd": left_out.std(ddof=1), "overfitting": estimate.overfitting,
+            "estimate_632": estimate.point_632, "estimate_632_plus": estimate.point_632_plus,
+            "subsamples": len(left_out), "n": len(plan.patients.endpoint), "notes": " ".join(estimate.notes)}])
+    return found
+
+
+def _repeated(study: Any, function: Any, cases: dict[str, Any], digest: str, settings: ModelsSettings, progress: Any,
+              label: str) -> dict[str, pd.DataFrame]:
+    results = require_all(map_cases(function, cases, cache=study.cache("models"),
+                                    keys={name: case.key(digest) for name, case in cases.items()},
+                                    jobs=settings.jobs, progress=progress, label=label), label)
+    return {name: gather(results, name) for name in next(iter(results.values()))}
+
+
+def _selection(used: pd.DataFrame, plan: _Plan) -> pd.DataFrame:
+    """How often each column was used over the folds, by set of blocks, for the reported learner."""
+    own = used[used["learner"] == plan.headline]
+    block_of = {column: block for block, columns in plan.patients.blocks.items() for column in columns}
+    parts = []
+    for name, blocks in plan.sets.items():
+        of_set = own[own["blocks"] == name]
+        if of_set.empty:
+            continue
+        columns = [column for block in blocks for column in plan.patients.blocks[block]]
+        chosen = [set(part["feature"]) for _, part in of_set.groupby(["repeat", "fold"])]
+        # A model that uses every column leaves no rows.
+        chosen += [set(columns)] * (len(plan.cases) - len(chosen))
+        table = selection_frequency(chosen, columns, block_of=block_of)
+        table.insert(0, "blocks", name)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _for_conformal(plan: _Plan, held_out: _HeldOut) -> np.ndarray | None:
+    """Held-out predictions of the patients of development; None where others were held out."""
+    if len(held_out.tested) != len(plan.patients.endpoint):
+        return None
+    predictions, _ = held_out.of(plan.headline)
+    return once_predicted(predictions[predictions["blocks"] == plan.full], plan.patients.endpoint)
+
+
+def _metrics(performance: pd.DataFrame, plan: _Plan, tested: Endpoint) -> dict[str, Any]:
     """The headline numbers: those of all blocks together, and each set of blocks beside them."""
-    rows = performance[(performance["aggregation"] == tables.FOLD_MEAN) & (performance["metric"] == endpoint.metric)]
-    own = rows[rows["learner"] == learner].set_index("blocks")
-    main = own.loc[blocks]
-    return {"metric": endpoint.metric, "estimate": float(main["estimate"]), "lower": _json(main["lower"]),
-            "upper": _json(main["upper"]), "n": len(endpoint), "events": endpoint.events, "default": learner,
-            "blocks": blocks, "by_blocks": {str(name): float(value) for name, value in own["estimate"].items()},
-            "by_learner": {str(row.learner): float(row.estimate) for row in rows.itertuples()
-                           if row.blocks == blocks},
-            "horizon": horizon, "unit": endpoint.unit}
+    aggregation = tables.FOLD_MEAN if plan.cross_validated else tables.HELD_OUT
+    rows = performance[(performance["aggregation"] == aggregation) & (performance["metric"] == tested.metric)]
+    own = rows[rows["learner"] == plan.headline].set_index("blocks")
+    main = own.loc[plan.full]
+    return {"metric": tested.metric, "estimate": _json(main["estimate"]), "lower": _json(main["lower"]),
+            "upper": _json(main["upper"]), "n": len(tested), "events": tested.events, "default": plan.headline,
+            "blocks": plan.full, "by_blocks": {str(name): _json(value) for name, value in own["estimate"].items()},
+            "by_learner": {str(row.learner): _json(row.estimate) for row in rows.itertuples()
+                           if row.blocks == plan.full},
+            "horizon": plan.options.horizon, "unit": tested.unit}
 
 
 def _json(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def _small_sample(design: Design, endpoint: Endpoint) -> list[str]:
-    """What the size of the sample means, in words."""
-    rare = min(endpoint.events, len(endpoint) - endpoint.events) if endpoint.time is None else endpoint.events
-    predictors = design.frame.shape[1]
-    warnings = []
-    if rare < _EVENTS_PER_PREDICTOR * predictors:
-        warnings.append(f"There are {rare / predictors:.1f} events per predictor ({rare} events, {predictors} "
-                        f"predictors); below {_EVENTS_PER_PREDICTOR}, models change much from sample to sample.")
-    if rare < _FEW_EVENTS:
-        warnings.append(f"With {rare} events the estimates below are uncertain: read the intervals, not the "
-                        "estimates alone, and validate on other patients before any use.")
-    return warnings
-
-
-def _added_value(ablation: pd.DataFrame, endpoint: Endpoint, confidence: float) -> list[str]:
-    """One sentence for all blocks together: do they add anything to the reference?"""
-    row = ablation.iloc[-1]
-    added = " + ".join(part for part in row["blocks"].split(" + ") if part != row["reference"])
-    if not np.isfinite(row["difference_lower"]):
-        return []
-    if row["difference_lower"] > 0:
-        verdict = f"{added} improved the prediction"
-    elif row["difference_upper"] < 0:
-        verdict = f"{added} made the prediction worse"
-    else:
-        verdict = f"no evidence that {added} adds to {row['reference']}"
-    return [f"Adding {added} to {row['reference']} changed the {METRIC_WORDS[endpoint.metric]} by "
-            f"{row['difference']:+.3f} ({confidence:.0%} CI {row['difference_lower']:+.3f} to "
-            f"{row['difference_upper']:+.3f}): {verdict}."]

@@ -1,40 +1,70 @@
-"""The tables that the models stage publishes, made from out-of-fold predictions and folds."""
+"""The tables that the models stage publishes, made from held-out predictions and folds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.calibration import calibration_bins, survival_calibration_bins
+from medomicslab_nb.evaluation import calibration as calibrations
+from medomicslab_nb.evaluation.competing import aalen_johansen
+from medomicslab_nb.evaluation.decision import decision_curve, survival_decision_curve
+from medomicslab_nb.evaluation.delong import delong_test, external_auc_interval
 from medomicslab_nb.evaluation.endpoints import Endpoint
-from medomicslab_nb.evaluation.intervals import Interval, bootstrap_auc, bootstrap_c_index, corrected_resampled_t
-from medomicslab_nb.evaluation.metrics import brier, calibration_slope
+from medomicslab_nb.evaluation.intervals import (
+    Interval,
+    bootstrap_discrimination,
+    bootstrap_difference,
+    corrected_resampled_t,
+)
+from medomicslab_nb.evaluation.risk_groups import compare_groups
+from medomicslab_nb.evaluation.subgroups import subgroup_performance
 from medomicslab_nb.models.curves import kaplan_meier_curve, roc_curve
 
 FOLD_MEAN = "fold mean"
 POOLED = "pooled"
+HELD_OUT = "held out"
+"""Aggregations: mean over folds; all folds' patients together; patients of an external, sealed or centre-wise test."""
 
-_CORRECTED_T = "corrected resampled t over folds (Nadeau and Bengio 2003)"
-_BOOTSTRAP = "percentile bootstrap of patients, 1000 samples"
+CORRECTED_T = "corrected resampled t over folds (Nadeau and Bengio 2003)"
+BOOTSTRAP = "percentile bootstrap of patients, 1000 samples"
+DELONG = "DeLong on the logit scale, Student's t"
+
 _DRAWS = 1000
+_DECISION_DRAWS = 200
+_BOUNDS = {"r2": (-np.inf, 1.0), "rmse": (0.0, np.inf), "mae": (0.0, np.inf), "brier": (0.0, 2.0)}
+_GROUPS = {2: ("low risk", "high risk"), 3: ("low risk", "intermediate risk", "high risk"),
+           4: ("lowest quarter", "second quarter", "third quarter", "highest quarter")}
 
 
 def performance(predictions: pd.DataFrame, folds: pd.DataFrame, endpoint: Endpoint, *, headline: str, seed: int,
-                confidence: float) -> pd.DataFrame:
-    """Every measure of every set of blocks and learner: mean over folds, and pooled over patients."""
+                confidence: float, horizon: float | None, cross_validated: bool) -> pd.DataFrame:
+    """Every measure of every set of blocks and learner.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        Of the patients that were held out.
+    cross_validated : bool
+        Means over folds are then the estimates; otherwise one test set, or the centres together, is.
+    """
     rows = []
     for (blocks, learner), part in _by_model(folds):
-        mean = fold_mean(part, confidence)
-        rows.append((blocks, learner, endpoint.metric, FOLD_MEAN, mean, _CORRECTED_T))
-        scores = score_matrix(_select(predictions, blocks, learner), endpoint)
-        rows.append((blocks, learner, endpoint.metric, POOLED, _pooled(endpoint, scores, seed, confidence),
-                     _BOOTSTRAP))
-        if endpoint.time is None:
-            rows += [(blocks, learner, metric, POOLED, interval, "none")
-                     for metric, interval in _probability_measures(_select(predictions, blocks, learner))]
+        own = _select(predictions, blocks, learner)
+        if cross_validated:
+            rows += [(blocks, learner, metric, FOLD_MEAN, fold_mean(of_metric, endpoint, confidence), CORRECTED_T)
+                     for metric, of_metric in part.groupby("metric", sort=False)]
+        aggregation = POOLED if cross_validated else HELD_OUT
+        main, method = _pooled(endpoint, score_matrix(own, endpoint), seed, confidence, single=not cross_validated)
+        rows.append((blocks, learner, endpoint.metric, aggregation, main, method))
+        if not cross_validated:
+            rows += _single_fold(part, endpoint, blocks, learner)
+        rows += [(blocks, learner, metric, aggregation, interval, method)
+                 for metric, interval, method in _calibration_measures(own, endpoint, horizon, confidence)]
     return pd.DataFrame([{
         "blocks": blocks, "learner": learner, "default": learner == headline, "metric": metric,
         "aggregation": aggregation, "estimate": interval.estimate, "lower": interval.lower, "upper": interval.upper,
@@ -42,21 +72,33 @@ def performance(predictions: pd.DataFrame, folds: pd.DataFrame, endpoint: Endpoi
         for blocks, learner, metric, aggregation, interval, method in rows])
 
 
-def fold_mean(folds: pd.DataFrame, confidence: float) -> Interval:
-    """Mean over the folds of one model, with the corrected resampled t interval."""
-    return corrected_resampled_t(folds["value"].to_numpy(), n_train=folds["n_train"].mean(),
-                                 n_test=folds["n_test"].mean(), confidence=confidence, null=0.5, bounds=(0, 1))
+def fold_mean(folds: pd.DataFrame, endpoint: Endpoint, confidence: float) -> Interval:
+    """Mean over the folds of one model and measure, with the corrected resampled t interval."""
+    metric = str(folds["metric"].iloc[0])
+    null = endpoint.chance if metric == endpoint.metric else np.nan
+    return corrected_resampled_t(folds["value"].to_numpy(dtype=float), n_train=folds["n_train"].mean(),
+                                 n_test=folds["n_test"].mean(), confidence=confidence, null=null,
+                                 bounds=_BOUNDS.get(metric, (0.0, 1.0)))
 
 
 def score_matrix(predictions: pd.DataFrame, endpoint: Endpoint) -> np.ndarray:
-    """Out-of-fold scores of one model, shape (n_patients, repeats), in the endpoint's order.
+    """Held-out scores of one model, in the endpoint's order.
+
+    Shape (n_patients, repeats), of several classes (n_patients, n_classes, repeats); of a continuous outcome the
+    predicted values.
 
     Raises
     ------
     DataError
         A patient has no score in some repeat: no measure would be of all patients.
     """
-    wide = predictions.pivot(index="patient", columns="repeat", values="score").reindex(endpoint.patients)
+    if endpoint.kind == "multiclass":
+        return np.stack([_wide(predictions, f"score: {name}", endpoint) for name in endpoint.classes], axis=1)
+    return _wide(predictions, "predicted" if endpoint.kind == "continuous" else "score", endpoint)
+
+
+def _wide(predictions: pd.DataFrame, column: str, endpoint: Endpoint) -> np.ndarray:
+    wide = predictions.pivot(index="patient", columns="repeat", values=column).reindex(endpoint.patients)
     without = int(wide.isna().any(axis=1).sum())
     if without:
         raise DataError(f"{without} of {len(wide)} patients lack an out-of-fold score", where="predictions",
@@ -64,22 +106,65 @@ def score_matrix(predictions: pd.DataFrame, endpoint: Endpoint) -> np.ndarray:
     return wide.to_numpy()
 
 
-def ablation(folds: pd.DataFrame, n_features: dict[str, int], reference: str, confidence: float) -> pd.DataFrame:
-    """Every set of blocks against the reference, fold by fold: the difference with its interval and p-value."""
-    indexed = {blocks: part.set_index(["repeat", "fold"]) for blocks, part in folds.groupby("blocks", sort=False)}
+def held_out_interval(endpoint: Endpoint, scores: np.ndarray, *, seed: int, confidence: float) -> Interval:
+    """Discrimination in patients that the model did not learn from, by :func:`score_matrix`'s scores."""
+    return _pooled(endpoint, scores, seed, confidence, single=True)[0]
+
+
+def ablation(folds: pd.DataFrame, predictions: pd.DataFrame, endpoint: Endpoint, *, sizes: Mapping[str, tuple[int, int]],
+             reference: str, seed: int, confidence: float, cross_validated: bool) -> pd.DataFrame:
+    """Every set of blocks against the reference, on the same folds or the same held-out patients.
+
+    Parameters
+    ----------
+    folds, predictions
+        Of one learner.
+    sizes : mapping
+        Features, and patients with a value in any of them, of each set.
+
+    Returns
+    -------
+    DataFrame
+        blocks, n_features, n_patients, estimate with limits, difference to the reference with limits, p, p_holm (over
+        the sets), reference, interval (method).
+    """
+    folds = folds[folds["metric"] == endpoint.metric]
+    indexed = {str(blocks): part.set_index(["repeat", "fold"]) for blocks, part in folds.groupby("blocks", sort=False)}
     rows = []
     for blocks, part in indexed.items():
-        mean = fold_mean(part, confidence)
-        gain = Interval(0.0, np.nan, np.nan)
-        if blocks != reference:
-            gain = corrected_resampled_t((part["value"] - indexed[reference]["value"]).to_numpy(),
-                                         n_train=part["n_train"].mean(), n_test=part["n_test"].mean(),
-                                         confidence=confidence)
-        rows.append({"blocks": blocks, "n_features": n_features[str(blocks)], "estimate": mean.estimate,
+        if cross_validated:
+            mean, gain, method = fold_mean(part, endpoint, confidence), _gain(part, indexed[reference], confidence), \
+                CORRECTED_T
+        else:
+            scores, other = (score_matrix(predictions[predictions["blocks"] == name], endpoint)
+                             for name in (blocks, reference))
+            mean, _ = _pooled(endpoint, scores, seed, confidence, single=True)
+            gain, method = _held_out_gain(endpoint, scores, other, seed, confidence)
+        if blocks == reference:
+            gain = Interval(0.0, np.nan, np.nan)
+        features, patients = sizes[blocks]
+        rows.append({"blocks": blocks, "n_features": features, "n_patients": patients, "estimate": mean.estimate,
                      "lower": mean.lower, "upper": mean.upper, "difference": gain.estimate,
-                     "difference_lower": gain.lower, "difference_upper": gain.upper, "p": gain.p,
-                     "reference": reference})
-    return pd.DataFrame(rows)
+                     "difference_lower": gain.lower, "difference_upper": gain.upper, "p": gain.p, "p_holm": np.nan,
+                     "reference": reference, "interval": method})
+    table = pd.DataFrame(rows)
+    known = table["p"].notna()
+    if known.any():
+        table.loc[known, "p_holm"] = multipletests(table.loc[known, "p"], method="holm")[1]
+    return table
+
+
+def _gain(part: pd.DataFrame, reference: pd.DataFrame, confidence: float) -> Interval:
+    return corrected_resampled_t((part["value"] - reference["value"]).to_numpy(dtype=float),
+                                 n_train=part["n_train"].mean(), n_test=part["n_test"].mean(), confidence=confidence)
+
+
+def _held_out_gain(endpoint: Endpoint, scores: np.ndarray, other: np.ndarray, seed: int,
+                   confidence: float) -> tuple[Interval, str]:
+    """Paired difference on patients that no model learned from."""
+    if endpoint.kind == "binary":
+        return delong_test(endpoint.event, scores[:, 0], other[:, 0], confidence=confidence), "DeLong's paired test"
+    return (bootstrap_difference(endpoint, scores, other, draws=_DRAWS, seed=seed, confidence=confidence), BOOTSTRAP)
 
 
 def roc(predictions: pd.DataFrame, endpoint: Endpoint, *, seed: int, confidence: float) -> pd.DataFrame:
@@ -88,50 +173,171 @@ def roc(predictions: pd.DataFrame, endpoint: Endpoint, *, seed: int, confidence:
                                                           confidence=confidence))
 
 
-def kaplan_meier(predictions: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Survival of held-out patients above and below their training fold's median score, first repeat only.
+def kaplan_meier(predictions: pd.DataFrame, groups: int, confidence: float) -> pd.DataFrame:
+    """Survival of held-out patients by risk group, cut at their training fold's quantiles, first repeat only.
 
     In the first repeat every patient is held out once, so no one counts twice.
     """
+    return _by_group(predictions, groups, lambda held: kaplan_meier_curve(
+        held["event"].to_numpy(bool), held["time"].to_numpy(float), confidence, entry=_or_none(held, "entry")))
+
+
+def cumulative_incidence(predictions: pd.DataFrame, groups: int, confidence: float) -> pd.DataFrame:
+    """Cumulative incidence (Aalen-Johansen) of the event in held-out patients by risk group, first repeat only."""
+    def curve(held: pd.DataFrame) -> pd.DataFrame:
+        found = aalen_johansen(held["time"].to_numpy(float), held["cause"].to_numpy(int), _or_none(held, "entry"),
+                               confidence=confidence)
+        return pd.DataFrame({"time": found.times, "incidence": found.estimate, "lower": found.lower,
+                             "upper": found.upper, "at_risk": found.at_risk, "events": found.events})
+    return _by_group(predictions, groups, curve)
+
+
+def groups_compared(predictions: pd.DataFrame, groups: int) -> pd.DataFrame:
+    """Risk groups of held-out patients: median survival, hazard ratio to the lowest, log-rank test stratified by fold.
+
+    First repeat only. Competing events count as the end of follow-up: hazards are those of the event itself.
+    """
+    rows = []
+    for blocks, part in predictions[predictions["repeat"] == 0].groupby("blocks", sort=False):
+        found = compare_groups(part["risk_group"].to_numpy(int), part["time"].to_numpy(float),
+                               part["event"].to_numpy(bool), entry=_or_none(part, "entry"),
+                               strata=part["fold"].to_numpy())
+        for line in found.groups.itertuples():
+            ratio = found.hazard_ratios.get(int(line.group), Interval(np.nan, np.nan, np.nan))
+            rows.append({"blocks": blocks, "group": _GROUPS[groups][int(line.group)], "n": line.n,
+                         "events": line.events, "median_survival": line.median_survival,
+                         "hazard_ratio": ratio.estimate, "lower": ratio.lower, "upper": ratio.upper,
+                         "log_rank": found.statistic, "p": found.p})
+    return pd.DataFrame(rows)
+
+
+def operating_points(predictions: pd.DataFrame, endpoint: Endpoint, confidence: float) -> pd.DataFrame:
+    """Sensitivity, specificity and predictive values at thresholds of the training folds, first repeat only."""
+    rows = []
+    points = [column for column in predictions.columns if column.startswith("at ")]
+    for blocks, part in predictions[predictions["repeat"] == 0].groupby("blocks", sort=False):
+        observed = part["observed"].to_numpy(bool)
+        for point in points:
+            positive = part[point].to_numpy(bool)
+            shares = {"sensitivity": positive[observed], "specificity": ~positive[~observed],
+                      "ppv": observed[positive], "npv": ~observed[~positive]}
+            for metric, hits in shares.items():
+                limits = binomtest(int(hits.sum()), len(hits)).proportion_ci(confidence, "wilson") if len(hits) else None
+                rows.append({"blocks": blocks, "threshold": f"training {point.removeprefix('at ')}", "metric": metric,
+                             "estimate": hits.mean() if len(hits) else np.nan,
+                             "lower": limits.low if limits else np.nan, "upper": limits.high if limits else np.nan,
+                             "n": len(hits), "prevalence": endpoint.event.mean()})
+    return pd.DataFrame(rows)
+
+
+def decision(predictions: pd.DataFrame, endpoint: Endpoint, horizon: float | None, *, seed: int,
+             confidence: float) -> pd.DataFrame:
+    """Decision curves: net benefit of the model, of treating everybody and of treating nobody; first repeat only."""
     parts = []
     for blocks, part in predictions[predictions["repeat"] == 0].groupby("blocks", sort=False):
-        for group, high in (("low risk", False), ("high risk", True)):
-            held = part[part["high_risk"] == high]
-            if len(held):
-                curve = kaplan_meier_curve(held["event"].to_numpy(bool), held["time"].to_numpy(float), confidence)
-                parts.append(_labelled(curve, blocks=blocks, group=group))
+        own = part.set_index("patient").reindex(endpoint.patients)
+        options = {"draws": _DECISION_DRAWS, "seed": seed, "confidence": confidence}
+        if endpoint.time is None:
+            curve = decision_curve(endpoint.event, own["probability"].to_numpy(float), **options)
+        else:
+            assert horizon is not None
+            curve = survival_decision_curve(endpoint.event, endpoint.time, own["risk_at_horizon"].to_numpy(float),
+                                            horizon, cause=endpoint.cause, entry=endpoint.entry, **options)
+        parts.append(_labelled(curve, blocks=blocks))
     return pd.concat(parts, ignore_index=True)
 
 
 def calibration(predictions: pd.DataFrame, endpoint: Endpoint, horizon: float | None,
                 confidence: float) -> pd.DataFrame:
-    """Predicted against observed risk, predictions averaged over repeats; ``horizon`` is NaN for a binary endpoint."""
-    column = "probability" if horizon is None else "risk_at_horizon"
+    """Predicted against observed risk, predictions averaged over repeats; ``horizon`` is NaN without follow-up.
 
+    Of several classes every one against the rest (column ``class``).
+    """
     def bins(part: pd.DataFrame) -> pd.DataFrame:
-        mean = part.groupby("patient")[column].mean().reindex(endpoint.patients).to_numpy()
-        if endpoint.time is None or horizon is None:
-            return calibration_bins(endpoint.event, mean, confidence=confidence)
-        return survival_calibration_bins(endpoint.event, endpoint.time, mean, horizon, confidence=confidence)
+        if endpoint.kind == "multiclass":
+            return pd.concat([_labelled(calibrations.calibration_bins(
+                endpoint.outcome == code, _mean(part, f"probability: {name}", endpoint), confidence=confidence),
+                **{"class": name}) for code, name in enumerate(endpoint.classes)], ignore_index=True)
+        if endpoint.kind == "binary":
+            return calibrations.calibration_bins(endpoint.event, _mean(part, "probability", endpoint),
+                                                 confidence=confidence)
+        assert endpoint.time is not None and horizon is not None
+        return calibrations.survival_calibration_bins(endpoint.event, endpoint.time,
+                                                      _mean(part, "risk_at_horizon", endpoint), horizon,
+                                                      confidence=confidence)
 
     return _per_model(predictions, bins).assign(horizon=np.nan if horizon is None else horizon)
 
 
-def _pooled(endpoint: Endpoint, scores: np.ndarray, seed: int, confidence: float) -> Interval:
-    if endpoint.time is None:
-        return bootstrap_auc(endpoint.event, scores, draws=_DRAWS, seed=seed, confidence=confidence)
-    return bootstrap_c_index(endpoint.event, endpoint.time, scores, draws=_DRAWS, seed=seed, confidence=confidence)
+def by_subgroup(predictions: pd.DataFrame, endpoint: Endpoint, columns: Mapping[str, pd.Series], *, seed: int,
+                confidence: float) -> pd.DataFrame:
+    """Discrimination by centre and other subgroups; cells of fewer than five patients are hidden."""
+    parts = []
+    for blocks, part in predictions.groupby("blocks", sort=False):
+        scores = score_matrix(part, endpoint)
+        for name, groups in columns.items():
+            table = subgroup_performance(endpoint, scores, groups, draws=_DRAWS, seed=seed, confidence=confidence)
+            parts.append(_labelled(table, blocks=str(blocks), subgroup=name))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _probability_measures(predictions: pd.DataFrame) -> Iterator[tuple[str, Interval]]:
-    """Brier score, calibration slope and intercept, each the mean over repeats."""
-    values = []
-    for _, part in predictions.groupby("repeat"):
-        observed, probability = part["observed"].to_numpy(bool), part["probability"].to_numpy()
-        values.append((brier(observed, probability), *calibration_slope(observed, probability)))
-    means = np.mean(values, axis=0)
-    for metric, value in zip(("brier", "calibration_slope", "calibration_intercept"), means, strict=True):
-        yield metric, Interval(float(value), np.nan, np.nan)
+def _single_fold(folds: pd.DataFrame, endpoint: Endpoint, blocks: str,
+                 learner: str) -> list[tuple[str, str, str, str, Interval, str]]:
+    """The other measures of one external or sealed test, without limits; of several centres they have no mean."""
+    if len(folds[["repeat", "fold"]].drop_duplicates()) > 1:
+        return []
+    return [(blocks, learner, str(line.metric), HELD_OUT, Interval(float(line.value), np.nan, np.nan), "none")
+            for line in folds.itertuples() if line.metric != endpoint.metric]
+
+
+def _pooled(endpoint: Endpoint, scores: np.ndarray, seed: int, confidence: float, *,
+            single: bool) -> tuple[Interval, str]:
+    if single and endpoint.kind == "binary":
+        return external_auc_interval(endpoint.event, scores[:, 0], confidence=confidence), DELONG
+    return bootstrap_discrimination(endpoint, scores, draws=_DRAWS, seed=seed, confidence=confidence), BOOTSTRAP
+
+
+def _calibration_measures(predictions: pd.DataFrame, endpoint: Endpoint, horizon: float | None,
+                          confidence: float) -> Iterator[tuple[str, Interval, str]]:
+    """Calibration slope and intercept, or observed over expected, in the first repeat."""
+    own = predictions[predictions["repeat"] == 0].set_index("patient").reindex(endpoint.patients)
+    if endpoint.kind == "binary":
+        found = calibrations.logistic_calibration(endpoint.event, own["probability"].to_numpy(float),
+                                                  confidence=confidence)
+        yield "calibration_slope", found.slope, "Wald, logistic regression"
+        yield "calibration_intercept", found.intercept, "Wald, logistic regression"
+    elif endpoint.kind == "continuous":
+        found = calibrations.linear_calibration(endpoint.outcome, own["predicted"].to_numpy(float),
+                                                confidence=confidence)
+        yield "calibration_slope", found.slope, "Student, linear regression"
+        yield "calibration_intercept", found.intercept, "Student"
+    elif endpoint.kind == "survival" and endpoint.cause is None:
+        assert endpoint.time is not None and horizon is not None
+        risk = own["risk_at_horizon"].to_numpy(float)
+        position = np.log(-np.log1p(-np.clip(risk, 1e-9, 1 - 1e-9)))
+        of_survival = calibrations.survival_calibration(endpoint.event, endpoint.time, position, risk, horizon,
+                                                        entry=endpoint.entry, confidence=confidence)
+        yield "calibration_slope", of_survival.slope, "Wald, Cox regression"
+        yield "observed_over_expected", of_survival.ratio, "Kaplan-Meier, log-log"
+
+
+def _by_group(predictions: pd.DataFrame, groups: int, make: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    parts = []
+    for blocks, part in predictions[predictions["repeat"] == 0].groupby("blocks", sort=False):
+        for number, name in enumerate(_GROUPS[groups]):
+            held = part[part["risk_group"] == number]
+            if len(held):
+                parts.append(_labelled(make(held), blocks=str(blocks), group=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _or_none(frame: pd.DataFrame, column: str) -> np.ndarray | None:
+    return frame[column].to_numpy(float) if column in frame else None
+
+
+def _mean(part: pd.DataFrame, column: str, endpoint: Endpoint) -> np.ndarray:
+    """Mean over repeats, in the endpoint's order."""
+    return part.groupby("patient")[column].mean().reindex(endpoint.patients).to_numpy(float)
 
 
 def _by_model(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:

@@ -46,7 +46,7 @@ class DataLoader(StageView):
 def outcomes(tables: dict[str, TableInfo]) -> tuple[str, ...]:
     """Endpoints and outcome columns that the data dictionaries name."""
     found = [column.endpoint or name for info in tables.values() for name, column in info.columns.items()
-             if column.role in ("outcome", "event")]
+             if column.role in ("outcome", "event", "cause")]
     return tuple(dict.fromkeys(found))
 
 

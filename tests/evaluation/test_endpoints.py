@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from medomicslab_nb.data.corrections import CorrectedStudy
 from medomicslab_nb.data.outcomes import list_outcomes
-from medomicslab_nb.data.settings import DataSettings
+from medomicslab_nb.data.settings import Correction, DataSettings
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.endpoints import binary_endpoint, find_endpoint, survival_endpoint
+from medomicslab_nb.evaluation.endpoints import (
+    binary_endpoint,
+    continuous_endpoint,
+    find_endpoint,
+    multiclass_endpoint,
+    survival_endpoint,
+)
 from medomicslab_nb.study import create_study
 from medomicslab_nb.tables import Column
 
@@ -63,6 +71,108 @@ def test_bad_input_48_negative_times():
 def test_bad_input_48_no_events():
     with pytest.raises(DataError, match="no patient had the event"):
         survival_endpoint("death", series([10, 1, 5, 3]), series([0, 0, 0, 0]))
+
+
+def test_bad_input_48_infinite_or_constant_numbers_and_words():
+    with pytest.raises(DataError, match="infinite in 1 patients"):
+        continuous_endpoint("dose", series([1.0, np.inf, 2, 3]))
+    with pytest.raises(DataError, match="infinite in 1 patients"):
+        multiclass_endpoint("grade", series([1.0, np.inf, 2, 3]))
+    with pytest.raises(DataError, match="every patient has the same value"):
+        continuous_endpoint("dose", series([2.0, 2, 2, np.nan]))
+    with pytest.raises(DataError, match="2 values of the outcome are no numbers"):
+        continuous_endpoint("dose", series(["1", "low", "2", "high"]))
+    with pytest.raises(DataError, match="are no numbers"):
+        continuous_endpoint("dose", series(pd.to_datetime(["2020-01-01"] * 4)))
+
+
+def test_bad_input_48_one_and_two_classes():
+    with pytest.raises(DataError, match="one class only"):
+        multiclass_endpoint("grade", series(["a"] * 4))
+    with pytest.raises(DataError, match=r"two classes only.*binary"):
+        multiclass_endpoint("grade", series(["a", "b", "a", "b"]))
+
+
+@pytest.mark.parametrize(("values", "classes", "codes"), [
+    ([10.0, 2, 3, 2], ("2", "3", "10"), [0, 1, 2, 0]),
+    (["III", "I", "II", "I"], ("I", "II", "III"), [0, 1, 2, 0]),
+    (pd.Categorical(["b", "a", "c", "a"]), ("a", "b", "c"), [0, 2, 1, 0]),
+])
+def test_classes_are_ordered_and_patients_sorted(values, classes, codes):
+    endpoint = multiclass_endpoint("grade", series(values))
+    assert (endpoint.kind, endpoint.metric, endpoint.classes) == ("multiclass", "auc_ovr", classes)
+    assert list(endpoint.patients) == ["P1", "P2", "P3", "P4"]
+    assert endpoint.outcome.tolist() == codes
+    assert endpoint.outcome.dtype.kind == "i"
+    assert endpoint.events == 1
+
+
+def test_numbers_are_an_endpoint_with_unit():
+    endpoint = continuous_endpoint("dose", series([1.5, np.nan, "2", 0]), unit="Gy")
+    assert (endpoint.kind, endpoint.metric, endpoint.unit, len(endpoint)) == ("continuous", "r2", "Gy", 3)
+    assert endpoint.outcome.tolist() == [2.0, 1.5, 0.0]
+    assert "1 of 4 patients" in endpoint.notes[0]
+    with pytest.raises(TypeError, match="no events"):
+        _ = endpoint.event
+
+
+def test_event_at_time_0_is_allowed():
+    endpoint = survival_endpoint("os", series([0.0, 1, 2, 3]), series([1, 0, 1, 0]))
+    assert endpoint.time.min() == 0 and endpoint.events == 2
+
+
+def test_entry_is_kept_with_its_patients():
+    entry = series([1.0, 0, np.nan, 2])
+    endpoint = survival_endpoint("os", series([5.0, 4, 3, 2.5]), series([1, 0, 1, 0]), entry=entry)
+    assert list(endpoint.patients) == ["P1", "P3", "P4"]
+    assert endpoint.entry.tolist() == [0, 1, 2]
+    assert endpoint.take(np.array([2])).entry.tolist() == [2]
+
+
+@pytest.mark.parametrize(("entry", "words"), [
+    ([5.0, 0, 4, 1], "2 of 4 patients come under observation"), ([-1.0, 0, 0, 0], "'x' is negative in 1"),
+    (["0", "?", "0", "0"], "1 follow-up times are no numbers"), ([np.inf, 0, 0, 0], "infinite"),
+])
+def test_bad_input_48_entry_after_the_end_or_negative(entry, words):
+    with pytest.raises(DataError, match=words):
+        survival_endpoint("os", series([5.0, 4, 3, 2]), series([1, 0, 1, 0]), entry=series(entry))
+
+
+@pytest.mark.parametrize(("cause", "interest", "causes", "codes"), [
+    ([2, 0, 1, 1], "", ("1", "2"), [0, 1, 2, 1]),
+    ([2, 0, 1, 1], "2", ("2", "1"), [0, 2, 1, 2]),
+    (["cancer", None, "heart", "censored"], "heart", ("heart", "cancer"), [0, 1, 2, 0]),
+    (["cancer", "", "cancer", " No "], "", ("cancer",), [0, 1, 1, 0]),
+    ([1.0, np.nan, 10, 2], "10", ("10", "1", "2"), [0, 1, 2, 3]),
+])
+def test_causes_are_told_apart(cause, interest, causes, codes):
+    endpoint = survival_endpoint("css", series([5.0, 4, 3, 2]), cause=series(cause), cause_of_interest=interest)
+    assert (endpoint.causes, endpoint.cause.tolist()) == (causes, codes)
+    assert endpoint.event.tolist() == [code == 1 for code in codes]
+    assert any("competing events" in note for note in endpoint.notes) == (len(causes) > 1)
+
+
+def test_causes_that_are_not_clear_are_refused():
+    time = series([5.0, 4, 3, 2])
+    with pytest.raises(DataError, match=r"not clear which cause is the event.*'positive'.*cancer, heart"):
+        survival_endpoint("css", time, cause=series(["cancer", None, "heart", None]))
+    with pytest.raises(DataError, match="no patient has the cause 'lung'"):
+        survival_endpoint("css", time, cause=series(["cancer", None, "heart", None]), cause_of_interest="lung")
+    with pytest.raises(DataError, match="no patient had the event"):
+        survival_endpoint("css", time, cause=series([0, 0, 0, None]))
+
+
+@pytest.mark.parametrize("event", [[1, 0, 1, 0], [0, 0, 1, 0]])
+def test_a_competing_cause_may_count_as_event_or_not(event):
+    cause = series(["heart", None, "cancer", None])
+    endpoint = survival_endpoint("css", series([5.0, 4, 3, 2]), series(event), cause=cause, cause_of_interest="cancer")
+    assert endpoint.cause.tolist() == [0, 1, 2, 0]
+
+
+def test_event_and_cause_that_contradict_each_other_are_refused():
+    cause = series(["heart", None, "cancer", None])
+    with pytest.raises(DataError, match="contradict each other in 2 of 4 patients"):
+        survival_endpoint("css", series([5.0, 4, 3, 2]), series([1, 1, 0, 0]), cause=cause, cause_of_interest="cancer")
 
 
 @pytest.fixture
@@ -152,3 +262,119 @@ def test_time_in_another_table_than_the_event_is_refused(study):
     study.add_table("late", other, columns={"months": Column(role="time", endpoint="dfs")})
     with pytest.raises(DataError, match="is in table clinical, its follow-up time in table late"):
         find_endpoint(study, "dfs")
+
+
+N = 24
+KINDS = {
+    "grade": (["I", "II", "III"] * 8, Column(type="category"), "multiclass"),
+    "stage": ([1, 2, 3, 4] * 6, Column(type="category"), "multiclass"),
+    "psa": (np.arange(N) / 3, Column(unit="ng/mL"), "continuous"),
+    "count": (np.arange(N), Column(type="integer"), "continuous"),
+    "sex": (["f", "m"] * 12, Column(type="category"), "not clear which of its 2 values"),
+    "ecog": ([0, 1, 2, 3] * 6, Column(), "not clear what kind of outcome its 4 different values make.*'kind'.*0, 1, 2"),
+    "score": ([0, 1, 2, 3] * 6, Column(type="integer"), "'kind'.*'positive'"),
+    "code": ([0, 1, 9] * 8, Column(type="boolean"), "not clear what kind"),
+    "status": ([0, 1, 2] * 8, Column(role="event", type="category"), "not clear what kind"),
+    "name": ([f"n{i}" for i in range(N)], Column(type="text"), "its 24 different values"),
+    "seen": (pd.date_range("2020-01-01", periods=N), Column(type="date"), "it holds dates"),
+    "free": (["x", "y", "z"] * 8, None, "multiclass"),
+    "typed": (["1", "2", "?"] * 8, Column(), "not clear what kind"),
+}
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    study = create_study(tmp_path / "kinds")
+    values = {name: kind[0] for name, kind in KINDS.items()}
+    frame = pd.DataFrame({"patient": [f"P{i:02d}" for i in range(N)], **values})
+    study.add_table("clinical", frame, columns={name: kind[1] for name, kind in KINDS.items() if kind[1]})
+    return study
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_kind_is_found_or_asked_for(kinds, name):
+    expected = KINDS[name][2]
+    if " " not in expected and "'" not in expected:
+        assert find_endpoint(kinds, name).kind == expected
+    else:
+        with pytest.raises(DataError, match=expected):
+            find_endpoint(kinds, name)
+
+
+@pytest.mark.parametrize(("name", "options", "kind"), [
+    ("ecog", {"kind": "multiclass"}, "multiclass"), ("ecog", {"kind": "continuous"}, "continuous"),
+    ("ecog", {"positive": "3"}, "binary"), ("grade", {"positive": "III"}, "binary"),
+    ("stage", {"kind": "continuous"}, "continuous"), ("sex", {"positive": "f"}, "binary"),
+    ("name", {"kind": "multiclass"}, "multiclass"),
+])
+def test_kind_can_be_set(kinds, name, options, kind):
+    endpoint = find_endpoint(kinds, name, **options)
+    assert (endpoint.kind, endpoint.columns) == (kind, (("clinical", name),))
+
+
+def test_kinds_that_do_not_fit_are_refused(kinds, study):
+    with pytest.raises(DataError, match=r"no follow-up time.*'time'"):
+        find_endpoint(kinds, "grade", kind="survival")
+    with pytest.raises(DataError, match=r"no kind of endpoint 'cox'.*auto, binary"):
+        find_endpoint(kinds, "grade", kind="cox")
+    endpoint = find_endpoint(study, "os", kind="binary")
+    assert (endpoint.kind, endpoint.columns[-1]) == ("binary", ("clinical", "days"))
+    assert "used without its follow-up time 'days'" in endpoint.notes[0]
+    assert find_endpoint(kinds, "psa").unit == "ng/mL"
+
+
+def with_entry(study, **columns):
+    frame = pd.DataFrame({"patient": list("abcd"), "days": [4.0, 3, 2, 1], "died": [1, 0, 1, 0],
+                          "why": ["cancer", None, "other", None], "start": [0.0, 1, 1, 0.5]})
+    study.add_table("late", frame, columns={
+        "patient": Column(role="identifier", type="text"), "days": Column(role="time", unit="days", endpoint="css"),
+        **columns})
+    return study
+
+
+def test_entry_and_cause_are_found_through_the_dictionary(study):
+    with_entry(study, died=Column(role="event", endpoint="css"), why=Column(role="cause", endpoint="css"),
+               start=Column(role="entry", endpoint="css"))
+    endpoint = find_endpoint(study, "css", positive="cancer")
+    assert endpoint.columns == tuple(("late", name) for name in ("died", "days", "start", "why"))
+    assert (endpoint.entry.tolist(), endpoint.cause.tolist()) == ([0, 1, 1, 0.5], [1, 0, 2, 0])
+    assert find_endpoint(study, "why", positive="other").causes == ("other", "cancer")
+    with pytest.raises(DataError, match="not clear which cause"):
+        find_endpoint(study, "css")
+
+
+def test_a_cause_needs_no_event_and_an_entry_no_endpoint(study):
+    with_entry(study, died=Column(role="ignore"), why=Column(role="cause", endpoint="css"), start=Column(role="entry"))
+    endpoint = find_endpoint(study, "css", positive="cancer")
+    assert (endpoint.event.tolist(), endpoint.entry.tolist()) == ([True, False, False, False], [0, 1, 1, 0.5])
+    assert endpoint.columns == tuple(("late", name) for name in ("why", "days", "start"))
+
+
+def test_an_entry_is_used_with_a_time_that_is_set(study):
+    with_entry(study, died=Column(role="ignore"), why=Column(role="ignore"), start=Column(role="entry"))
+    study.update_columns("late", {"died": Column(role="outcome", endpoint="gone"), "days": Column(role="ignore")})
+    endpoint = find_endpoint(study, "gone", time="days")
+    assert endpoint.entry.tolist() == [0, 1, 1, 0.5]
+    assert find_endpoint(study, "gone").kind == "binary"
+
+
+def test_entry_or_cause_in_another_table_is_refused(study):
+    with_entry(study, days=Column(), died=Column(), why=Column(role="cause", endpoint="os"), start=Column())
+    with pytest.raises(DataError, match="in table clinical, its cause in table late"):
+        find_endpoint(study, "dead")
+    study.update_columns("late", {"why": Column(role="ignore"), "start": Column(role="entry", endpoint="os")})
+    with pytest.raises(DataError, match="in table clinical, its time of entry in table late"):
+        find_endpoint(study, "os")
+
+
+def test_bad_input_92_what_makes_an_endpoint_never_predicts(study):
+    with_entry(study, died=Column(role="ignore"), why=Column(role="cause", endpoint="css"), start=Column(role="entry"))
+    endpoint = find_endpoint(study, "css", positive="cancer")
+    assert {column for _, column in endpoint.columns} == {"why", "days", "start"}
+    assert CorrectedStudy(study, DataSettings()).names_of("late", "predictor") == []
+
+
+def test_roles_of_the_dictionary_and_of_corrections_are_the_same():
+    roles = set(get_args(Column.model_fields["role"].annotation))
+    correction = get_args(get_args(Correction.model_fields["role"].annotation)[0])
+    assert roles == set(correction) >= {"entry", "cause", "stratum"}

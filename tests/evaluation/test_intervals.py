@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 from sksurv.metrics import concordance_index_censored
 
+from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.intervals import (
+    bootstrap,
     bootstrap_auc,
+    bootstrap_auprc,
     bootstrap_c_index,
+    bootstrap_discrimination,
+    bootstrap_mean,
     bootstrap_weights,
     corrected_resampled_t,
+    weighted_auc,
 )
+from medomicslab_nb.evaluation.metrics import auc_ovr, c_index
 
 N = 60
 
@@ -87,3 +95,66 @@ def test_corrected_t_in_degenerate_cases():
     assert (same.lower, same.upper, same.p) == (0.75, 0.75, 0.0)
     cut = corrected_resampled_t(np.array([0.5, 1.0, 1.0]), n_train=4, n_test=1, bounds=(0, 1))
     assert cut.upper == 1.0
+
+
+def quantiles(values) -> tuple[float, ...]:
+    return tuple(np.quantile(values, [0.025, 0.975]))
+
+
+def test_vectorised_bootstrap_of_average_precision_is_the_loop(data):
+    event, _, score = data
+    loop = [average_precision_score(event[rows], score[rows]) for rows in samples(200)]
+    found = bootstrap_auprc(event, score, draws=200, seed=7)
+    assert found.estimate == pytest.approx(average_precision_score(event, score))
+    assert (found.lower, found.upper) == pytest.approx(quantiles(loop))
+
+
+def test_vectorised_bootstrap_of_a_mean_is_the_loop(data):
+    _, _, score = data
+    found = bootstrap_mean(score**2, draws=200, seed=7)
+    assert (found.lower, found.upper) == pytest.approx(quantiles([np.mean(score[rows] ** 2) for rows in samples(200)]))
+
+
+def test_bootstrap_with_left_truncation_is_the_loop(data):
+    event, time, score = data
+    entry = np.floor(time / 2)
+    loop = [c_index(event[rows], time[rows], score[rows], entry=entry[rows]) for rows in samples(100)]
+    found = bootstrap_c_index(event, time, score, entry=entry, draws=100, seed=7)
+    assert found.estimate == pytest.approx(c_index(event, time, score, entry=entry), abs=1e-6)
+    assert (found.lower, found.upper) == pytest.approx(quantiles(loop), abs=1e-5)
+
+
+def test_discrimination_of_the_four_kinds(data):
+    event, time, score = data
+    options, patients = {"draws": 100, "seed": 7}, pd.RangeIndex(N)
+    assert bootstrap_discrimination(Endpoint("y", event, patients), score, **options) == bootstrap_auc(
+        event, score, **options)
+    assert bootstrap_discrimination(Endpoint("y", event, patients, time), score, **options) == bootstrap_c_index(
+        event, time, score, **options)
+    found = bootstrap_discrimination(Endpoint("y", time, patients), score, **options)
+    loop = [r2_score(time[rows], score[rows]) for rows in samples(100)]
+    assert (found.estimate, found.lower, found.upper) == pytest.approx((r2_score(time, score), *quantiles(loop)))
+    codes, rows_of_scores = (time % 3).astype(int), np.random.default_rng(1).normal(size=(N, 3, 2))
+    found = bootstrap_discrimination(Endpoint("y", codes, patients, classes=("a", "b", "c")), rows_of_scores, **options)
+    loop = [np.mean([auc_ovr(codes[rows], rows_of_scores[rows, :, r]) for r in (0, 1)]) for rows in samples(100)]
+    assert (found.lower, found.upper) == pytest.approx(quantiles(loop))
+
+
+def test_bca_is_that_of_scipy():
+    rng = np.random.default_rng(2)
+    values = rng.exponential(size=80)
+    found = bootstrap(lambda weights: weights @ values / weights.sum(axis=1), 80, draws=20_000, corrected=True)
+    other = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=3).confidence_interval
+    assert (found.lower, found.upper) == pytest.approx((other.low, other.high), abs=0.01)
+    assert bootstrap_mean(values, draws=20_000).lower < found.lower  # the mean of a skewed sample: limits move up
+
+
+def test_bootstrap_where_there_is_nothing_to_draw():
+    nothing = bootstrap_auc(np.empty(0, bool), np.empty(0))
+    assert np.isnan([nothing.estimate, nothing.lower, nothing.upper]).all()
+    one_class = bootstrap_auc(np.ones(9, bool), np.arange(9.0), corrected=True)
+    assert np.isnan([one_class.estimate, one_class.lower, one_class.upper]).all()
+    perfect = bootstrap_auc(np.arange(9) > 4, np.arange(9.0), corrected=True)
+    assert (perfect.estimate, perfect.lower, perfect.upper) == (1, 1, 1)
+    infinite = weighted_auc(np.ones((1, 4)), np.array([True, True, False, False]), np.array([np.inf, 1, 1, -np.inf]))
+    assert infinite[0] == pytest.approx(3.5 / 4)

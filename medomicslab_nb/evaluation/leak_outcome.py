@@ -1,0 +1,524 @@
+"""Leakage: the outcome in disguise. One column, a pair or a handful of columns that tell it too well."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2, norm, rankdata
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
+
+from medomicslab_nb.evaluation.checks import NEARLY_PERFECT, disguised_predictors
+from medomicslab_nb.evaluation.endpoints import Endpoint
+from medomicslab_nb.evaluation.leak_basis import (
+    MIN_PATIENTS,
+    Finding,
+    association,
+    auc_error,
+    aucs,
+    class_indicators,
+    column_blocks,
+    numbers,
+    some,
+    standardised,
+    target_numbers,
+)
+
+KIND = "outcome_in_disguise"
+
+_TODO = "Find out how and when the column came about; leave it out unless it was known before the outcome"
+_NEIGHBOURS = 3  # on each side along a column
+_NOT_MONOTONE = 0.97
+_WEAK = 0.85  # AUC up to which a column tells little by itself
+_NOISY = 0.95  # lower bound of an AUC that no marker of a disease reaches alone
+_STRONG = 0.90
+_FAR_AHEAD = 0.12  # in AUC, before the next best column that is no copy of it
+_ONE_SIDED = 0.3  # share of the patients with the outcome who have the mark that nobody else has
+_ONE_SIDED_P = 1e-6
+_EXACT = 0.9999
+_PAIR_R2 = 0.5  # from which a pair is looked at closely
+_PAIR_COLUMNS = 1_000
+_PRODUCT_COLUMNS = 200
+_TREE_COLUMNS = 200
+_TOO_GOOD_P = 1e-6
+_WORD_PATIENTS = 5
+_WORDS = 300
+
+
+def outcome_in_disguise(frame: pd.DataFrame, endpoint: Endpoint,
+                        categorical: Sequence[str] = ()) -> list[Finding]:
+    """Columns that tell the outcome by themselves or together as only its copy can.
+
+    Parameters
+    ----------
+    frame : DataFrame, shape (n, p)
+        Predictors, rows as in ``endpoint``. Texts and dates may be among them.
+    """
+    numeric = with_dates(frame, numbers(frame, categorical))
+    others = frame.drop(columns=[name for name in numeric.columns if name in frame.columns])
+    found: dict[str, Finding] = {}
+    for more in (_alone(frame, endpoint), _along(numeric, endpoint), _written(frame, others, endpoint),
+                 _too_good_means(numeric, endpoint), _noisy(numeric, others, endpoint)):
+        for finding in more:
+            if found.get(finding.where, finding).level == "notice" or finding.where not in found:
+                found[finding.where] = finding
+    together = _together(numeric.drop(columns=[name for name in numeric.columns if f"'{name}'" in found]), endpoint)
+    return [*found.values(), *together]
+
+
+def with_dates(frame: pd.DataFrame, numeric: pd.DataFrame) -> pd.DataFrame:
+    """The numeric columns, and dates as days, so that a difference of two dates is seen as well."""
+    dates = frame.select_dtypes(include=["datetime", "datetimetz"])
+    if dates.empty:
+        return numeric
+    days = dates.apply(lambda column: (column - column.min()) / pd.Timedelta(days=1)).astype(float)
+    return pd.concat([numeric, days], axis=1)
+
+
+def _finding(level: str, where: str, what: str, value: float, n: int, todo: str = _TODO) -> Finding:
+    return Finding(KIND, "alarm" if level == "alarm" else "notice", what, where, todo, round(float(value), 4), n)
+
+
+# -- one column -------------------------------------------------------------------------------------------------------
+
+
+def _alone(frame: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
+    """What :func:`~medomicslab_nb.evaluation.checks.disguised_predictors` names, for every kind of outcome."""
+    index = frame.index
+    if endpoint.kind == "survival":
+        found = disguised_predictors(frame, time=pd.Series(endpoint.time, index=index),
+                                     event=pd.Series(endpoint.event, index=index))
+    elif endpoint.kind == "multiclass":
+        yield from _every_class(frame, endpoint)
+        return
+    else:
+        found = disguised_predictors(frame, outcome=pd.Series(endpoint.outcome, index=index))
+    for disguise in found:
+        yield _finding("alarm", f"'{disguise.column}'", f"'{disguise.column}' {disguise.sentence}.", disguise.value,
+                       disguise.n)
+
+
+def _every_class(frame: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
+    """A column that tells one class of several may be an honest one; a copy of the outcome tells all of them."""
+    names = [{found.column: found for found in disguised_predictors(frame, outcome=pd.Series(of_class, frame.index))}
+             for of_class in class_indicators(endpoint).T.astype(bool)]
+    for column in frame.columns:
+        told = [found[column] for found in names if column in found]
+        if not told:
+            continue
+        everyone = len(told) == len(names)
+        what = "every class" if everyone else f"{len(told)} of {len(names)} classes"
+        yield _finding("alarm" if everyone else "notice", f"'{column}'",
+                       f"'{column}' tells {what} of the outcome (nearly) perfectly by itself.",
+                       min(found.value for found in told), told[0].n)
+
+
+def _along(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
+    """Columns along which the outcome is that of the neighbours, in whatever order the classes come.
+
+    Neighbours with the same value are left out first: the others with that value are a group of their own.
+    """
+    if len(numeric) < MIN_PATIENTS or numeric.empty:
+        return
+    indicators = class_indicators(endpoint)
+    if indicators.shape[1]:
+        values = np.column_stack([aucs(_neighbour_means(numeric, of_class), of_class == 1)
+                                  for of_class in indicators.T]).min(axis=1)
+    else:
+        values = _correlation(_neighbour_means(numeric, rankdata(endpoint.outcome)), rankdata(endpoint.outcome))
+    if endpoint.time is not None:
+        ranks = rankdata(endpoint.time)
+        values = np.maximum(values, _correlation(_neighbour_means(numeric, ranks), ranks))
+    for name, value in zip(numeric.columns, values, strict=True):
+        if value >= _NOT_MONOTONE:
+            yield _finding("alarm" if value >= NEARLY_PERFECT or _monotone(numeric[name], endpoint) < _WEAK else
+                           "notice", f"'{name}'", f"Patients with neighbouring values of '{name}' have the same "
+                           f"outcome ({value:.3f}, n = {len(numeric)}).", value, len(numeric))
+
+
+def _monotone(column: pd.Series, endpoint: Endpoint) -> float:
+    """The best AUC of a column by its order alone; 0 for continuous outcomes, where copies are near 1 in any order."""
+    values = [aucs(column.to_numpy()[:, None], of_class == 1)[0] for of_class in class_indicators(endpoint).T]
+    return float(max((max(value, 1 - value) for value in values), default=0.0))
+
+
+def _neighbour_means(numeric: pd.DataFrame, target: np.ndarray) -> np.ndarray:
+    """Mean outcome of the nearest others along each column, shape (n, p): of equal values where there are any."""
+    n, reach = len(numeric), _NEIGHBOURS
+    result = np.empty(numeric.shape)
+    values = numeric.to_numpy()
+    for position in range(values.shape[1]):
+        order = np.argsort(values[:, position], kind="stable")
+        ordered, outcome = values[order, position], target[order]
+        sums = np.concatenate([[0.0], np.cumsum(outcome)])
+        low, high = np.maximum(np.arange(n) - reach, 0), np.minimum(np.arange(n) + reach + 1, n)
+        same_low, same_high = _runs(ordered)
+        many = same_high - same_low > 2 * reach
+        low, high = np.where(many, same_low, low), np.where(many, same_high, high)
+        result[order, position] = (sums[high] - sums[low] - outcome) / np.maximum(high - low - 1, 1)
+    return result
+
+
+def _runs(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last position (exclusive) of each value's equals in a sorted column; missing values are equal."""
+    changes = np.flatnonzero(~((ordered[1:] == ordered[:-1]) | (np.isnan(ordered[1:]) & np.isnan(ordered[:-1])))) + 1
+    edges = np.concatenate([[0], changes, [len(ordered)]])
+    run = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+    return edges[run], edges[run + 1]
+
+
+def _correlation(values: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return standardised(values).T @ standardised(target[:, None])[:, 0] / len(target)
+
+
+def _too_good_means(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
+    """Columns whose values are the outcome's mean among the patients who have them: categories coded by the outcome.
+
+    The means of groups scatter about any value that was not computed from them. chi-squared below what that scatter
+    leaves by chance (p < 1e-6) tells that they were.
+    """
+    if endpoint.kind in ("survival", "multiclass"):
+        return
+    target = endpoint.outcome.astype(float)
+    for name in numeric.columns:
+        column = numeric[name].to_numpy()
+        known = ~np.isnan(column)
+        codes, inverse, counts = np.unique(column[known], return_inverse=True, return_counts=True)
+        large = counts >= 2
+        if large.sum() < 6 or known.sum() > counts.sum() or counts[large].sum() < 0.8 * known.sum():
+            continue
+        means = np.bincount(inverse, target[known]) / counts
+        slope, offset = np.polyfit(codes[large], means[large], 1, w=np.sqrt(counts[large]))
+        residual = means[large] - slope * codes[large] - offset
+        statistic = float((counts[large] * residual**2).sum() / target[known].var())
+        explained = 1 - residual.var() / max(means[large].var(), 1e-12)
+        if explained > 0.9 and chi2.cdf(statistic, large.sum() - 2) < _TOO_GOOD_P:
+            yield _finding("alarm", f"'{name}'", f"The values of '{name}' are the outcome's means among the patients "
+                           f"who share them ({int(large.sum())} values).", explained, int(known.sum()),
+                           "Encode categories by the outcome inside the folds only")
+
+
+# -- marks: what is written, and how ------------------------------------------------------------------------------------
+
+
+def _written(frame: pd.DataFrame, others: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
+    """Marks that only patients with the outcome have: a value that is filled in, a word, a number of decimals."""
+    if len(frame) < MIN_PATIENTS:
+        return
+    for of_class in class_indicators(endpoint).T:
+        marks = dict(_marks(frame, others))
+        for name, (mark, words, level) in marks.items():
+            purity = _one_sided(mark, of_class == 1, len(marks))
+            if purity is not None:
+                column = name.partition("\n")[0]
+                yield _finding(level, f"'{column}'", f"'{column}' {words} in {purity:.0%} of one side of the outcome "
+                               "and in (nearly) nobody of the other.", purity, len(mark))
+
+
+def _marks(frame: pd.DataFrame, others: pd.DataFrame) -> Iterator[tuple[str, tuple[np.ndarray, str, str]]]:
+    missing = frame.isna()
+    for name in missing.columns[missing.any()]:
+        yield f"{name}\nmissing", (missing[name].to_numpy(), "is missing", "alarm")
+        yield f"{name}\nfilled", (~missing[name].to_numpy(), "is filled in", "alarm")
+    if frame.shape[1] <= _PAIR_COLUMNS:
+        for name in frame.select_dtypes(include="number").columns:
+            finer = _finer(frame[name])
+            if finer is not None:
+                yield f"{name}\ndecimals", (finer, "is written with more decimals", "alarm")
+    for name in others.columns:
+        for word, mark in _words(others[name]).items():
+            yield f"{name}\n{word}", (mark, f"holds '{word}'", "notice")
+
+
+def _finer(column: pd.Series) -> np.ndarray | None:
+    """Which values have more decimals than the coarsest kind in the column; None where all are alike."""
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    known = np.isfinite(values)
+    for decimals in range(4):
+        scaled = values * 10**decimals
+        with np.errstate(invalid="ignore"):
+            coarse = known & (np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(1.0, np.abs(scaled)) * 1e-3)
+        share = coarse.sum() / max(known.sum(), 1)
+        if share > 0.99:
+            return None
+        if share > 0.25:
+            return known & ~coarse
+    return None
+
+
+def _words(column: pd.Series) -> dict[str, np.ndarray]:
+    """Words (texts) or whole values (categories) that several patients have, and who has them."""
+    texts = column.astype("string").str.lower().fillna("").to_numpy(dtype=object)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return {}
+    owners: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        for word in set(re.findall(r"[^\W_]{2,}", text)):
+            owners.setdefault(word, []).append(row)
+    common = sorted((word for word, rows in owners.items() if len(rows) >= _WORD_PATIENTS),
+                    key=lambda word: (-len(owners[word]), word))[:_WORDS]
+    return {word: np.isin(np.arange(len(texts)), owners[word]) for word in common}
+
+
+def _one_sided(mark: np.ndarray, positive: np.ndarray, comparisons: int) -> float | None:
+    """Share of one side of the outcome with the mark, when (nearly) nobody of the other has it, beyond chance."""
+    for side in (positive, ~positive):
+        inside, outside = int(mark[side].sum()), int(mark[~side].sum())
+        if inside < 5 or outside > 0.01 * (~side).sum() or inside < _ONE_SIDED * side.sum() or (~side).sum() < 10:
+            continue
+        chance = inside * np.log(side.mean()) + (outside * np.log(len(side)) if outside else 0.0)
+        if chance < np.log(_ONE_SIDED_P / comparisons):
+            return inside / int(side.sum())
+    return None
+
+
+# -- noisy copies -------------------------------------------------------------------------------------------------------
+
+
+def _noisy(numeric: pd.DataFrame, others: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
+    """A column far ahead of all others, and stronger than markers of diseases are: the outcome with some errors.
+
+    Columns of two values are compared by the AUC of the normal marker that has their sensitivity and specificity.
+    """
+    if len(numeric) < MIN_PATIENTS:
+        return
+    columns = pd.concat([numeric, _codes(others, endpoint)], axis=1)
+    strength = _strengths(columns, endpoint)
+    if strength.empty:
+        return
+    best = str(strength["value"].idxmax())
+    ahead = strength.loc[best, "value"] - _next_best(columns, strength["value"], best)
+    value, lower = float(strength.loc[best, "value"]), float(strength.loc[best, "lower"])
+    needed, notable = (_NOISY, _STRONG) if endpoint.kind != "survival" else (0.90, 0.82)
+    if ahead < _FAR_AHEAD or lower < notable:
+        return
+    yield _finding("alarm" if lower >= needed else "notice", f"'{best}'",
+                   f"'{best}' alone tells the outcome far better than every other column, and better than markers of "
+                   f"diseases do ({value:.3f}, {ahead:.3f} above the next).", value, len(columns))
+
+
+def _codes(others: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
+    """Categories by the outcome's mean among the other patients who share them."""
+    target = target_numbers(endpoint)[:, 0]
+    coded = {}
+    for name in others.columns:
+        groups = others[name].astype(str).to_numpy()
+        table = pd.Series(target).groupby(groups)
+        if 2 <= table.ngroups <= min(10, len(target) // 10):
+            sizes, sums = table.transform("size").to_numpy(), table.transform("sum").to_numpy()
+            coded[name] = sums / sizes
+    return pd.DataFrame(coded, index=others.index)
+
+
+def _strengths(columns: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
+    """Equal-information AUC (survival: concordance with the event times) of each column, and its lower bound."""
+    values = columns.to_numpy()
+    if endpoint.kind in ("continuous", "multiclass") or not values.shape[1]:
+        return pd.DataFrame({"value": [], "lower": []})
+    cases, controls = int(endpoint.event.sum()), int((~endpoint.event).sum())
+    if min(cases, controls) < 5:
+        return pd.DataFrame({"value": [], "lower": []})
+    value = aucs(values, endpoint.event)
+    value = np.maximum(value, 1 - value)
+    lower = value - norm.isf(0.05) * auc_error(value, cases, controls)
+    for position in range(values.shape[1]):
+        codes = np.unique(values[:, position][~np.isnan(values[:, position])])
+        if len(codes) == 2:
+            value[position], lower[position] = _two_valued(values[:, position] == codes[1], endpoint.event)
+    table = pd.DataFrame({"value": value, "lower": lower}, index=columns.columns)
+    if endpoint.time is None:
+        return table
+    with_time = _by_time(values, endpoint)
+    rare = columns.notna().sum() - columns.apply(lambda column: column.value_counts().max())
+    known = np.maximum(np.minimum((~np.isnan(values[endpoint.event])).sum(axis=0), rare.to_numpy()), 1)
+    error = np.sqrt(np.maximum(with_time * (1 - with_time), 0.0) / known) + 1 / known
+    timed = pd.DataFrame({"value": with_time, "lower": with_time - norm.isf(0.05) * error}, index=columns.columns)
+    # Events of patients followed for different times are told by follow-up alone: only near-copies count.
+    return timed.where(timed["value"] >= table["value"], table.where(table["lower"] >= _NOISY, timed))
+
+
+def _two_valued(mark: np.ndarray, event: np.ndarray) -> tuple[float, float]:
+    """AUC of the normal marker with the sensitivity and specificity of a mark, and its lower 95 % bound."""
+    rates, variances = [], []
+    for side, hit in ((event, mark), (~event, ~mark)):
+        n = int(side.sum())
+        rate = (int(hit[side].sum()) + 0.5) / (n + 1)
+        rates.append(norm.ppf(rate))
+        variances.append(rate * (1 - rate) / ((n + 1) * norm.pdf(norm.ppf(rate)) ** 2))
+    distance, error = abs(sum(rates)), np.sqrt(sum(variances))
+    # A mark that nearly everybody, or nearly nobody, has tells little whatever its rates.
+    if not 0.05 < mark.mean() < 0.95:
+        return 0.5, 0.5
+    return (float(norm.cdf(distance / np.sqrt(2))),
+            float(norm.cdf((distance - norm.isf(0.05) * error) / np.sqrt(2))))
+
+
+def _by_time(values: np.ndarray, endpoint: Endpoint) -> np.ndarray:
+    from medomicslab_nb.evaluation.leak_time import pair_concordance
+
+    assert endpoint.time is not None
+    concordance, _ = pair_concordance(values, endpoint.time, endpoint.event)
+    return np.maximum(concordance, 1 - concordance)
+
+
+def _next_best(columns: pd.DataFrame, strength: pd.Series, best: str) -> float:
+    """The strongest other column that is no copy of the best one (rank correlation below .9)."""
+    for name in strength.drop(best).sort_values(ascending=False).index[:10]:
+        pair = columns[[best, name]].dropna()
+        if len(pair) < MIN_PATIENTS or abs(pair.corr(method="spearman").iloc[0, 1]) < 0.9:
+            return float(strength[name])
+    return 0.5
+
+
+# -- several columns ----------------------------------------------------------------------------------------------------
+
+
+def _together(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
+    """Columns that give the outcome exactly, or a pair that gives it although neither does alone."""
+    usable = numeric.loc[:, numeric.notna().mean() >= 0.8]
+    usable = usable.loc[:, usable.nunique() > 1]
+    if len(usable) < 2 * MIN_PATIENTS or usable.shape[1] < 2:
+        return
+    targets = _exact_targets(endpoint)
+    exact = _exact_sum(usable, targets)
+    if exact is not None:
+        yield exact
+        return
+    strength = association(usable.to_numpy(), target_numbers(endpoint))
+    chosen = usable.iloc[:, np.sort(np.argsort(-strength, kind="stable")[:_PAIR_COLUMNS])]
+    pair = _pair(chosen, endpoint, targets)
+    if pair is None and usable.shape[1] <= _TREE_COLUMNS:
+        pair = _shallow_tree(usable, endpoint)
+    if pair is not None:
+        yield pair
+
+
+def _exact_targets(endpoint: Endpoint) -> dict[str, np.ndarray]:
+    """What columns could add up to; a logarithm turns products and ratios into sums."""
+    if endpoint.time is not None:
+        return {"the follow-up time": endpoint.time, "the outcome": endpoint.event.astype(float)}
+    return {"the outcome" if endpoint.kind != "multiclass" else f"class {position + 1} of the outcome": column
+            for position, column in enumerate(target_numbers(endpoint).T)}
+
+
+def _forms(usable: pd.DataFrame, target: np.ndarray) -> Iterator[tuple[str, pd.DataFrame, np.ndarray]]:
+    """The columns and the target as they are, and as logarithms where they are positive."""
+    yield "sum or difference", usable, target
+    positive = usable.loc[:, (usable > 0).all()]
+    if positive.shape[1] >= 2:
+        yield "product or ratio", np.log(positive), np.log(target) if (target > 0).all() else target
+
+
+def _exact_sum(usable: pd.DataFrame, targets: Mapping[str, np.ndarray]) -> Finding | None:
+    """A linear relation without error between the target and all columns (three patients or more per column)."""
+    for name, target in targets.items():
+        for form, columns, values in _forms(usable, target):
+            rows = columns.notna().all(axis=1).to_numpy()
+            if rows.sum() < max(3 * columns.shape[1], 2 * MIN_PATIENTS) or np.ptp(values[rows]) == 0:
+                continue
+            matrix = standardised(columns.to_numpy()[rows])
+            goal = standardised(values[rows][:, None])[:, 0]
+            weights, *_ = np.linalg.lstsq(matrix, goal, rcond=None)
+            explained = 1 - float(((goal - matrix @ weights) ** 2).mean())
+            if explained >= _EXACT:
+                strongest = [str(columns.columns[i]) for i in np.argsort(-np.abs(weights), kind="stable")
+                             if abs(weights[i]) > 0.01 * np.abs(weights).max()]
+                return _finding("alarm", some(strongest), f"A {form} of {some(strongest)} is {name} (R2 "
+                                f"{explained:.5f}, n = {int(rows.sum())}).", explained, int(rows.sum()))
+    return None
+
+
+def _pair(usable: pd.DataFrame, endpoint: Endpoint, targets: Mapping[str, np.ndarray]) -> Finding | None:
+    """Two columns whose sum, difference, product or ratio gives the target, while neither does by itself."""
+    for name, target in targets.items():
+        for form, columns, values in _forms(usable, target):
+            found = _best_pair(standardised(columns.to_numpy()), values, name == "the follow-up time")
+            if found is not None:
+                pair = [str(columns.columns[i]) for i in found[0]]
+                return _finding("alarm", some(pair), f"A {form} of {some(pair)} gives {name} ({found[1]:.3f}), and "
+                                "neither does by itself.", found[1], len(usable))
+        if usable.shape[1] <= _PRODUCT_COLUMNS and endpoint.kind == "binary":
+            crossed = _crossed(usable, target == 1)
+            if crossed is not None:
+                pair = [str(usable.columns[i]) for i in crossed[0]]
+                return _finding("alarm", some(pair), f"{some(pair)} together give {name} ({crossed[1]:.3f}), and "
+                                "neither does by itself.", crossed[1], len(usable))
+    return None
+
+
+def _best_pair(matrix: np.ndarray, target: np.ndarray, timed: bool) -> tuple[tuple[int, int], float] | None:
+    """The pair with the highest R2 for the target, when it is (nearly) the target and each alone is not."""
+    goal = standardised(target[:, None])[:, 0]
+    alone = matrix.T @ goal / len(goal)  # shape (p,)
+    between = matrix.T @ matrix / len(goal)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        explained = ((alone[:, None] ** 2 + alone[None, :] ** 2 - 2 * between * np.outer(alone, alone))
+                     / (1 - between**2))
+    explained[~np.isfinite(explained) | (np.abs(between) > 1 - 1e-12)] = 0.0
+    candidates = np.argsort(-np.triu(explained, 1), axis=None)[:20]
+    for first, second in zip(*np.unravel_index(candidates, explained.shape), strict=True):
+        if explained[first, second] < _PAIR_R2:
+            return None
+        both = matrix[:, [first, second]]
+        score = both @ np.linalg.lstsq(both, goal, rcond=None)[0]
+        if timed or len(np.unique(target)) > 2:
+            value, single = explained[first, second], max(alone[first] ** 2, alone[second] ** 2)
+            if value >= 0.98 and single <= 0.7:
+                return (int(first), int(second)), float(value)
+            continue
+        positive = target == target.max()
+        value, *singles = aucs(np.column_stack([score, both]), positive)
+        if value >= NEARLY_PERFECT and max(max(single, 1 - single) for single in singles) <= _WEAK:
+            return (int(first), int(second)), float(value)
+    return None
+
+
+def _crossed(usable: pd.DataFrame, positive: np.ndarray) -> tuple[tuple[int, int], float] | None:
+    """Two columns that give the outcome by whether they agree: their product about the middle, or shared cells."""
+    values = usable.to_numpy()
+    middles = np.stack([np.nanmedian(values, axis=0), np.nanmean(values, axis=0)])
+    for middle in middles:
+        centred = np.nan_to_num(values - middle)
+        signs = np.sign(centred)
+        for first in range(values.shape[1] - 1):
+            products = signs[:, [first]] * signs[:, first + 1:]
+            share = np.abs(products.T @ (positive - positive.mean())) / (
+                np.sqrt((products - products.mean(axis=0)).var(axis=0)) * positive.std() * len(positive) + 1e-12)
+            for offset in np.flatnonzero(share >= 0.9):
+                second = first + 1 + int(offset)
+                value, *singles = aucs(np.column_stack([products[:, offset], centred[:, [first, second]]]), positive)
+                if (max(value, 1 - value) >= _NOT_MONOTONE
+                        and max(max(single, 1 - single) for single in singles) <= _WEAK):
+                    return (first, second), float(max(value, 1 - value))
+    return None
+
+
+def _shallow_tree(usable: pd.DataFrame, endpoint: Endpoint) -> Finding | None:
+    """A tree of three questions that is (nearly) always right about patients it has not seen."""
+    indicators = class_indicators(endpoint)
+    if endpoint.kind not in ("binary", "multiclass") or indicators.sum(axis=0).min() < 10:
+        return None
+    values = usable.fillna(usable.median()).to_numpy()
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        shares = cross_val_predict(tree, values, endpoint.outcome, cv=folds, method="predict_proba")
+    if endpoint.kind == "binary":
+        shares = shares[:, 1:]
+    told = min(aucs(shares[:, [i]], of_class == 1)[0] for i, of_class in enumerate(indicators.T))
+    alone = max(aucs(values, of_class == 1).max() for of_class in indicators.T)
+    alone = max(alone, 1 - min(aucs(values, of_class == 1).min() for of_class in indicators.T))
+    if told < NEARLY_PERFECT or alone > _WEAK:
+        return None
+    used = np.flatnonzero(tree.fit(values, endpoint.outcome).feature_importances_ > 0)
+    names = [str(usable.columns[i]) for i in used]
+    return _finding("alarm", some(names), f"Three questions about {some(names)} give the outcome (AUC {told:.3f} in "
+                    "patients that they were not chosen on), and no column does by itself.", told, len(usable))
+
+
+__all__ = ["KIND", "column_blocks", "outcome_in_disguise", "with_dates"]
