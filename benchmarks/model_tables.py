@@ -1,6 +1,6 @@
-"""Write the public tables of ``models.py`` as CSV: GBSG2, TRANSBIG, METABRIC, Rotterdam -> GBSG, TCGA breast, heart, HN.
+"""Write the public tables of ``models.py`` as CSV: GBSG2, TRANSBIG, METABRIC, GBSG, TCGA breast, heart, HN.
 
-``--data`` is the folder of real data, ``--out`` the folder for the tables; prints the arguments of ``models.py`` for each.
+``--data`` is the folder of real data, ``--out`` that of the tables; prints the arguments of ``models.py`` for each.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def breast_tcga(data: Path) -> pd.DataFrame:
     folder = data / "breast_tcga"
     parts = [pd.read_csv(folder / f"train_{block}.csv.gz", index_col=0).add_prefix(f"{block} ")
              for block in ("mrna", "mirna", "protein")]
-    subtype = pd.read_csv(folder / "train_subtype.csv", index_col=0).iloc[:, 0]
+    subtype = pd.read_csv(folder / "train_subtype.csv")["subtype"]  # in the order of the other tables
     frame = pd.concat(parts, axis=1)
     return frame.assign(subtype=subtype.to_numpy()).rename_axis("patient").reset_index()
 

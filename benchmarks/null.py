@@ -1,7 +1,8 @@
 """Permutation null of the whole models pipeline: with labels permuted, cross-validated results must be chance.
 
-Positive control: the same with features selected outside of the folds, which must look like a result.
-Last lines: ``name=value``.
+The full default: three blocks and four centres, ComBat, imputation, univariate selection, the penalty and the weights
+chosen by inner folds, stacking. Positive control: the same with features selected outside of the folds, which must look
+like a result. Last lines: ``name=value``.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from sklearn.feature_selection import f_classif
 
 from medomicslab_nb.evaluation.endpoints import Endpoint, survival_endpoint
 from medomicslab_nb.models.blocks import Design
+from medomicslab_nb.models.companions import Companions
 from medomicslab_nb.models.default import DEFAULT
+from medomicslab_nb.models.fitting import FitOptions
+from medomicslab_nb.models.learners.problem import SearchOptions
 from medomicslab_nb.models.nested import cross_validate
+from medomicslab_nb.models.preparation_settings import PreparationSettings
 from medomicslab_nb.parallel import map_cases, require_all
 from medomicslab_nb.progress import PlainLines, Progress
 
 _PATIENTS = 400
-_CLINICAL = 8
-_OMICS = 32
+_BLOCKS = {"clinical": 8, "radiomics": 60, "genes": 120}
+_CENTRES = 4
+_MISSING = 0.1
 _NOISE = 1000
 _SELECTED = 20
 _CONTROLS = 10
@@ -69,10 +75,13 @@ def transbig_null(options: argparse.Namespace, progress: Progress) -> dict[str, 
 
 
 def honest_auc(permutation: int) -> dict[str, pd.DataFrame]:
-    """The default's AUC on generated patients whose labels were permuted."""
-    frame, labels = generated_patients()
+    """The full default's AUC on generated patients whose labels were permuted."""
+    frame, labels, centre = generated_patients()
     permuted = np.random.default_rng([1, permutation]).permutation(labels)
-    return _cross_validated(_design(frame), _endpoint(permuted), permutation)
+    blocks = {block: tuple(name for name in frame.columns if name.startswith(block)) for block in _BLOCKS}
+    options = FitOptions(preparation=PreparationSettings(selection="univariate"), harmonised=("radiomics", "genes"),
+                         search=SearchOptions(seed=permutation))
+    return _cross_validated(Design(frame, blocks), _endpoint(permuted), permutation, options, Companions(centre))
 
 
 def leaking_auc(permutation: int) -> dict[str, pd.DataFrame]:
@@ -82,7 +91,8 @@ def leaking_auc(permutation: int) -> dict[str, pd.DataFrame]:
     noise = rng.normal(size=(_PATIENTS, _NOISE))
     best = np.argsort(-f_classif(noise, labels)[0], kind="stable")[:_SELECTED]
     names = [f"noise{i}" for i in range(_SELECTED)]
-    return _cross_validated(_design(pd.DataFrame(noise[:, best], columns=names)), _endpoint(labels), permutation)
+    frame = pd.DataFrame(noise[:, best], columns=names, index=_index(_PATIENTS))
+    return _cross_validated(_design(frame), _endpoint(labels), permutation)
 
 
 def transbig_c_index(permutation: int) -> dict[str, pd.DataFrame]:
@@ -102,15 +112,23 @@ def transbig_c_index(permutation: int) -> dict[str, pd.DataFrame]:
     return _cross_validated(design, endpoint, max(permutation, 0))
 
 
-def generated_patients() -> tuple[pd.DataFrame, np.ndarray]:
-    """Correlated predictors and an outcome that depends on them: once permuted, nothing does."""
+def generated_patients() -> tuple[pd.DataFrame, np.ndarray, pd.Series]:
+    """Correlated predictors of several centres, and an outcome that depends on both: once permuted, nothing does."""
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(_PATIENTS, 5))
-    omics = factors @ rng.normal(size=(5, _OMICS)) + rng.normal(size=(_PATIENTS, _OMICS))
-    clinical = rng.normal(size=(_PATIENTS, _CLINICAL)) + factors[:, :1]
-    names = [*(f"clinical{i}" for i in range(_CLINICAL)), *(f"omics{i}" for i in range(_OMICS))]
-    risk = 1 / (1 + np.exp(1 - factors[:, 0] - factors[:, 1]))
-    return pd.DataFrame(np.hstack([clinical, omics]), columns=names), rng.random(_PATIENTS) < risk
+    centre = np.arange(_PATIENTS) % _CENTRES
+    parts = []
+    for block, width in _BLOCKS.items():
+        values = factors @ rng.normal(size=(5, width)) + rng.normal(size=(_PATIENTS, width))
+        if block != "clinical":
+            values = values * rng.uniform(0.5, 2, size=(_CENTRES, width))[centre] + rng.normal(size=(_CENTRES, width))[
+                centre]
+        values[rng.random(values.shape) < _MISSING] = np.nan
+        parts.append(pd.DataFrame(values, columns=[f"{block}{i}" for i in range(width)]))
+    index = _index(_PATIENTS)
+    risk = 1 / (1 + np.exp(1 - factors[:, 0] - factors[:, 1] - 0.5 * (centre == 0)))
+    return (pd.concat(parts, axis=1).set_axis(index), rng.random(_PATIENTS) < risk,
+            pd.Series([f"centre {i}" for i in centre], index=index))
 
 
 def _design(frame: pd.DataFrame) -> Design:
@@ -118,12 +136,18 @@ def _design(frame: pd.DataFrame) -> Design:
 
 
 def _endpoint(labels: np.ndarray) -> Endpoint:
-    return Endpoint("label", labels, pd.Index([f"P{i:03d}" for i in range(len(labels))], name="patient"))
+    return Endpoint("label", labels, _index(len(labels)))
 
 
-def _cross_validated(design: Design, endpoint: Endpoint, seed: int) -> dict[str, pd.DataFrame]:
-    folds = cross_validate(design, endpoint, learners=(DEFAULT,), seed=seed)["folds"]
-    return {"value": pd.DataFrame({"value": [folds["value"].mean()]})}
+def _index(n: int) -> pd.Index:
+    return pd.Index([f"P{i:03d}" for i in range(n)], name="patient")
+
+
+def _cross_validated(design: Design, endpoint: Endpoint, seed: int, options: FitOptions | None = None,
+                     companions: Companions | None = None) -> dict[str, pd.DataFrame]:
+    folds = cross_validate(design, endpoint, learners=(DEFAULT,), seed=seed, options=options,
+                           companions=companions)["folds"]
+    return {"value": pd.DataFrame({"value": [folds.loc[folds["metric"] == endpoint.metric, "value"].mean()]})}
 
 
 def _scores(function: object, numbers: range | list[int], options: argparse.Namespace, progress: Progress,

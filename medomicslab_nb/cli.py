@@ -113,8 +113,41 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("dir", metavar="DIR")
     command.add_argument("run", metavar="RUN", nargs="?")
 
+    _add_models(commands)
     _add_surroundings(commands)
     return parser
+
+
+def _add_models(commands: Any) -> None:
+    """What is done with models beside running the stage."""
+    command = _command(commands, "lint", lint, "look for leakage in a study before a model is built")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("--settings", metavar="FILE", help="YAML or JSON file with settings of the models stage")
+    command.add_argument("-s", dest="assignments", action="append", default=[], metavar="key=value",
+                         help="one setting of the models stage, such as outcome=os")
+
+    command = _command(commands, "seal", seal, "set a test set aside that can be opened once")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("--outcome", required=True, help="endpoint of the models stage")
+    command.add_argument("--share", type=float, default=0.2, help="share of the patients (default: .2)")
+    command.add_argument("--centre", dest="centres", action="append", default=[], metavar="NAME",
+                         help="seal this centre instead of patients drawn at random (repeatable)")
+    command.add_argument("--seed", type=int, default=0)
+
+    command = _command(commands, "predict", predict, "apply the model of a run to new patients")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("run", metavar="RUN")
+    command.add_argument("--table", dest="tables", action="append", required=True, metavar="NAME or FILE",
+                         help="table of the study, or a file; one for each table of the training (repeatable)")
+    command.add_argument("--centre", default="", metavar="COLUMN", help="column that names each patient's hospital")
+    command.add_argument("--out", required=True, metavar="FILE.csv", help="a new file; identifiers stand in it")
+
+    command = _command(commands, "card", card, "the model card of a run, as Markdown")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("run", metavar="RUN")
+
+    command = _command(commands, "compare", compare, "the runs of the models stage side by side")
+    command.add_argument("dir", metavar="DIR")
 
 
 def _add_surroundings(commands: Any) -> None:
@@ -293,6 +326,53 @@ def report(options: argparse.Namespace) -> None:
     else:
         path = load("medomicslab_nb.report.html:write_study_report")(study)
     print(f"Report: {os.path.relpath(path)}")
+
+
+def lint(options: argparse.Namespace) -> int:
+    settings = load("medomicslab_nb.settings:read_mapping")(Path(options.settings) if options.settings else None)[0]
+    for assignment in options.assignments:
+        assign(settings, assignment)
+    study = _open(options.dir)
+    found = load("medomicslab_nb.models.lint:lint_study")(
+        study, load("medomicslab_nb.models.settings:ModelsSettings").parse(settings))
+    ids = study.identifiers()
+    for finding in found:
+        print(scrub(f"{finding.level.upper()} {finding.kind}: {finding.what} {finding.todo}", ids))
+    alarms = sum(finding.level == "alarm" for finding in found)
+    print(f"{alarms} alarms, {len(found) - alarms} notices")
+    return int(alarms > 0)
+
+
+def seal(options: argparse.Namespace) -> None:
+    made = load("medomicslab_nb.models.study_patients:seal_patients")(
+        _open(options.dir), options.outcome, share=options.share, centres=options.centres, seed=options.seed)
+    print("\n".join(made.notes))
+    print('It is opened by a run with validation=sealed and a reason, once.')
+
+
+def predict(options: argparse.Namespace) -> None:
+    frame = load("medomicslab_nb.models.predict:predict_tables")(
+        _open(options.dir), options.run, options.tables, read=load("medomicslab_nb.data.reading:read_table"),
+        centre=options.centre)
+    load("medomicslab_nb.models.predict:write_csv")(frame, Path(options.out))
+    flagged = int((frame["flags"] != "").sum())
+    print(f"{len(frame)} patients, {flagged} with flags: {os.path.relpath(options.out)}")
+
+
+def card(options: argparse.Namespace) -> None:
+    print(load("medomicslab_nb.models.model_card:study_card")(_open(options.dir), options.run))
+
+
+def compare(options: argparse.Namespace) -> None:
+    study = _open(options.dir)
+    runs_found = load("medomicslab_nb.models.compare_runs:compare_runs")(study)
+    if runs_found.empty:
+        print("no completed run of stage 'models' yet")
+        return
+    print(runs_found.to_string(index=False))
+    pairs = load("medomicslab_nb.models.compare_runs:compare_pairs")(study)
+    if len(pairs):
+        print(f"\n{pairs.to_string(index=False)}")
 
 
 def data_list(options: argparse.Namespace) -> None:

@@ -14,9 +14,10 @@ KIND = "optimal_cut_point"
 
 _LEVELS = 4
 _SMALLEST_GROUP = 5
-_SMALLEST_SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 1 / 3)  # groups that people ask for when they search
+_LARGEST_SHARE = 0.25  # of the patients, that people ask to be on either side when they search
 _LEAST_CUTS = 10
-_SURE_Z = 1.5  # cuts that tell nothing were not chosen for what they tell
+_MANY_CUTS = 25  # below it, the best cut is met by chance too often for an alarm
+_SURE_Z = 2.0  # cuts that tell nothing were not chosen for what they tell
 _NEAR_BEST = 0.02
 _TODO = "Give the values themselves; a cut-point is chosen inside the folds, or taken from earlier work"
 
@@ -33,7 +34,7 @@ def optimal_cut_points(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: 
     Notes
     -----
     Alarm: the cut is the best of all by chi-squared, log-rank (score test), Youden's index or accuracy, among cuts
-    that leave the groups people ask for. Notice: it is the best and the median as well, or among the best 2 %. Where
+    that leave some smallest share (up to a quarter) on either side. Notice: it is the best and the median as well, or among the best 2 %. Where
     the measurement is in no table, this cannot be known.
     """
     if len(frame) < MIN_PATIENTS:
@@ -93,7 +94,8 @@ def _judge(name: str, source: str, codes: np.ndarray, values: np.ndarray, endpoi
     worst = max(shares)
     if not worst <= _NEAR_BEST:
         return None
-    level = "alarm" if worst == 0 and not middle else "notice"
+    few = len(np.unique(values[known])) < _MANY_CUTS
+    level = "alarm" if worst == 0 and not middle and not few else "notice"
     return Finding(KIND, "alarm" if level == "alarm" else "notice", f"'{name}' cuts '{source}' "
                    f"{'where it separates' if worst == 0 else 'close to where it separates'} the outcome of these "
                    f"patients best{', which is also its middle' if middle else ''}.", f"'{name}'", _TODO,
@@ -110,10 +112,12 @@ def _best_share(values: np.ndarray, upper: np.ndarray, endpoint: Endpoint) -> fl
     if len(ends) < _LEAST_CUTS or not len(here):
         return float("nan")
     best = 1.0
+    smaller = np.minimum(ends, n - ends)
     for criterion in _criteria(order, ends, endpoint):
-        for smallest in _SMALLEST_SHARES:
-            allowed = np.minimum(ends, n - ends) >= smallest * n
-            if allowed[here[0]] and allowed.sum() >= _LEAST_CUTS:
+        # The largest of the smallest groups that people may have asked for, given that this cut was allowed.
+        for smallest in np.unique(smaller[smaller <= min(_LARGEST_SHARE * n, smaller[here[0]])]):
+            allowed = smaller >= smallest
+            if allowed.sum() >= _LEAST_CUTS:
                 best = min(best, float((criterion[allowed] > criterion[here[0]] + 1e-9).mean()))
     tells = _z(target_numbers(endpoint)[order], ends)[here[0]]
     return best if tells >= _SURE_Z else float("nan")

@@ -22,8 +22,7 @@ from sksurv.util import Surv
 
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.leak_basis import Finding, numbers, some
-from medomicslab_nb.evaluation.leak_cut_point import KIND as CUT_POINT
-from medomicslab_nb.evaluation.leak_cut_point import cut_is_best
+from medomicslab_nb.evaluation.leak_cut_point import KIND as CUT_POINT, cut_is_best
 from medomicslab_nb.evaluation.leak_fitted import chosen_from
 from medomicslab_nb.evaluation.metrics import auc, c_index
 
@@ -354,12 +353,12 @@ def _used(model: Any, frame: pd.DataFrame, numeric: pd.DataFrame) -> set[str]:
         for share in (0.0, 1.0):
             base = frame.iloc[[position] * (numeric.shape[1] + 1)].reset_index(drop=True)
             columns = [frame.columns.get_loc(name) for name in numeric.columns]
-            values = base.astype({name: float for name in numeric.columns}).to_numpy(dtype=object)
+            values = base.astype(dict.fromkeys(numeric.columns, float)).to_numpy(dtype=object)
             for row, (column, name) in enumerate(zip(columns, numeric.columns, strict=True)):
                 spread = numeric[name].max() - numeric[name].min()
                 values[row, column] = numeric[name].quantile(share) + (2 * share - 1) * spread
             changed = pd.DataFrame(values, columns=frame.columns).astype(
-                {name: float for name in numeric.columns})
+                dict.fromkeys(numeric.columns, float))
             for name in frame.columns.difference(numeric.columns):
                 changed[name] = base[name]
             said = answers(model, changed[frame.columns])

@@ -22,7 +22,8 @@ from medomicslab_nb.evaluation.leak_basis import (
 
 KIND = "fitted_outside"
 
-_SELECTED_P = 1e-6
+_SELECTED_P = 1e-4
+_CHOSEN_P = 1e-6
 _LEAST_COLUMNS = 10
 _MOST_FROM_NOISE = 5.2  # |z| that the best of a million columns without any effect stays below
 _TOP_SHARE = 0.8
@@ -67,7 +68,7 @@ def chosen_from(chosen: pd.DataFrame, pool: pd.DataFrame, endpoint: Endpoint) ->
     hits = len(best & set(names))
     # Each of them is among the best by chance with the share of the table that was chosen.
     chance = float(binom.sf(hits - 1, len(names), len(names) / len(strength)))
-    if hits >= _TOP_SHARE * len(names) and chance < _SELECTED_P:
+    if hits >= _TOP_SHARE * len(names) and chance < _CHOSEN_P:
         yield Finding(KIND, "alarm", f"{hits} of the {len(names)} columns used are the {len(names)} of {len(strength)} "
                       "that go best with the outcome of all these patients.", some(names), "Give all columns, and let "
                       "them be selected inside the folds", round(hits / len(names), 4), len(chosen))
@@ -145,12 +146,13 @@ def _imputed(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
 
 def _is_middle(column: np.ndarray, value: float) -> bool:
     """Whether a value is the mean of the other values, or their median to more digits than they are written with."""
-    others = column[~np.isnan(column) & (column != value)]
-    scale = others.std()
-    if abs(others.mean() - value) <= _EXACT * scale:
-        return True
-    middle = float(np.median(others))
-    return bool(abs(middle - value) <= _EXACT * scale and _decimals(middle) > max(_decimals(x) for x in others[:200]))
+    return _middle_of(column[~np.isnan(column) & (column != value)], value)
+
+
+def _middle_of(others: np.ndarray, value: float) -> bool:
+    """Whether a value is the mean or median of others, with more digits than they are written with (or four)."""
+    near = min(abs(others.mean() - value), abs(np.median(others) - value)) <= _EXACT * others.std()
+    return bool(near and (_decimals(value) >= 4 or _decimals(value) > max(_decimals(x) for x in others[:200])))
 
 
 def _decimals(value: float) -> int:
@@ -165,8 +167,7 @@ def _class_mean(column: np.ndarray, value: float, positive: np.ndarray) -> bool:
     for side in (positive, ~positive):
         if not owners[~side].any() and owners[side].any():
             others = column[side & ~owners & ~np.isnan(column)]
-            if len(others) >= 5 and min(abs(others.mean() - value), abs(np.median(others) - value)) <= (
-                    _EXACT * others.std()) and side.mean() ** owners.sum() < 0.05:
+            if len(others) >= 5 and _middle_of(others, value) and side.mean() ** owners.sum() < 0.05:
                 return True
     return False
 

@@ -32,6 +32,8 @@ KIND = "outcome_in_disguise"
 
 _TODO = "Find out how and when the column came about; leave it out unless it was known before the outcome"
 _NEIGHBOURS = 3  # on each side along a column
+_SHARED = 0.8  # share of the patients with the same value as another
+_HALF = 0.5
 _NOT_MONOTONE = 0.97
 _WEAK = 0.85  # AUC up to which a column tells little by itself
 _NOISY = 0.95  # lower bound of an AUC that no marker of a disease reaches alone
@@ -157,7 +159,9 @@ def _neighbour_means(numeric: pd.DataFrame, target: np.ndarray) -> np.ndarray:
         sums = np.concatenate([[0.0], np.cumsum(outcome)])
         low, high = np.maximum(np.arange(n) - reach, 0), np.minimum(np.arange(n) + reach + 1, n)
         same_low, same_high = _runs(ordered)
-        many = same_high - same_low > 2 * reach
+        shared = same_high - same_low > 1
+        # Columns in which values are shared are read value by value, others by a window.
+        many = shared if shared.mean() >= _SHARED else same_high - same_low > 2 * reach
         low, high = np.where(many, same_low, low), np.where(many, same_high, high)
         result[order, position] = (sums[high] - sums[low] - outcome) / np.maximum(high - low - 1, 1)
     return result
@@ -194,9 +198,10 @@ def _too_good_means(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Findi
         means = np.bincount(inverse, target[known]) / counts
         slope, offset = np.polyfit(codes[large], means[large], 1, w=np.sqrt(counts[large]))
         residual = means[large] - slope * codes[large] - offset
-        statistic = float((counts[large] * residual**2).sum() / target[known].var())
+        scatter = float(((target[known] - means[inverse]) ** 2).sum() / max(known.sum() - len(codes), 1))
+        statistic = float((counts[large] * residual**2).sum() / max(scatter, 1e-12))
         explained = 1 - residual.var() / max(means[large].var(), 1e-12)
-        if explained > 0.9 and chi2.cdf(statistic, large.sum() - 2) < _TOO_GOOD_P:
+        if explained > 0.8 and chi2.cdf(statistic, large.sum() - 2) < _TOO_GOOD_P:
             yield _finding("alarm", f"'{name}'", f"The values of '{name}' are the outcome's means among the patients "
                            f"who share them ({int(large.sum())} values).", explained, int(known.sum()),
                            "Encode categories by the outcome inside the folds only")
@@ -215,7 +220,8 @@ def _written(frame: pd.DataFrame, others: pd.DataFrame, endpoint: Endpoint) -> I
             purity = _one_sided(mark, of_class == 1, len(marks))
             if purity is not None:
                 column = name.partition("\n")[0]
-                yield _finding(level, f"'{column}'", f"'{column}' {words} in {purity:.0%} of one side of the outcome "
+                grave = level == "alarm" or purity >= _HALF
+                yield _finding("alarm" if grave else "notice", f"'{column}'", f"'{column}' {words} in {purity:.0%} of one side of the outcome "
                                "and in (nearly) nobody of the other.", purity, len(mark))
 
 
@@ -225,13 +231,25 @@ def _marks(frame: pd.DataFrame, others: pd.DataFrame) -> Iterator[tuple[str, tup
         yield f"{name}\nmissing", (missing[name].to_numpy(), "is missing", "alarm")
         yield f"{name}\nfilled", (~missing[name].to_numpy(), "is filled in", "alarm")
     if frame.shape[1] <= _PAIR_COLUMNS:
-        for name in frame.select_dtypes(include="number").columns:
-            finer = _finer(frame[name])
-            if finer is not None:
-                yield f"{name}\ndecimals", (finer, "is written with more decimals", "alarm")
+        for name in frame.select_dtypes(include=["number", "bool"]).columns:
+            yield from _in_digits(name, frame[name])
     for name in others.columns:
         for word, mark in _words(others[name]).items():
             yield f"{name}\n{word}", (mark, f"holds '{word}'", "notice")
+
+
+def _in_digits(name: str, column: pd.Series) -> Iterator[tuple[str, tuple[np.ndarray, str, str]]]:
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    codes = np.unique(values[np.isfinite(values)])
+    if len(codes) == 2:
+        yield f"{name}\nupper", (values == codes[1], f"is {codes[1]:g}", "notice")
+        yield f"{name}\nlower", (values == codes[0], f"is {codes[0]:g}", "notice")
+        return
+    finer = _finer(column)
+    if finer is not None:
+        yield f"{name}\ndecimals", (finer, "is written with more decimals", "alarm")
+    if len(codes) > 10 and (codes == np.round(codes)).all():
+        yield f"{name}\nodd", (np.nan_to_num(values) % 2 == 1, "is odd", "alarm")
 
 
 def _finer(column: pd.Series) -> np.ndarray | None:

@@ -94,11 +94,17 @@ def _usual(frame: pd.DataFrame) -> np.ndarray:
     """
     if frame.shape[1] <= _COUNTED:
         return np.zeros(len(frame), dtype=bool)
-    other = np.zeros(len(frame), dtype=int)
-    for position in range(frame.shape[1]):
-        codes = pd.factorize(frame.iloc[:, position], use_na_sentinel=False)[0]
-        other += codes != np.bincount(codes).argmax()
-    return np.asarray(other < _SOMETHING)
+    values = [frame.iloc[:, position].astype(object) for position in range(frame.shape[1])]
+    modes = [column.mode(dropna=False).iloc[0] for column in values]
+    commonest = pd.Series(modes, dtype=object).mode(dropna=False).iloc[0]
+    # Unlike the column's commonest value, and unlike what means "nothing" all over the table (0 in most of them).
+    unlike = [np.stack([~_equals(column, mode), ~_equals(column, commonest)]) for column, mode in
+              zip(values, modes, strict=True)]
+    return np.asarray(np.sum(unlike, axis=0).min(axis=0) < _SOMETHING)
+
+
+def _equals(column: pd.Series, value: object) -> np.ndarray:
+    return (column.isna() if pd.isna(value) else column.eq(value)).to_numpy(dtype=bool)
 
 
 def _outcome(endpoint: Endpoint) -> pd.DataFrame:
@@ -160,10 +166,9 @@ def _similar(continuous: pd.DataFrame) -> list[Finding]:
     rows = _near_copies(matrix)
     findings.extend(_finding_rows(rows, len(matrix), "are nearly equal to another row: far nearer to it than to any "
                                   "other"))
-    if not rows.any():
-        rows = _near_copies(_narrow(_without_scale(continuous.to_numpy())))
-        findings.extend(_finding_rows(rows, len(matrix), "are another row times a factor"))
-    mixed = _mixtures(matrix) & ~rows
+    scaled = _near_copies(_narrow(_without_scale(continuous.to_numpy()))) & ~rows
+    findings.extend(_finding_rows(scaled, len(matrix), "are another row times a factor"))
+    mixed = _mixtures(matrix) & ~rows & ~scaled
     findings.extend(_finding_rows(mixed, len(matrix), "lie exactly between two other rows, as oversampling makes "
                                   "them"))
     return findings

@@ -13,11 +13,14 @@ import pandas as pd
 
 from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors
-from medomicslab_nb.evaluation.dates import check_dates, index_dates
+from medomicslab_nb.evaluation.dates import as_dates, check_dates, index_dates
 from medomicslab_nb.evaluation.endpoints import Endpoint
+from medomicslab_nb.evaluation.visits import changes
 from medomicslab_nb.tables import Column, TableInfo
 
 _NUMERIC = ("number", "integer", "boolean")
+_MUCH_MISSING = 0.2
+_MOST_NAMED = 5
 _OUTCOME_ROLES = ("outcome", "time", "event", "entry", "cause")
 
 
@@ -61,7 +64,8 @@ class Design:
 
 
 def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[str, ...]],
-                 predictors: Mapping[str, tuple[str, ...]], complete: bool = False) -> Design:
+                 predictors: Mapping[str, tuple[str, ...]], complete: bool = False,
+                 visits: Mapping[str, tuple[float, float]] | None = None, landmark: float = 0.0) -> Design:
     """Collect the predictors of a study.
 
     Parameters
@@ -72,6 +76,11 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
         Columns by table; for tables not listed, every predictor of the dictionary.
     complete : bool
         Only patients that are in every table; otherwise those in any, with missing values where they are not.
+    visits : mapping, optional
+        Window, in the endpoint's unit of time from the index date, of each table with several dated rows per patient:
+        its predictors are how values changed until then.
+    landmark : float
+        Time from which the endpoint is counted: no window may end after it.
 
     Raises
     ------
@@ -79,12 +88,15 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
         A table has several rows per patient, dates after the index date, values that do not fit the dictionary, or
         nothing to predict from; no patient is left.
     """
-    chosen, notes = _chosen_tables(study, blocks, predictors)
+    visits = visits or {}
+    chosen, notes = _chosen_tables(study, blocks, {**visits, **predictors})
     dates = index_dates(study)
     parts: dict[str, _Part] = {}
     for block, tables in chosen.items():
         for table in tables:
-            parts[table] = _table_part(study, table, block, endpoint, predictors.get(table), dates)
+            parts[table] = (_visits_part(study, table, block, endpoint, predictors.get(table), dates, visits[table],
+                                         landmark) if table in visits else
+                            _table_part(study, table, block, endpoint, predictors.get(table), dates))
             notes.extend(parts[table].notes)
     parts = {name: part for name, part in parts.items() if part.frame.shape[1]}
     used = {name: tuple(part.frame.columns) for name, part in parts.items()}
@@ -115,11 +127,30 @@ def predictor_warnings(design: Design, disguises: Sequence[Disguise]) -> list[st
     """What a reader must know about the predictors, in whole sentences."""
     warnings = [f"'{disguise.column}' {disguise.sentence}: check that it was known before the outcome, or remove it; "
                 "every result below rests on it." for disguise in disguises]
+    warnings += _gaps(design)
     n, p = design.frame.shape
     if p > n:
         warnings.append(f"There are more predictors ({p}) than patients ({n}): expect unstable models and "
                         "importances; only the cross-validated numbers count.")
     return warnings
+
+
+def _gaps(design: Design) -> list[str]:
+    """The columns of which much is missing among the patients that have their block; none for wide blocks."""
+    said = []
+    for block, columns in design.blocks.items():
+        own = design.frame[list(columns)]
+        own = own[own.notna().any(axis=1)]
+        missing = own.isna().sum()
+        gaps = missing[missing >= _MUCH_MISSING * len(own)]
+        if 0 < len(gaps) <= _MOST_NAMED:
+            said += [f"'{column}' is missing in {count} of {len(own)} patients of block {block}: what is missing is "
+                     "filled in inside the training folds, and that it is missing may itself be a predictor."
+                     for column, count in gaps.items()]
+        elif len(gaps):
+            said.append(f"{len(gaps)} of {len(columns)} columns of block {block} are missing in "
+                        f"{_MUCH_MISSING:.0%} of its patients or more.")
+    return said
 
 
 @dataclass(frozen=True)
@@ -133,7 +164,7 @@ class _Part:
 
 
 def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
-                   predictors: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, list[str]], list[str]]:
+                   predictors: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
     """Tables of each block, and notes on tables that cannot be used."""
     if blocks:
         return {block: list(tables) for block, tables in blocks.items() if tables}, []
@@ -182,6 +213,29 @@ def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: 
         str, na_action="ignore")], axis=1)
     values = values[[column for column in names if column not in unusable]]
     return _Part(block, values, tuple(categorical.columns), notes)
+
+
+def _visits_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: Sequence[str] | None,
+                 dates: pd.Series | None, window: tuple[float, float], landmark: float) -> _Part:
+    """How the values of a table with several dated rows per patient changed within a window."""
+    frame, info = study.table(name), study.info(name)
+    where = f"table {name}, setting 'visits'"
+    if dates is None or not info.date_column:
+        lack = "the study has no index date" if dates is None else "its rows have no date"
+        raise DataError(f"{lack}, so changes cannot be dated", where=where,
+                        todo="Name the index date, and the date column of the table when it is imported")
+    if window[1] > landmark:
+        raise DataError(f"the window ends at {window[1]:g}, after time 0 of the analysis ({landmark:g})", where=where,
+                        todo="Set 'landmark' to the end of the window or later: patients with an event before it "
+                             "could not have been measured")
+    names = [column for column in _predictor_names(name, frame, info, endpoint, columns)
+             if column != info.date_column]
+    found = changes(frame, info.date_column, dates, window=window, unit=endpoint.unit or "days", columns=names)
+    measured = found[found.notna().any(axis=1)].rename_axis(study.id_column)
+    own = as_dates(frame[info.date_column], name)
+    undated = int((own.isna() | dates.reindex(own.index).isna().to_numpy()).sum())
+    notes = (f"Table '{name}': {undated} of {len(frame)} rows have no date or no index date and were left out.",)
+    return _Part(block, measured, (), notes if undated else ())
 
 
 def _predictor_names(table: str, frame: pd.DataFrame, info: Any, endpoint: Endpoint,
@@ -269,8 +323,8 @@ def _patients(endpoint: Endpoint, parts: Mapping[str, _Part], *, complete: bool)
     notes = []
     lost = int((~kept).sum())
     if lost:
-        notes.append(f"{lost} of {len(kept)} patients with an outcome are not in {'every' if complete else 'any'} table "
-                     f"({', '.join(parts)}) and were left out.")
+        where = f"in {'every' if complete else 'any'} table ({', '.join(parts)})"
+        notes.append(f"{lost} of {len(kept)} patients with an outcome are not {where} and were left out.")
     for table in parts:
         lacking = int((kept & ~held[table]).sum())
         if lacking:

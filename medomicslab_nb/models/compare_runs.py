@@ -22,7 +22,8 @@ STAGE = "models"
 
 _KEYS = ["repeat", "fold"]
 _OUTCOME = ("observed", "time", "event", "entry", "cause")
-_OWN_COLUMNS = ("outcome", "confidence")  # settings that have a column of their own or change no value
+# Settings that have a column of their own, or change no value of a fold.
+_OWN_COLUMNS = ("outcome", "validation", "confidence", "reason", "explain")
 
 
 def compare_runs(study: Any, stage: str = STAGE) -> pd.DataFrame:

@@ -50,7 +50,7 @@ class FitOptions:
 
     fusion: Literal["late", "early", "penalised"] = "late"
     preparation: PreparationSettings = field(default_factory=PreparationSettings)
-    search: SearchOptions = SearchOptions()
+    search: SearchOptions = field(default_factory=SearchOptions)
     inner_folds: int = 5
     horizon: float | None = None
     groups: int = 2
@@ -83,7 +83,7 @@ class Patients:
     endpoint: Endpoint
     blocks: Mapping[str, tuple[str, ...]]
     categorical: tuple[str, ...] = ()
-    companions: Companions = Companions()
+    companions: Companions = field(default_factory=Companions)
 
     def take(self, rows: np.ndarray) -> Patients:
         """Some patients, given by position."""
@@ -93,7 +93,7 @@ class Patients:
 
 
 def fit_models(patients: Patients, sets: Sets, learners: Sequence[str],
-               options: FitOptions = FitOptions()) -> dict[tuple[str, str], RiskModel]:
+               options: FitOptions | None = None) -> dict[tuple[str, str], RiskModel]:
     """Fit every learner on every set of blocks.
 
     Parameters
@@ -111,6 +111,7 @@ def fit_models(patients: Patients, sets: Sets, learners: Sequence[str],
     DataError
         Too few patients with an outcome to choose a model, or a learner that cannot predict this kind of endpoint.
     """
+    options = options or FitOptions()
     for learner in learners:
         for name in _members_of(learner):
             refuse_kind(LEARNERS[name], patients.endpoint)

@@ -68,8 +68,8 @@ class FoldCase:
         """Key in the cache; ``content`` is :func:`data_digest` of the patients."""
         rows = hashlib.sha256(self.train.tobytes() + b"|" + self.test.tobytes()).hexdigest()
         settings = {"sets": {name: list(blocks) for name, blocks in self.sets.items()},
-                    "learners": list(self.learners), "repeat": self.repeat, "fold": self.fold, "options": self.options.canonical(),
-                    "centre": self.centre, "score": self.score}
+                    "learners": list(self.learners), "repeat": self.repeat, "fold": self.fold,
+                    "options": self.options.canonical(), "centre": self.centre, "score": self.score}
         extras = tuple(package for name, package in _OF_LEARNERS.items() if name in self.learners)
         return Cache.key([content, rows], settings, CASE_VERSION, (*PACKAGES, *extras))
 

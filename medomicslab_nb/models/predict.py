@@ -31,6 +31,8 @@ _MISSING = frozenset({"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "null", "no
 _SHOWN = 5
 _GROUPS = {1: ("low risk", "high risk"), 2: ("low risk", "intermediate risk", "high risk")}
 _WHERE = "table of new patients"
+# Validation schemes in which whoever was held out is among the final model's training patients.
+_ALL_TRAINED = ("cross-validation", "leave one centre out")
 
 
 @dataclass
@@ -42,7 +44,8 @@ class _Checked:
 
     def flag(self, rows: np.ndarray, text: str) -> None:
         for row in np.flatnonzero(rows):
-            self.flags[row].append(text)
+            if text not in self.flags[row]:
+                self.flags[row].append(text)
 
 
 def predict(model_file: ModelFile, table: pd.DataFrame, centre: pd.Series | None = None, *,
@@ -72,10 +75,15 @@ def predict(model_file: ModelFile, table: pd.DataFrame, centre: pd.Series | None
     DataError
         No patient, a patient twice, missing columns (unless a whole block is missing), text or infinite values where
         numbers were, another unit.
+
+    Notes
+    -----
+    Predictions of the training patients themselves are too good; :func:`predict_study` flags them.
     """
     checked = _check_table(model_file, table, units or {})
     model = model_file.model
     centre = None if centre is None else centre.reindex(checked.frame.index)
+    _flag_centres(model, checked, centre)
     score = model.score(checked.frame, centre)
     estimate = model.probability(score)
     columns: dict[str, Any] = {"patient": checked.frame.index.to_numpy()}
@@ -122,7 +130,11 @@ def predict_study(study: Any, run_id: str, tables: str | Sequence[str], *, centr
     units = {column: infos[name].column(column).unit for name, frame in frames.items() for column in frame.columns}
     units |= {f"{name}: {column}": infos[name].column(column).unit for name, frame in frames.items()
               for column in frame.columns}
-    return predict(model_file, joined, _centre_column(joined, centre), units=units, alpha=alpha)
+    found = predict(model_file, joined, _centre_column(joined, centre), units=units, alpha=alpha)
+    trained = found["patient"].isin(_training_patients(study.run(run_id)))
+    found["flags"] = [_and(flags, "was among the training patients: no test of the model") if known else flags
+                      for flags, known in zip(found["flags"], trained, strict=True)]
+    return found
 
 
 def joined_tables(model_file: ModelFile, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -330,9 +342,31 @@ def _flag_rows(model_file: ModelFile, checked: _Checked, absent: Sequence[str]) 
             checked.flag(without, f"no value in block '{block}': it counts as average")
 
 
+def _flag_centres(model: Any, checked: _Checked, centre: pd.Series | None) -> None:
+    """How patients of centres that were not in training, or are not known, are harmonised."""
+    for part in model.parts:
+        present = part.present(checked.frame)
+        groups = {"": present} if centre is None else {
+            str(name): present & centre.fillna("").eq(name).to_numpy() for name in centre.fillna("").unique()}
+        for rows in groups.values():
+            for note in part.preparation.centre_notes(None if centre is None else centre[rows]) if rows.any() else ():
+                checked.flag(rows, note.rstrip("."))
+
+
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(f"'{name}'" for name in names[:_SHOWN])
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _training_patients(record: Any) -> pd.Index:
+    """Who the model was fitted on, as far as the run's tables tell: the model file itself names nobody."""
+    if record.settings.get("validation", "cross-validation") not in _ALL_TRAINED or "predictions" not in record.tables:
+        return pd.Index([], dtype=object)
+    return pd.Index(record.table("predictions")["patient"].unique())
+
+
+def _and(flags: str, flag: str) -> str:
+    return f"{flags}; {flag}" if flags else flag
 
 
 def _centre_column(table: pd.DataFrame, centre: str) -> pd.Series | None:

@@ -33,6 +33,8 @@ class ModelsSettings(Settings):
     """Tables of each block of predictors, by the block's name; empty: every table, by its own block."""
     predictors: Annotated[dict[str, tuple[str, ...]], Advanced()] = {}
     """Columns to use, by table; empty: every predictor of the data dictionary."""
+    visits: Annotated[dict[str, tuple[float, float]], Advanced()] = {}
+    """Tables with dated visits: the window after the index date, in the unit of follow-up, whose changes predict."""
     cohort: Annotated[str, Advanced()] = ""
     """Table of the patients to use; empty: the cohort of the newest data run, where there is one; all: everybody."""
     complete: Annotated[bool, Advanced()] = False

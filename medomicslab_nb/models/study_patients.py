@@ -73,7 +73,7 @@ def study_patients(study: Any, settings: ModelsSettings, *, without: pd.Index | 
         notes += [note for note in endpoint.notes if note not in complete.notes]
     own = _WithoutTables(study, frozenset(settings.external.values()))
     design = build_design(own, endpoint, blocks=settings.blocks, predictors=settings.predictors,
-                          complete=settings.complete)
+                          complete=settings.complete, visits=settings.visits, landmark=settings.landmark or 0.0)
     patients, more = with_companions(own, design, endpoint, settings)
     return StudyPatients(patients, design, complete, (*complete.notes, *notes, *design.notes, *more))
 
@@ -95,8 +95,10 @@ def external_patients(study: Any, settings: ModelsSettings, development: StudyPa
         endpoint = landmark(endpoint, settings.landmark)
     blocks = {block: tuple(table for table in tables if table in settings.external)
               for block, tables in development.design.tables.items()}
-    names = {table: columns for table, columns in development.design.predictors.items() if table in settings.external}
-    design = build_design(other, endpoint, blocks=blocks, predictors=names, complete=settings.complete)
+    names = {table: columns for table, columns in development.design.predictors.items()
+             if table in settings.external and table not in settings.visits}
+    design = build_design(other, endpoint, blocks=blocks, predictors=names, complete=settings.complete,
+                          visits=settings.visits, landmark=settings.landmark or 0.0)
     shared = len(design.frame.index.intersection(development.patients.frame.index))
     if shared:
         raise DataError(f"{shared} patients are in the development and in the external tables", where="external",
@@ -115,8 +117,8 @@ def sealed_patients(study: Any, settings: ModelsSettings, development: StudyPati
     whole, more = _as_in(development.design, found.design)
     patients = replace(found.patients, frame=whole.frame, blocks=development.patients.blocks,
                        categorical=whole.categorical)
-    return StudyPatients(patients, whole, found.complete,
-                         tuple(f"Sealed test: {note}" for note in (*found.notes, *more) if note not in development.notes))
+    notes = [f"Sealed test: {note}" for note in (*found.notes, *more) if note not in development.notes]
+    return StudyPatients(patients, whole, found.complete, tuple(notes))
 
 
 def _as_in(development: Design, design: Design) -> tuple[Design, list[str]]:

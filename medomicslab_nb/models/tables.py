@@ -17,8 +17,8 @@ from medomicslab_nb.evaluation.delong import delong_test, external_auc_interval
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.intervals import (
     Interval,
-    bootstrap_discrimination,
     bootstrap_difference,
+    bootstrap_discrimination,
     corrected_resampled_t,
 )
 from medomicslab_nb.evaluation.risk_groups import compare_groups
@@ -111,8 +111,8 @@ def held_out_interval(endpoint: Endpoint, scores: np.ndarray, *, seed: int, conf
     return _pooled(endpoint, scores, seed, confidence, single=True)[0]
 
 
-def ablation(folds: pd.DataFrame, predictions: pd.DataFrame, endpoint: Endpoint, *, sizes: Mapping[str, tuple[int, int]],
-             reference: str, seed: int, confidence: float, cross_validated: bool) -> pd.DataFrame:
+def ablation(folds: pd.DataFrame, predictions: pd.DataFrame, endpoint: Endpoint, *,
+             sizes: Mapping[str, tuple[int, int]], reference: str, seed: int, confidence: float, cross_validated: bool) -> pd.DataFrame:
     """Every set of blocks against the reference, on the same folds or the same held-out patients.
 
     Parameters
@@ -222,7 +222,9 @@ def operating_points(predictions: pd.DataFrame, endpoint: Endpoint, confidence: 
             shares = {"sensitivity": positive[observed], "specificity": ~positive[~observed],
                       "ppv": observed[positive], "npv": ~observed[~positive]}
             for metric, hits in shares.items():
-                limits = binomtest(int(hits.sum()), len(hits)).proportion_ci(confidence, "wilson") if len(hits) else None
+                limits = None
+                if len(hits):
+                    limits = binomtest(int(hits.sum()), len(hits)).proportion_ci(confidence, "wilson")
                 rows.append({"blocks": blocks, "threshold": f"training {point.removeprefix('at ')}", "metric": metric,
                              "estimate": hits.mean() if len(hits) else np.nan,
                              "lower": limits.low if limits else np.nan, "upper": limits.high if limits else np.nan,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.evaluation.endpoints import Endpoint
-from medomicslab_nb.evaluation import intervals
+from medomicslab_nb.evaluation.intervals import undercoverage_warning
 from medomicslab_nb.evaluation.sample_size import sample_size
 from medomicslab_nb.models.fitting import Patients
 from medomicslab_nb.models.settings import ModelsSettings
@@ -27,7 +27,8 @@ def sample(patients: Patients, settings: ModelsSettings, *, cross_validated: boo
         what = "patients" if endpoint.kind == "continuous" else "events"
         said.append(f"With {rare} {what} the estimates below are uncertain: read the intervals, not the estimates "
                     "alone, and validate on other patients before any use.")
-    if cross_validated and (warning := _undercoverage(len(endpoint), settings.confidence)):
+    if cross_validated and (warning := undercoverage_warning(
+            len(endpoint), settings.confidence, repeats=settings.repeats)):
         said.append(warning)
     return said
 
@@ -93,4 +94,3 @@ def _added_values(ablation: pd.DataFrame, endpoint: Endpoint, confidence: float)
                     f"{line.difference:+.3f} ({confidence:.0%} CI {line.difference_lower:+.3f} to "
                     f"{line.difference_upper:+.3f}; p = {line.p:.3f}, {line.p_holm:.3f} after Holm): {verdict}.")
     return said
-_undercoverage = getattr(intervals, "undercoverage_warning", lambda n, c: None)

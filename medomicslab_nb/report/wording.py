@@ -8,8 +8,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-_METRICS = {"auc": "AUC", "c_index": "C-index", "brier": "Brier score", "average_precision": "average precision",
-            "r2": "R²", "accuracy": "accuracy"}
+_METRICS = {
+    "auc": "AUC", "auc_ovr": "AUC (one class against the rest)", "c_index": "C-index", "r2": "R²",
+    "auprc": "area under the precision-recall curve", "brier": "Brier score", "rmse": "root mean squared error",
+    "mae": "mean absolute error", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy",
+    "uno_c": "C-index weighted for censoring (Uno)", "auc_at_horizon": "AUC at the horizon",
+    "brier_at_horizon": "Brier score at the horizon", "integrated_brier": "integrated Brier score",
+    "calibration_slope": "calibration slope (ideal 1)", "calibration_intercept": "calibration intercept (ideal 0)",
+    "observed_over_expected": "observed over expected events (ideal 1)", "ppv": "positive predictive value",
+    "npv": "negative predictive value"}
 
 
 def number(value: Any, digits: int = 3) -> str:

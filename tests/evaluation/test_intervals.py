@@ -20,6 +20,7 @@ from medomicslab_nb.evaluation.intervals import (
     bootstrap_mean,
     bootstrap_weights,
     corrected_resampled_t,
+    undercoverage_warning,
     weighted_auc,
 )
 from medomicslab_nb.evaluation.metrics import auc_ovr, c_index
@@ -158,3 +159,12 @@ def test_bootstrap_where_there_is_nothing_to_draw():
     assert (perfect.estimate, perfect.lower, perfect.upper) == (1, 1, 1)
     infinite = weighted_auc(np.ones((1, 4)), np.array([True, True, False, False]), np.array([np.inf, 1, 1, -np.inf]))
     assert infinite[0] == pytest.approx(3.5 / 4)
+
+
+def test_where_cross_validation_under_covers_it_says_so():
+    few, more = undercoverage_warning(50), undercoverage_warning(99)
+    assert "of 50 patients (five folds, two repeats), 95% intervals held the true AUC in 87% to 94%" in few
+    assert few == more == undercoverage_warning(20)
+    assert "ten repeats" in undercoverage_warning(400, repeats=10)
+    assert undercoverage_warning(400) is None
+    assert "90% were not measured" in undercoverage_warning(60, 0.9)

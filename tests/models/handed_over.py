@@ -9,7 +9,7 @@ from scipy.special import expit
 from medomicslab_nb.evaluation.conformal import calibrate
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.models.fitting import Patients, fit_models
-from medomicslab_nb.models.model_file import EndpointSummary, ModelFile, column_schema
+from medomicslab_nb.models.model_file import EndpointSummary, ModelFile, column_schema, package_versions
 from medomicslab_nb.models.out_of_distribution import fit_applicability, prepared_matrix
 
 BLOCKS = {"clinical": ("age", "size", "stage"), "genes": ("g0", "g1", "g2", "g3")}
@@ -53,4 +53,5 @@ def fitted(kind: str, learner: str = "ridge", n: int = 120) -> tuple[ModelFile, 
                            block_of={name: block for block, names in BLOCKS.items() for name in names},
                            table_of={name: block for block, names in BLOCKS.items() for name in names})
     return ModelFile(model, schema, EndpointSummary.of(outcome, horizon=model.horizon),
-                     fit_applicability(matrix, columns), conformal, run="20260101T000000Z-models-0", digest="d"), frame
+                     fit_applicability(matrix, columns), conformal, package_versions(), "20260101T000000Z-models-0",
+                     "d"), frame

@@ -10,13 +10,17 @@ import pandas as pd
 import pytest
 
 from medomicslab_nb.errors import DataError, RunError
+from medomicslab_nb.files import sha256_of, table_bytes
+from medomicslab_nb.models.companions import Companions
+from medomicslab_nb.models.fitting import FitOptions, Patients, fit_models
 from medomicslab_nb.models.learners import trees
-from medomicslab_nb.models.model_file import save
+from medomicslab_nb.models.model_file import EndpointSummary, ModelFile, column_schema, save
 from medomicslab_nb.models.predict import load_run_model, predict, predict_study, write_csv
+from medomicslab_nb.models.preparation_settings import PreparationSettings
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.study import create_study
 from medomicslab_nb.tables import Column
-from tests.models.handed_over import BLOCKS, KINDS, fitted, predictors
+from tests.models.handed_over import BLOCKS, KINDS, endpoint, fitted, predictors
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +155,26 @@ def test_patients_from_elsewhere_are_flagged(binary, new):
     assert (found["distance"] > found["distance_limit"]).all()
 
 
+def test_how_patients_of_another_centre_are_harmonised_is_said(new):
+    frame = predictors(120, 0)
+    centre = pd.Series(np.where(np.arange(120) % 2, "A", "B"), index=frame.index)
+    outcome = endpoint(frame, "binary")
+    options = FitOptions(harmonised=("genes",), preparation=PreparationSettings(harmonisation=True))
+    model = fit_models(Patients(frame, outcome, BLOCKS, ("stage",), Companions(centre)), {"all": tuple(BLOCKS)},
+                       ["ridge"], options)["all", "ridge"]
+    assert any(part.preparation.combat_ is not None for part in model.parts)
+    file = ModelFile(model, column_schema(frame, categorical=("stage",)), EndpointSummary.of(outcome))
+    centres = pd.Series(["A", "A", "new", "new", None], index=new.index, dtype=object)
+    flags = list(predict(file, new, centres)["flags"])
+    assert flags[:2] == ["", ""]
+    assert "'new'" in flags[2] == flags[3]
+    assert flags[4]
+    assert all(predict(file, new)["flags"])
+    known = predict(file, new, centres.fillna("A").replace("new", "A"))
+    assert not known["flags"].any()
+    assert known["score"].to_numpy() == pytest.approx(model.score(new, pd.Series("A", index=new.index)))
+
+
 def test_three_risk_groups_have_names(binary, new):
     model = binary.model
     kept = model.cut_offs
@@ -202,6 +226,20 @@ def test_tables_of_a_study_are_joined_and_predicted(study, binary, new):
     study.update_columns("clinical", {"size": Column(unit="cm")})
     with pytest.raises(DataError, match="another unit"):
         predict_study(study, record.id, "clinical")
+
+
+def test_training_patients_are_flagged_where_the_run_tells(study, binary, new):
+    record = run_with(study, save(binary))
+    held = pd.DataFrame({"patient": new.index[:2]})
+    path = record.path / "tables" / "predictions.parquet"
+    path.parent.mkdir()
+    path.write_bytes(table_bytes(held))
+    record.update(tables={"predictions": {"sha256": sha256_of(path), "rows": 2}})
+    flags = predict_study(study, record.id, "clinical")["flags"]
+    assert flags.str.endswith("; was among the training patients: no test of the model").tolist() == [True] * 2 + [
+        False] * 3
+    record.update(settings={"validation": "sealed"})
+    assert not predict_study(study, record.id, "clinical")["flags"].str.contains("among the training").any()
 
 
 def test_columns_that_training_tables_shared_are_found_by_table(study, binary, new):

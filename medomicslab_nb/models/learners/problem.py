@@ -64,7 +64,7 @@ class Problem:
     endpoint: Endpoint
     matrix: np.ndarray
     inner: InnerFolds
-    options: SearchOptions = SearchOptions()
+    options: SearchOptions = field(default_factory=SearchOptions)
     strata: np.ndarray | None = None
 
 
