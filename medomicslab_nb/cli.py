@@ -113,9 +113,13 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("dir", metavar="DIR")
     command.add_argument("run", metavar="RUN", nargs="?")
 
+    _add_more(commands)
+    return parser
+
+
+def _add_more(commands: Any) -> None:
     _add_models(commands)
     _add_surroundings(commands)
-    return parser
 
 
 def _add_models(commands: Any) -> None:
@@ -335,7 +339,7 @@ def lint(options: argparse.Namespace) -> int:
     study = _open(options.dir)
     found = load("medomicslab_nb.models.lint:lint_study")(
         study, load("medomicslab_nb.models.settings:ModelsSettings").parse(settings))
-    ids = study.identifiers()
+    ids, scrub = study.identifiers(), load("medomicslab_nb.protect:scrub")
     for finding in found:
         print(scrub(f"{finding.level.upper()} {finding.kind}: {finding.what} {finding.todo}", ids))
     alarms = sum(finding.level == "alarm" for finding in found)

@@ -9,14 +9,8 @@ import pandas as pd
 
 from medomicslab_nb.data.corrections import CorrectedStudy
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.endpoints import (
-    Endpoint,
-    EndpointColumns,
-    Kind,
-    declared_endpoints,
-    endpoint_columns,
-    read_endpoint,
-)
+from medomicslab_nb.evaluation.endpoint_columns import EndpointColumns, declared_endpoints, endpoint_columns
+from medomicslab_nb.evaluation.endpoints import Endpoint, Kind, read_endpoint
 from medomicslab_nb.evaluation.follow_up import median_follow_up
 
 MOST_GROUPS = 10

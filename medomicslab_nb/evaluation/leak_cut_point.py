@@ -17,7 +17,7 @@ _SMALLEST_GROUP = 5
 _LARGEST_SHARE = 0.25  # of the patients, that people ask to be on either side when they search
 _LEAST_CUTS = 10
 _MANY_CUTS = 25  # below it, the best cut is met by chance too often for an alarm
-_SURE_Z = 2.0  # cuts that tell nothing were not chosen for what they tell
+_SOME_Z, _SURE_Z = 0.5, 1.5  # a cut that tells (next to) nothing does no harm, whatever it was chosen by
 _NEAR_BEST = 0.02
 _TODO = "Give the values themselves; a cut-point is chosen inside the folds, or taken from earlier work"
 
@@ -34,7 +34,8 @@ def optimal_cut_points(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: 
     Notes
     -----
     Alarm: the cut is the best of all by chi-squared, log-rank (score test), Youden's index or accuracy, among cuts
-    that leave some smallest share (up to a quarter) on either side. Notice: it is the best and the median as well, or among the best 2 %. Where
+    that leave some smallest share (up to a quarter) on either side. Notice: it is the best and customary as well (median, mean,
+    quartile, tertile, round number), it tells little, or it is among the best 2 %. Where
     the measurement is in no table, this cannot be known.
     """
     if len(frame) < MIN_PATIENTS:
@@ -58,7 +59,10 @@ def optimal_cut_points(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: 
 def cut_is_best(values: np.ndarray, threshold: float, endpoint: Endpoint) -> float:
     """Share of possible cuts that separate the outcome better than one at a threshold; NaN where nothing is cut."""
     known = ~np.isnan(values)
-    return _best_share(values[known], values[known] > threshold, endpoint.take(np.flatnonzero(known)))
+    if not known.any() or not values[known].min() <= threshold < values[known].max():
+        return float("nan")
+    share, strength = _best_share(values[known], values[known] > threshold, endpoint.take(np.flatnonzero(known)))
+    return share if strength >= _SURE_Z else float("nan")
 
 
 def _grouped(frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
@@ -85,32 +89,34 @@ def _judge(name: str, source: str, codes: np.ndarray, values: np.ndarray, endpoi
     """Every boundary between neighbouring groups, within the patients of both."""
     known = ~np.isnan(codes) & ~np.isnan(values)
     groups = pd.Series(values[known]).groupby(codes[known]).min().sort_values().index
-    shares, middle = [], False
+    shares, usual, strength = [], False, 0.0
     for first, second in zip(groups[:-1], groups[1:], strict=True):
         rows = np.flatnonzero(known & ((codes == first) | (codes == second)))
         upper = codes[rows] == second
-        shares.append(_best_share(values[rows], upper, endpoint.take(rows)))
-        middle |= len(groups) == 2 and _at_middle(values[rows], upper)
+        share, z = _best_share(values[rows], upper, endpoint.take(rows))
+        shares.append(share)
+        strength = max(strength, z)
+        usual |= len(groups) == 2 and _customary(values[rows], upper)
     worst = max(shares)
-    if not worst <= _NEAR_BEST:
+    if not worst <= _NEAR_BEST or strength < _SOME_Z:
         return None
     few = len(np.unique(values[known])) < _MANY_CUTS
-    level = "alarm" if worst == 0 and not middle and not few else "notice"
+    level = "alarm" if worst == 0 and not usual and not few and strength >= _SURE_Z else "notice"
     return Finding(KIND, "alarm" if level == "alarm" else "notice", f"'{name}' cuts '{source}' "
                    f"{'where it separates' if worst == 0 else 'close to where it separates'} the outcome of these "
-                   f"patients best{', which is also its middle' if middle else ''}.", f"'{name}'", _TODO,
+                   f"patients best{', which is also a usual cut (middle, quartile, tertile or round number)' if usual else ''}.", f"'{name}'", _TODO,
                    round(worst, 4), int(known.sum()))
 
 
-def _best_share(values: np.ndarray, upper: np.ndarray, endpoint: Endpoint) -> float:
-    """Share of cuts that are better, by the criterion and smallest group that favour the present cut most."""
+def _best_share(values: np.ndarray, upper: np.ndarray, endpoint: Endpoint) -> tuple[float, float]:
+    """Share of better cuts, by the criterion and smallest group that favour this cut most, and the |z| of this cut."""
     n = len(values)
     order = np.argsort(values, kind="stable")
     ends = np.flatnonzero(np.diff(values[order]) > 0) + 1  # patients below each possible cut
     size = int((~upper).sum()) if values[upper].min() > values[~upper].max() else int(upper.sum())
     here = np.flatnonzero(ends == size)
     if len(ends) < _LEAST_CUTS or not len(here):
-        return float("nan")
+        return float("nan"), 0.0
     best = 1.0
     smaller = np.minimum(ends, n - ends)
     for criterion in _criteria(order, ends, endpoint):
@@ -119,8 +125,7 @@ def _best_share(values: np.ndarray, upper: np.ndarray, endpoint: Endpoint) -> fl
             allowed = smaller >= smallest
             if allowed.sum() >= _LEAST_CUTS:
                 best = min(best, float((criterion[allowed] > criterion[here[0]] + 1e-9).mean()))
-    tells = _z(target_numbers(endpoint)[order], ends)[here[0]]
-    return best if tells >= _SURE_Z else float("nan")
+    return best, float(_z(target_numbers(endpoint)[order], ends)[here[0]])
 
 
 def _criteria(order: np.ndarray, ends: np.ndarray, endpoint: Endpoint) -> Iterator[np.ndarray]:
@@ -166,9 +171,12 @@ def _log_rank(ordered: Endpoint, ends: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(observed - expected) / np.sqrt(np.maximum(variance, 1e-12)))
 
 
-def _at_middle(values: np.ndarray, upper: np.ndarray) -> bool:
-    """Whether a cut is the median or the mean, within one patient: what people choose without the outcome."""
+def _customary(values: np.ndarray, upper: np.ndarray) -> bool:
+    """Whether people choose this cut without looking at the outcome: median, mean, quartile, tertile, round number."""
     low = min((values[upper], values[~upper]), key=np.max)
     high = max((values[upper], values[~upper]), key=np.max)
-    return bool(abs(len(low) - len(high)) <= 2 or low.max() <= values.mean() <= high.min()
-                or low.max() <= np.median(values) <= high.min())
+    below, above = float(low.max()), float(high.min())
+    quantile = np.abs(len(low) / len(values) - np.array([1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4])).min() <= 1 / len(values)
+    step = 10.0 ** np.round(np.log10(values.std())) / 2
+    rounded = np.floor(above / step) * step >= below  # a multiple of the step lies in the gap, ends included
+    return bool(quantile or rounded or below <= values.mean() <= above)

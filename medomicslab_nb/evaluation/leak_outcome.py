@@ -33,7 +33,7 @@ KIND = "outcome_in_disguise"
 _TODO = "Find out how and when the column came about; leave it out unless it was known before the outcome"
 _NEIGHBOURS = 3  # on each side along a column
 _SHARED = 0.8  # share of the patients with the same value as another
-_HALF = 0.5
+_CATEGORIES = 20
 _NOT_MONOTONE = 0.97
 _WEAK = 0.85  # AUC up to which a column tells little by itself
 _NOISY = 0.95  # lower bound of an AUC that no marker of a disease reaches alone
@@ -220,8 +220,7 @@ def _written(frame: pd.DataFrame, others: pd.DataFrame, endpoint: Endpoint) -> I
             purity = _one_sided(mark, of_class == 1, len(marks))
             if purity is not None:
                 column = name.partition("\n")[0]
-                grave = level == "alarm" or purity >= _HALF
-                yield _finding("alarm" if grave else "notice", f"'{column}'", f"'{column}' {words} in {purity:.0%} of one side of the outcome "
+                yield _finding(level, f"'{column}'", f"'{column}' {words} in {purity:.0%} of one side of the outcome "
                                "and in (nearly) nobody of the other.", purity, len(mark))
 
 
@@ -234,8 +233,10 @@ def _marks(frame: pd.DataFrame, others: pd.DataFrame) -> Iterator[tuple[str, tup
         for name in frame.select_dtypes(include=["number", "bool"]).columns:
             yield from _in_digits(name, frame[name])
     for name in others.columns:
+        # A stage or a diagnosis may be an honest one; a word that somebody wrote knows more.
+        level = "alarm" if others[name].nunique() > _CATEGORIES else "notice"
         for word, mark in _words(others[name]).items():
-            yield f"{name}\n{word}", (mark, f"holds '{word}'", "notice")
+            yield f"{name}\n{word}", (mark, f"holds '{word}'", level)
 
 
 def _in_digits(name: str, column: pd.Series) -> Iterator[tuple[str, tuple[np.ndarray, str, str]]]:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from medomicslab_nb.models.model_file import ColumnSchema, ModelFile
+from medomicslab_nb.models.predict import load_run_model
 from medomicslab_nb.protect import scrub
 
 OPEN = "*To be completed by the authors.*"
@@ -93,6 +94,18 @@ def run_facts(record: Any, *, dates: tuple[str, str] | None = None) -> CardFacts
     tables = {name: record.table(name) for name in wanted if name in record.tables}
     return CardFacts(record.id, record.finished or record.started, record.digest, record.settings, record.metrics,
                      record.warnings, tables, dates)
+
+
+def study_card(study: Any, run_id: str, about: About | None = None) -> str:
+    """The card of the model of a study's run, as Markdown.
+
+    Raises
+    ------
+    RunError
+        The run keeps no model.
+    """
+    record = study.run(run_id)
+    return model_card(load_run_model(study, run_id), run_facts(record), about, identifiers=study.identifiers())
 
 
 def model_card(model_file: ModelFile, facts: CardFacts, about: About | None = None, *,

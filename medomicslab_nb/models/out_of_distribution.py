@@ -50,8 +50,10 @@ class Applicability:
     kept : ndarray of int
         Prepared columns that vary.
     centre : ndarray, shape (n_kept,)
-    axes : ndarray, shape (n_axes, n_kept)
-        Directions, each divided by the spread of the training patients along it.
+    directions : ndarray, shape (n_axes, n_kept)
+        Orthonormal axes.
+    spread : ndarray, shape (n_axes,)
+        Standard deviation of the training patients along each.
     units : ndarray, shape (2,)
         Distance among the axes and distance from them that count as 1; the second is infinite without a remainder.
     limit : float
@@ -66,8 +68,8 @@ class Applicability:
     columns: tuple[str, ...]
     kept: np.ndarray
     centre: np.ndarray
-    axes: np.ndarray
     directions: np.ndarray
+    spread: np.ndarray
     units: np.ndarray
     limit: float
     false_alarms: float
@@ -84,25 +86,27 @@ class Applicability:
     def _both(self, prepared: np.ndarray) -> np.ndarray:
         """Distance among the axes and distance from them, shape (n, 2)."""
         moved = np.asarray(prepared, dtype=float)[:, self.kept] - self.centre
-        among = np.sqrt(((moved @ self.axes.T) ** 2).sum(axis=1))
-        rest = (moved**2).sum(axis=1) - ((moved @ self.directions.T) ** 2).sum(axis=1)
+        along = moved @ self.directions.T
+        among = np.sqrt(((along / self.spread) ** 2).sum(axis=1))
+        rest = (moved**2).sum(axis=1) - (along**2).sum(axis=1)
         return np.column_stack([among, np.sqrt(np.maximum(rest, 0.0))])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values and arrays, for the model file."""
-        return {"columns": list(self.columns), "kept": self.kept, "centre": self.centre, "axes": self.axes,
-                "directions": self.directions, "units": self.units, "limit": self.limit,
+        return {"columns": list(self.columns), "kept": self.kept, "centre": self.centre,
+                "directions": self.directions, "spread": self.spread, "units": self.units, "limit": self.limit,
                 "false_alarms": self.false_alarms, "n": self.n}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Applicability:
         """What :meth:`to_dict` gave."""
-        arrays = {name: np.asarray(content[name], dtype=float) for name in ("centre", "axes", "directions", "units")}
+        arrays = {name: np.asarray(content[name], dtype=float) for name in ("centre", "directions", "spread", "units")}
         kept = np.asarray(content["kept"], dtype=int)
         columns = tuple(str(name) for name in content["columns"])
         width = len(kept)
-        if (arrays["centre"].shape != (width,) or arrays["axes"].shape[1] != width or arrays["units"].shape != (2,)
-                or arrays["directions"].shape[1] != width or np.any((kept < 0) | (kept >= len(columns)))):
+        if (arrays["centre"].shape != (width,) or arrays["units"].shape != (2,)
+                or arrays["directions"].shape != (len(arrays["spread"]), width)
+                or np.any((kept < 0) | (kept >= len(columns)))):
             raise ValueError("applicability")
         return cls(columns, kept, limit=float(content["limit"]), false_alarms=float(content["false_alarms"]),
                    n=int(content["n"]), **arrays)
@@ -135,19 +139,25 @@ def fit_applicability(prepared: np.ndarray, columns: list[str] | None = None, *,
     if not len(kept):
         return None
     rows = prepared[:, kept]
+    # Distances among the rows are all that the limit depends on, so that n coordinates tell it as well as 20,000.
+    reduced = _coordinates(rows) if len(kept) > n else rows
     folds = fold_numbers(np.zeros(n, dtype=int), min(_FOLDS, n), seed)
     # One number of axes for all: with more of them distances are larger.
-    count = _n_components(rows, n - int(np.bincount(folds).max())) if len(kept) >= n / 2 else None
+    count = _n_components(reduced, n - int(np.bincount(folds).max())) if len(kept) >= n / 2 else None
     distances = np.empty((n, 2))
     for fold in range(int(folds.max()) + 1):
         test = folds == fold
-        distances[test] = _fitted(rows[~test], count)._both(rows[test])
+        distances[test] = _fitted(reduced[~test], count)._both(reduced[test])
     rate = max(false_alarms, 1 / (n + 1))
     units = np.array([conformal_quantile(part, rate) for part in distances.T])
     # Without a remainder its distance is rounding error.
     units[units <= 1e-6 * max(1.0, float(units[0]))] = np.inf
     limit = conformal_quantile(np.max(distances / units, axis=1), rate)
-    return replace(_fitted(rows, count), columns=names, kept=kept, units=units, limit=limit, false_alarms=rate, n=n)
+    fitted = _fitted(rows, count)
+    if count is not None:
+        # Half the file; the rounding is far below the differences between patients.
+        fitted = replace(fitted, directions=fitted.directions.astype(np.float32))
+    return replace(fitted, columns=names, kept=kept, units=units, limit=limit, false_alarms=rate, n=n)
 
 
 def prepared_matrix(model: Any, frame: pd.DataFrame, centre: pd.Series | None = None) -> tuple[np.ndarray, list[str]]:
@@ -179,6 +189,13 @@ def prepared_matrix(model: Any, frame: pd.DataFrame, centre: pd.Series | None = 
     return np.hstack(blocks), names
 
 
+def _coordinates(rows: np.ndarray) -> np.ndarray:
+    """The rows in n directions that span them, centred: the distances among them stay, shape (n, n)."""
+    moved = rows - rows.mean(axis=0)
+    values, left = np.linalg.eigh(moved @ moved.T)
+    return left * np.sqrt(np.maximum(values, 0.0))
+
+
 def _n_components(rows: np.ndarray, fitted: int) -> int:
     """Principal components that explain most of the variance; no more than ``fitted`` rows can tell."""
     moved = rows - rows.mean(axis=0)
@@ -196,7 +213,7 @@ def _fitted(rows: np.ndarray, count: int | None) -> Applicability:
         directions, spread = vectors.T, np.sqrt(np.maximum(values, 1e-12 * values[-1]))
     else:
         directions, spread = _components(rows - centre, count)
-    return Applicability((), np.arange(width), centre, directions / spread[:, None], directions, np.ones(2),
+    return Applicability((), np.arange(width), centre, directions, spread, np.ones(2),
                          float("nan"), float("nan"), n)
 
 

@@ -7,7 +7,7 @@ what can be but was never seen in training is predicted and flagged.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,39 @@ def predict_study(study: Any, run_id: str, tables: str | Sequence[str], *, centr
     found["flags"] = [_and(flags, "was among the training patients: no test of the model") if known else flags
                       for flags, known in zip(found["flags"], trained, strict=True)]
     return found
+
+
+def predict_tables(study: Any, run_id: str, tables: Sequence[str], *, read: Callable[..., Any],
+                   centre: str = "") -> pd.DataFrame:
+    """Predict the patients of tables of a study, or of files that are not in it; see :func:`predict_study`.
+
+    Parameters
+    ----------
+    tables : sequence of str
+        Names of tables, or paths of files.
+    read : callable
+        Reads a file: ``read(path, usual_id_column=...)`` gives an object with ``frame`` and ``id_column``.
+
+    Raises
+    ------
+    DataError
+        Tables and files are mixed, or a file has no identifiers.
+    """
+    files = [path for name in tables if (path := Path(name).expanduser()).is_file()]
+    if not files:
+        return predict_study(study, run_id, tables, centre=centre)
+    if len(files) < len(tables):
+        raise DataError("tables of the study and files are mixed", where=_WHERE,
+                        todo="Give only the one or the other")
+    frames = {}
+    for path in files:
+        found = read(path, usual_id_column=study.id_column)
+        frame = found.frame.rename(columns={found.id_column: study.id_column}).set_index(study.id_column)
+        _refuse_repeated(frame, f"file {path.name}")
+        frames[path.stem] = frame
+    model_file = load_run_model(study, run_id)
+    joined = joined_tables(model_file, frames)
+    return predict(model_file, joined, _centre_column(joined, centre))
 
 
 def joined_tables(model_file: ModelFile, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

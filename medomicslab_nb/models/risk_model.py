@@ -78,8 +78,8 @@ class RiskModel(BaseEstimator):
     slope : float
     offset : float or ndarray, shape (n_classes,)
         Calibration on the scores of training patients by models that did not see them. Binary: P = 1 / (1 +
-        exp(-(offset + slope * score))); multi-class: softmax of the same; continuous: offset + slope * score; survival: hazard
-        ratio exp(slope * score).
+        exp(-(offset + slope * score))); multi-class: softmax of the same; continuous: offset + slope * score; survival:
+        hazard ratio exp(slope * score).
     hazard : dict
         Survival: ``times``, and the cumulative baseline hazards ``event`` and ``competing`` there, with the slope of
         the competing events, ``competing_slope``.

@@ -23,6 +23,7 @@ from medomicslab_nb.models.final import explanations, fit_final, model_file, onc
 from medomicslab_nb.models.fitting import FitOptions, Patients, Sets, default_horizon
 from medomicslab_nb.models.learners.problem import SearchOptions
 from medomicslab_nb.models.nested import FoldCase, cross_validation_cases, data_digest, evaluate_fold, gather
+from medomicslab_nb.models.predict import MODEL_FILE
 from medomicslab_nb.models.selection_frequency import selection_frequency
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.models.study_patients import (
@@ -45,7 +46,6 @@ from medomicslab_nb.models.validation import (
 from medomicslab_nb.parallel import map_cases, require_all
 from medomicslab_nb.stages import StageResult
 
-MODEL_FILE = "default.skops"
 SCORE = "clinical score"
 """Name of the baseline that a clinician knows, in tables."""
 

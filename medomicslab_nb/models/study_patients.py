@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,7 @@ from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
 from medomicslab_nb.evaluation.event_dates import endpoint_from_dates
 from medomicslab_nb.evaluation.landmark import landmark
+from medomicslab_nb.evaluation.sealed import Seal, seal
 from medomicslab_nb.models.blocks import Design, build_design
 from medomicslab_nb.models.companions import Companions
 from medomicslab_nb.models.fitting import Patients
@@ -148,6 +149,18 @@ def together(first: Patients, second: Patients) -> Patients:
     centres = [part.companions.centre for part in (first, second) if part.companions.centre is not None]
     companions = replace(first.companions, centre=pd.concat(centres) if centres else None)
     return replace(first, frame=pd.concat([first.frame, second.frame]), endpoint=endpoint, companions=companions)
+
+
+def seal_patients(study: Any, outcome: str, *, share: float, centres: Sequence[str] = (), seed: int = 0) -> Seal:
+    """Seal a test set of an endpoint: patients at random, or whole centres by name; see :func:`seal`."""
+    endpoint = find_endpoint(study, outcome)
+    if not centres:
+        return seal(study, endpoint, share=share, seed=seed)
+    centre = _column_of_role(study, "centre", "", endpoint.patients)
+    if centre is None:
+        raise DataError("the centres of the patients are not known", where="sealed test",
+                        todo="Give a column the role 'centre' in the data dictionary")
+    return seal(study, endpoint, seed=seed, by="centre", centre=centre, centres=centres)
 
 
 def read_outcome(study: Any, settings: ModelsSettings) -> Endpoint:

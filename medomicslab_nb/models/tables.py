@@ -112,7 +112,8 @@ def held_out_interval(endpoint: Endpoint, scores: np.ndarray, *, seed: int, conf
 
 
 def ablation(folds: pd.DataFrame, predictions: pd.DataFrame, endpoint: Endpoint, *,
-             sizes: Mapping[str, tuple[int, int]], reference: str, seed: int, confidence: float, cross_validated: bool) -> pd.DataFrame:
+             sizes: Mapping[str, tuple[int, int]], reference: str, seed: int, confidence: float,
+             cross_validated: bool) -> pd.DataFrame:
     """Every set of blocks against the reference, on the same folds or the same held-out patients.
 
     Parameters

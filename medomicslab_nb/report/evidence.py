@@ -14,10 +14,10 @@ import pandas as pd
 
 from medomicslab_nb.protect import scrub, scrub_all
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report import radiomics_words, words
-from medomicslab_nb.report.rows import headline_rows
+from medomicslab_nb.report import model_words, radiomics_words, words
+from medomicslab_nb.report.rows import headline_rows, measures
 from medomicslab_nb.report.settings_rows import settings_rows
-from medomicslab_nb.report.wording import duration, metric_name, moment, number
+from medomicslab_nb.report.wording import duration, interval, metric_name, moment, number
 from medomicslab_nb.stages import STAGES
 from medomicslab_nb.study import Study
 
@@ -28,10 +28,22 @@ SHOWN: dict[str, tuple[str, bool]] = {
     "table_one": ("Table 1", True),
     "outcomes": ("Endpoints", True),
     "quality": ("Quality of the data", True),
+    "ablation": ("Ablation", True),
+    "risk_groups": ("Risk groups", True),
+    "permutation": ("Permutation test", True),
+    "plus_632": (".632+ estimate", True),
     "performance": ("All performance estimates", False),
-    "ablation": ("Ablation", False),
     "folds": ("Every fold", False),
+    "operating_points": ("Operating points", False),
+    "subgroups": ("Centres and subgroups", False),
+    "decision": ("Net benefit", False),
+    "cumulative_incidence": ("Cumulative incidence", False),
     "importance": ("Importance of every feature", False),
+    "importance_blocks": ("Importance of every block", False),
+    "selection": ("How often each feature was used", False),
+    "partial_dependence": ("Partial dependence", False),
+    "nomogram_points": ("Points of the nomogram", False),
+    "nomogram_risk": ("Prediction by total points of the nomogram", False),
     "failures": ("ROIs that were not measured", True),
     "lesions": ("Every ROI", False),
     "pet": ("PET", False),
@@ -43,7 +55,7 @@ SHOWN: dict[str, tuple[str, bool]] = {
 }
 """Published tables that a report shows in full, with their title and whether they are unfolded."""
 
-_DRAWN_ONLY = ("shap", "roc", "kaplan_meier", "calibration", "engine", "preprocessing")
+_DRAWN_ONLY = ("shap", "shap_survival", "roc", "kaplan_meier", "calibration", "engine", "preprocessing")
 _OF_PATIENTS = ("failures", "lesions", "pet", "dose")
 """Tables with one row a patient or lesion: shown without whose they are and when it was."""
 
@@ -59,21 +71,25 @@ def evidence(record: RunRecord) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``summary`` (one sentence), ``done`` (sentences), ``on_whom``, ``headline`` (numbers with intervals),
-        ``warnings``, ``settings`` (all of them, marked where they differ from the default), ``inputs``,
-        ``environment``, ``tables`` and the run's own fields.
+        ``summary`` (one sentence), ``findings`` (sentences), ``done`` (sentences), ``on_whom``, ``headline`` (numbers
+        with intervals), ``measures`` (of the reported model), ``warnings`` (cautions), ``settings`` (all of them,
+        marked where they differ from the default), ``inputs``, ``environment``, ``tables`` and the run's own fields.
     """
     ids = identifiers_of(record)
     tables = shown_tables(record, ids)
+    findings = model_words.findings(record.warnings) if record.stage == "models" else []
     content = {
         "format": FORMAT, "format_version": FORMAT_VERSION, "run": record.id, "stage": record.stage,
         "title": STAGES[record.stage].title if record.stage in STAGES else record.stage, "status": record.status,
         "started": moment(record.started), "finished": moment(record.finished or ""),
         "duration": duration(record.started, record.finished or ""), "digest": record.digest,
-        "error": record.error or "", "stale": list(record.stale), "warnings": list(record.warnings),
+        "error": record.error or "", "stale": list(record.stale),
+        "findings": [*findings, *model_words.repeated(tables)],
+        "warnings": [text for text in record.warnings if text not in findings],
         "summary": words.summary(record.stage, record.status, record.settings, tables),
-        "done": words.done(record.stage, record.settings, tables), "on_whom": on_whom(tables),
-        "headline": headline(tables), "level": level(record.settings), "metrics": record.metrics,
+        "done": words.done(record.stage, record.settings, tables, record.metrics), "on_whom": on_whom(tables),
+        "headline": headline(tables), "measures": all_measures(tables), "level": level(record.settings),
+        "metrics": record.metrics,
         "settings": settings_rows(record.stage, record.settings),
         "inputs": [{key: str(source.get(key, "")) for key in ("name", "ref", "sha256")} for source in record.inputs],
         "environment": record.environment,
@@ -162,8 +178,8 @@ def _scrubbed_frame(frame: pd.DataFrame, ids: frozenset[str]) -> pd.DataFrame:
 def on_whom(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
     """Patients and events, once per endpoint or, for models, once per set of blocks."""
     if "performance" in tables and len(tables["performance"]):
-        first = tables["performance"].drop_duplicates("blocks")
-        return [{"who": str(line.blocks), "patients": number(line.n), "events": number(line.events)}
+        first, kind = tables["performance"].drop_duplicates("blocks"), model_words.kind_of(tables)
+        return [{"who": str(line.blocks), "patients": number(line.n), "events": model_words.counted(line.events, kind)}
                 for line in first.itertuples()]
     if "outcomes" in tables:
         return [{"who": str(line.endpoint), "patients": number(line.n), "events": number(line.events)}
@@ -175,11 +191,21 @@ def headline(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """The numbers to look at first, each with its interval and the method behind it."""
     if "performance" not in tables:
         return []
+    kind = model_words.kind_of(tables)
     return [{"blocks": str(line.blocks), "learner": str(line.learner), "default": bool(line.default),
              "metric": metric_name(str(line.metric)), "aggregation": str(line.aggregation),
              "estimate": number(line.estimate), "lower": number(line.lower), "upper": number(line.upper),
-             "n": number(line.n), "events": number(line.events), "interval": str(line.interval)}
+             "n": number(line.n), "events": model_words.counted(line.events, kind), "interval": str(line.interval)}
             for line in headline_rows(tables["performance"]).itertuples()]
+
+
+def all_measures(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
+    """Every measure of the reported model of all blocks together, with its interval."""
+    if "performance" not in tables:
+        return []
+    return [{"metric": metric_name(str(line.metric)), "aggregation": str(line.aggregation),
+             "estimate": number(line.estimate), "limits": interval(line.lower, line.upper), "n": number(line.n),
+             "interval": str(line.interval)} for line in measures(tables["performance"]).itertuples()]
 
 
 def level(settings: Mapping[str, Any]) -> str:
@@ -198,8 +224,10 @@ def table_entry(name: str, frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def rows_of(frame: pd.DataFrame) -> list[list[str]]:
-    """The cells as text."""
-    return [[_cell(cell) for cell in row] for row in frame.itertuples(index=False, name=None)]
+    """The cells as text, metrics by their printed names."""
+    named = [name == "metric" for name in frame.columns]
+    return [[metric_name(str(cell)) if metric else _cell(cell) for cell, metric in zip(row, named, strict=True)]
+            for row in frame.itertuples(index=False, name=None)]
 
 
 def _cell(cell: Any) -> str:

@@ -13,6 +13,7 @@ from medomicslab_nb.report.style import COLOURS, MUTED, axes, band, colour_of, d
 
 MOST_FEATURES = 20
 _COLUMNS = 3  # small multiples beside each other
+_NO_EFFECT = 1e-9  # differences of predictions that are rounding
 _TITLE = 26  # characters of a small multiple's title
 
 
@@ -31,7 +32,7 @@ def explanation(importance: pd.DataFrame, shap: pd.DataFrame, axis: str = "SHAP 
         return None
     block_names = list(dict.fromkeys(importance["block"]))
     drawn = make_subplots(rows=1, cols=2, shared_yaxes=True, column_widths=[0.36, 0.64], horizontal_spacing=0.04,
-                          figure=figure(130 + 24 * max(len(top), 3), bargap=0.3, showlegend=len(block_names) > 1))
+                          figure=figure(130 + 24 * max(len(top), 6), bargap=0.3, showlegend=len(block_names) > 1))
     for block in dict.fromkeys(top["block"]):
         here = [(place, line) for place, line in enumerate(top.itertuples()) if line.block == block]
         bars = top.iloc[[place for place, _ in here]]
@@ -52,6 +53,18 @@ def most_important(importance: pd.DataFrame) -> pd.DataFrame:
     """The features that are drawn: those with any effect, most important first, at most twenty."""
     ranked = importance.sort_values("mean_abs_shap", ascending=False, kind="stable")
     return ranked[ranked["mean_abs_shap"] > 0].head(MOST_FEATURES)
+
+
+def mean_sizes(shap: pd.DataFrame) -> pd.DataFrame:
+    """Importance of each feature from SHAP values of patients: mean |SHAP| with its interval, most important first."""
+    from medomicslab_nb.models.explain import bootstrap_mean_abs
+
+    wide = shap.pivot(index="row", columns="feature", values="shap")
+    mean, lower, upper = bootstrap_mean_abs(wide.to_numpy(float))
+    blocks = shap.drop_duplicates("feature").set_index("feature")["block"]
+    table = pd.DataFrame({"feature": wide.columns, "block": blocks.reindex(wide.columns).to_numpy(),
+                          "mean_abs_shap": mean, "lower": lower, "upper": upper, "n": len(wide)})
+    return table.sort_values("mean_abs_shap", ascending=False, kind="stable", ignore_index=True)
 
 
 def _limits(bars: pd.DataFrame) -> dict[str, object] | None:
@@ -152,6 +165,12 @@ def partial_dependence(table: pd.DataFrame, meaning: str) -> go.Figure | None:
     for row in range(rows):
         drawn.update_yaxes(title_text=plain(meaning), row=row + 1, col=1)
     return drawn.update_layout(legend={"y": 1 + 40 / (110 + 220 * rows)})
+
+
+def with_effect(table: pd.DataFrame) -> pd.DataFrame:
+    """The curves of features of which the prediction depends at all."""
+    span = table.groupby(["feature", "output"], sort=False)["mean"].agg(lambda curve: curve.max() - curve.min())
+    return table[table["feature"].isin(span[span > _NO_EFFECT].index.get_level_values("feature"))]
 
 
 def _where(place: int) -> dict[str, int]:

@@ -22,8 +22,10 @@ from medomicslab_nb.errors import ProtectionError
 from medomicslab_nb.files import write_bytes
 from medomicslab_nb.protect import identifiers_in
 from medomicslab_nb.record import RunRecord
+from medomicslab_nb.report.card import card_of
 from medomicslab_nb.report.evidence import evidence, gallery, identifiers_of, part_records, rows_of, study_evidence
-from medomicslab_nb.report.figures import Picture, figures_of
+from medomicslab_nb.report.figures import figures_of
+from medomicslab_nb.report.picture import Picture
 from medomicslab_nb.study import Study
 
 FILE = "report.html"
@@ -62,7 +64,8 @@ def write_report(record: RunRecord) -> Path:
     ProtectionError
         A patient identifier would have entered the report.
     """
-    sections = [_section(one, number) for number, one in enumerate([record, *part_records(record)])]
+    sections = [{**_section(one, number), "card": card_of(one, identifiers_of(one))}
+                for number, one in enumerate([record, *part_records(record)])]
     if sections[1:]:
         sections[0]["warnings"] = []  # each part shows its own
     content = {"run": sections[0], "parts": sections[1:], "title": f"{sections[0]['title']} · {record.id}"}
@@ -94,7 +97,8 @@ def _section(record: RunRecord, number: int) -> dict[str, Any]:
     """The evidence of a run with its figures, each under an id of its own in the page."""
     drawn = figures_of(record) if record.status == "completed" else []
     return {**evidence(record), "gallery": gallery(record) if record.status == "completed" else [],
-            "pictures": [_picture(picture, f"figure-{number}-{place}") for place, picture in enumerate(drawn)]}
+            "pictures": [_picture(picture, f"figure-{number}-{place}") for place, picture in enumerate(drawn)],
+            "card": []}
 
 
 def _picture(picture: Picture, place: str) -> dict[str, Any]:

@@ -209,7 +209,9 @@ def _bins(bins: pd.DataFrame, name: str, blocks: Sequence[str], *, in_legend: bo
 def _panels(titles: Sequence[str], height: int) -> go.Figure:
     """Small multiples with common axes, at most three beside each other."""
     rows = -(-len(titles) // _COLUMNS)
-    drawn = figure(90 + rows * (height - 60))
+    total = 90 + rows * (height - 60)
+    drawn = figure(total, legend={"y": 1 + 34 / total} if any(titles) else {}, margin={
+        "l": 70, "r": 24, "t": 64 if any(titles) else 30, "b": 56})
     return make_subplots(rows=rows, cols=min(len(titles), _COLUMNS), subplot_titles=titles, figure=drawn,
                          shared_yaxes="all", horizontal_spacing=0.06, vertical_spacing=0.35 / rows)
 

@@ -23,7 +23,7 @@ def nomogram(points: pd.DataFrame, risk: pd.DataFrame, meaning: str) -> go.Figur
     Parameters
     ----------
     points : DataFrame
-        ``nomogram_points``: feature, value, category, points.
+        ``nomogram_points``: feature, value, category, points, n.
     risk : DataFrame
         ``nomogram_risk``: total_points and probability, prediction, or risk (of one time).
     meaning : str
@@ -31,12 +31,13 @@ def nomogram(points: pd.DataFrame, risk: pd.DataFrame, meaning: str) -> go.Figur
     """
     if points.empty or risk.empty:
         return None
-    features = points.groupby("feature", sort=False)["points"].max().sort_values(ascending=False, kind="stable").index
+    features = drawn_features(points)
+    shown = points[(points["category"] != "missing") | (points["n"] > 0)]
     labels = ["points", *(plain(name, 30) for name in features), "total points", plain(meaning, 30)]
     drawn = figure(60 + _ROW * len(labels), showlegend=False, margin={"l": 70, "r": 30, "t": 16, "b": 16})
     _line(drawn, 0, [float(tick) for tick in range(0, 101, 10)], [str(tick) for tick in range(0, 101, 10)])
     for row, name in enumerate(features, start=1):
-        own = points[points["feature"] == name].sort_values("points", kind="stable")
+        own = shown[shown["feature"] == name].sort_values("points", kind="stable")
         _line(drawn, row, own["points"].tolist(), [_value(line.value, line.category) for line in own.itertuples()])
     most = float(risk["total_points"].max())
     totals = nice_ticks(most, most=10)
@@ -47,6 +48,12 @@ def nomogram(points: pd.DataFrame, risk: pd.DataFrame, meaning: str) -> go.Figur
     return drawn.update_yaxes(tickvals=list(range(len(labels))), ticktext=labels, range=[len(labels) - 0.4, -0.7],
                               showgrid=True, gridcolor=GRID, zeroline=False, showline=False, ticks="", automargin=True,
                               fixedrange=True)
+
+
+def drawn_features(points: pd.DataFrame) -> list[str]:
+    """Predictors that are worth a point or more, most points first."""
+    largest = points.groupby("feature", sort=False)["points"].max().sort_values(ascending=False, kind="stable")
+    return [str(name) for name in largest.index[largest >= 1]]
 
 
 def _value(value: float, category: str) -> str:

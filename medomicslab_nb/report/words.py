@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from medomicslab_nb.report import radiomics_words
-from medomicslab_nb.report.rows import headline_rows
-from medomicslab_nb.report.wording import count, interval, listed, metric_name, number
+from medomicslab_nb.report import model_words, radiomics_words
+from medomicslab_nb.report.wording import count, listed
 
 Tables = Mapping[str, pd.DataFrame]
 _ENDED = {"failed": "The run failed; what it left is shown here.",
@@ -22,7 +21,7 @@ def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables
     if status in _ENDED:
         return _ENDED[status]
     if stage == "models" and "performance" in tables and len(tables["performance"]):
-        return _models_summary(settings, tables["performance"])
+        return model_words.summary(settings, tables)
     if stage == "pipeline":
         names = [name for name, part in settings.items() if part is not None]
         return f"Ran {listed(names)}, each with its own settings; what they found is below."
@@ -31,26 +30,6 @@ def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables
     if stage == "radiomics" and {"lesions", "engine"} <= set(tables):
         return radiomics_words.summary(tables)
     return "The run completed."
-
-
-def _models_summary(settings: Mapping[str, Any], performance: pd.DataFrame) -> str:
-    rows = headline_rows(performance)
-    chosen = rows[rows["default"].astype(bool)]
-    main = (chosen if len(chosen) else rows).iloc[-1]
-    others = [f"{number(row.estimate)} with {row.blocks}" for row in chosen.itertuples()
-              if row.blocks != main["blocks"]]
-    learner = "the named default" if str(main["learner"]).startswith("default") else str(main["learner"])
-    level = f"{100 * settings['confidence']:g} % " if settings.get("confidence") else ""
-    beside = f" (beside {listed(others)})" if others else ""
-    return (f"Predicting {settings.get('outcome', 'the outcome')} in {count(int(main['n']), 'patient')} "
-            f"({count(int(main['events']), 'event')}), {learner} "
-            f"reached {_a(metric_name(str(main['metric'])))} of {number(main['estimate'])} "
-            f"({level}interval {interval(main['lower'], main['upper'])}) with {main['blocks']}{beside}, "
-            "in patients that the model had not seen.")
-
-
-def _a(name: str) -> str:
-    return f"{'an' if name[0] in 'aAeEiIoO' else 'a'} {name}"
 
 
 def _data_summary(tables: Tables) -> str:
@@ -65,10 +44,10 @@ def _data_summary(tables: Tables) -> str:
     return f"{', '.join(parts)}; {listed(faults) if faults else 'nothing to remark'} on the quality of the data."
 
 
-def done(stage: str, settings: Mapping[str, Any], tables: Tables) -> list[str]:
+def done(stage: str, settings: Mapping[str, Any], tables: Tables, metrics: Mapping[str, Any]) -> list[str]:
     """What was done, a sentence each."""
     if stage == "models":
-        return _models_done(settings, tables)
+        return model_words.done(settings, tables, metrics)
     if stage == "data":
         return _data_done(settings)
     if stage == "radiomics":
@@ -83,27 +62,6 @@ def _data_done(settings: Mapping[str, Any]) -> list[str]:
         "No patient was excluded: no cohort step was set."
     return [f"Looked at {which}: types, missing values, duplicates, ranges, impossible zeros and outcome balance.",
             "Patients were linked across tables by their identifiers, which stay text.", cohort]
-
-
-def _models_done(settings: Mapping[str, Any], tables: Tables) -> list[str]:
-    get = settings.get
-    outcome = f"Outcome: {get('outcome', '')}. Blocks of predictors compared: {_blocks(tables)}."
-    validation = (f"Nested cross-validation: {get('folds', '?')} folds x {count(int(get('repeats', 1)), 'repeat')}, "
-                  f"grouped by patient; the default was tuned by {get('inner_folds', '?')} inner folds of each "
-                  f"training set (seed {get('seed', '?')}).")
-    inside = ("Everything learned from data (imputation, scaling, selection, tuning) was learned inside the training "
-              "folds only.")
-    sentences = [outcome, validation, inside]
-    if get("compare"):
-        sentences.append("Plain learners ran under the same folds for comparison; they are not chosen afterwards.")
-    if "shap" in tables:
-        sentences.append("Predictions are explained by SHAP values.")
-    return sentences
-
-
-def _blocks(tables: Tables) -> str:
-    frame = tables.get("performance")
-    return "; ".join(dict.fromkeys(frame["blocks"])) if frame is not None and len(frame) else "as set"
 
 
 def study_summary(name: str, infos: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from medomicslab_nb.errors import MedomicsError
+from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.tables import TableInfo
+from medomicslab_nb.report.evidence import evidence
+from medomicslab_nb.study import Study
+from medomicslab_nb.tables import TableInfo, identifiers_of
 from medomicslab_nb.views.data_loader import figures, outcomes
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.markup import escape, heading, table
+from medomicslab_nb.views.markup import escape, heading, muted, table
 from medomicslab_nb.views.record_view import Bundle
 from medomicslab_nb.views.stage_view import StageView
 
-_FIGURES = ("performance", "ablation", "roc", "calibration")
-_NOT_PREDICTORS = ("identifier", "outcome", "time", "event", "entry", "cause", "stratum", "date", "index_date", "centre", "ignore")
+_FIGURES = ("performance", "ablation", "roc", "calibration", "decision", "subgroups", "importance_blocks")
+_NOT_PREDICTORS = ("identifier", "outcome", "time", "event", "entry", "cause", "stratum", "date", "index_date", "centre",
+                   "ignore")
 
 
 class ModelBuilder(StageView):
@@ -22,19 +29,67 @@ class ModelBuilder(StageView):
         tables = self.study.tables
         if not tables:
             return escape(text("no_tables"))
-        endpoints = outcomes(tables)
-        found = escape(", ".join(endpoints)) if endpoints else escape(text("no_endpoint"))
-        blocks = table([text("block"), text("table"), text("predictors"), text("rows")],
-                       [[info.block, info.name, predictors(info), info.n_rows] for info in tables.values()])
-        return f"{heading(text('endpoints'))}{found}{heading(text('blocks'))}{blocks}"
+        return f"{heading(text('endpoints'))}{_endpoints(self.study)}{heading(text('blocks'))}{_blocks(self.study)}"
 
     def suggestions(self) -> dict[str, tuple[str, ...]]:
         """The endpoints that the dictionaries name."""
         return {"outcome": outcomes(self.study.tables)}
 
     def result(self, record: RunRecord) -> list[Bundle]:
-        """Summary, tables and figures of a finished run."""
-        return [*super().result(record), *figures(record, _FIGURES)]
+        """Summary, findings, tables and figures of a finished run."""
+        return [*super().result(record), *_findings(record), *figures(record, _FIGURES)]
+
+
+def _endpoints(study: Study) -> str:
+    """Every endpoint that the dictionaries name, with its kind, patients and events; or why it is not clear."""
+    names = outcomes(study.tables)
+    if not names:
+        return escape(text("no_endpoint"))
+    return table([text("endpoint"), text("kind"), text("patients"), text("events")],
+                 [[name, *_described(study, name)] for name in names])
+
+
+def _described(study: Study, name: str) -> tuple[str, str, str]:
+    try:
+        found = find_endpoint(study, name)
+    except MedomicsError as error:
+        return text("not_clear", reason=error.found), "", ""
+    events = str(found.events) if found.kind in ("binary", "survival") else ""
+    return _kind(found), str(len(found)), events
+
+
+def _kind(endpoint: Endpoint) -> str:
+    kinds = {"binary": text("binary"), "multiclass": text("multiclass"), "continuous": text("continuous"),
+             "survival": text("survival")}
+    return text("survival_competing") if endpoint.cause is not None else kinds[endpoint.kind]
+
+
+def _blocks(study: Study) -> str:
+    """Tables by block with how many patients have each, and how many lack some block."""
+    tables = study.tables
+    own = {name: set(identifiers_of(study.path / "tables", info)) for name, info in tables.items()}
+    everybody = set().union(*own.values())
+    rows = [[info.block, name, predictors(info), f"{len(own[name])} / {len(everybody)}"]
+            for name, info in tables.items()]
+    lacking = len(everybody) - len(_in_every_block(tables, own))
+    return table([text("block"), text("table"), text("predictors"), text("patients")], rows) + \
+        (muted(text("lacking", n=lacking)) if lacking else "")
+
+
+def _in_every_block(tables: Mapping[str, TableInfo], own: Mapping[str, set[str]]) -> set[str]:
+    """Patients with a row in every block that has predictors."""
+    blocks: dict[str, set[str]] = {}
+    for name, info in tables.items():
+        if predictors(info):
+            blocks.setdefault(info.block, set()).update(own[name])
+    return set.intersection(*blocks.values()) if blocks else set()
+
+
+def _findings(record: RunRecord) -> list[Bundle]:
+    found = evidence(record)["findings"]
+    listed = "".join(f"<li>{escape(one)}</li>" for one in found)
+    return [{"text/html": f"{heading(text('findings'))}<ul>{listed}</ul>", "text/plain": "\n".join(found)}] \
+        if found else []
 
 
 def predictors(info: TableInfo) -> int:

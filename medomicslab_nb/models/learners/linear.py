@@ -38,7 +38,8 @@ PENALTIES = tuple(np.logspace(1, -3, 17))
 SPARSE_PATH = np.logspace(0, -2, 13)
 """Penalties of lasso and elastic net, as shares of the smallest one that sets every coefficient to zero."""
 
-_L1_SHARE = 1e-3  # coordinate descent needs a trace of lasso; coefficients differ from ridge in the third digit
+# Coordinate descent needs a trace of lasso. A hundred times more of it, and strong penalties set coefficients to 0.
+_L1_SHARE = 1e-5
 _TRACE = 1e-4  # of a penalty: columns that follow from each other, as those of categories do, have one solution then
 _SMALLEST = 1e-10  # of the largest squared singular value: directions below hold rounding errors only
 
@@ -164,6 +165,8 @@ def linear_intercept(model: Any) -> Any:
 def scale_coefficients(model: Any, scale: np.ndarray) -> None:
     """Turn a model of scaled columns into one of the columns themselves."""
     model.coef_ = model.coef_ * (scale[:, None] if isinstance(model, CoxnetSurvivalAnalysis) else scale)
+    if isinstance(model, CoxRegression):
+        model.centre_ = model.centre_ / scale
 
 
 def is_linear(model: Any) -> bool:

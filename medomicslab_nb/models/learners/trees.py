@@ -30,7 +30,11 @@ class Forest:
     def tune(self, problem: Problem) -> Tuned:
         """Fit on all training patients; each is scored by the trees that did not see it."""
         forest = fit_forest(problem.endpoint, problem.matrix, problem.options)
-        return Tuned(forest, _out_of_bag(forest), f"{len(forest.estimators_)} trees")
+        unseen = _out_of_bag(forest)
+        # A model file has no need of what it says about its training patients, one by one.
+        for name in [name for name in vars(forest) if name.startswith("oob_") and name.endswith("_")]:
+            delattr(forest, name)
+        return Tuned(forest, unseen, f"{len(forest.estimators_)} trees")
 
 
 FOREST = Forest()
