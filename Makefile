@@ -102,6 +102,9 @@ prove: test-install
 	prove() { echo "== benchmarks/$$*"; $(BIN)/python benchmarks/"$$1".py "$${@:3}" --json "$(PROVE)/$$2.json"; }
 	prove null null
 	prove null null_transbig --transbig
+	prove leaks leaks
+	prove coverage coverage
+	prove nested_speed nested_speed
 	prove kill kill
 	prove template_overhead template_overhead
 	prove kill kill_radiomics --stage radiomics --kills 10
@@ -115,6 +118,11 @@ prove: test-install
 	fi
 	if [ -n "$${MEDOMICSLAB_DATA:-}" ]; then
 	    prove sts sts
+	    tables=$$(mktemp -d)
+	    $(BIN)/python benchmarks/model_tables.py --data "$$MEDOMICSLAB_DATA" --out "$$tables" | while read -r arguments; do
+	        echo "== benchmarks/models $$arguments"
+	        $(BIN)/python benchmarks/models.py $$arguments
+	    done
 	    prove cohort cohort --sts "$$MEDOMICSLAB_DATA/sts" --modality PET
 	    ibsi="$$MEDOMICSLAB_DATA/ibsi"
 	    for engine in pyradiomics mirp; do
@@ -124,7 +132,7 @@ prove: test-install
 	fi
 
 bench: test-install
-	@for name in omics template_overhead images; do
+	@for name in omics template_overhead images bootstrap; do
 	    echo "== benchmarks/$$name"
 	    $(BIN)/python "benchmarks/$$name.py"
 	done

@@ -23,7 +23,7 @@ class PipelineSettings(Settings):
     """Which stages are run, in this order, and with which settings."""
 
     stage: ClassVar[str] = "pipeline"
-    version: ClassVar[int] = 2  # 2: radiomics
+    version: ClassVar[int] = 3  # 2: radiomics; 3: models of version 2
 
     data: DataSettings | None = DataSettings()
     """Settings of the data stage; null leaves it out."""

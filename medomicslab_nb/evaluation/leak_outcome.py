@@ -21,7 +21,6 @@ from medomicslab_nb.evaluation.leak_basis import (
     auc_error,
     aucs,
     class_indicators,
-    column_blocks,
     numbers,
     some,
     standardised,
@@ -539,5 +538,3 @@ def _shallow_tree(usable: pd.DataFrame, endpoint: Endpoint) -> Finding | None:
     return _finding("alarm", some(names), f"Three questions about {some(names)} give the outcome (AUC {told:.3f} in "
                     "patients that they were not chosen on), and no column does by itself.", told, len(usable))
 
-
-__all__ = ["KIND", "column_blocks", "outcome_in_disguise", "with_dates"]

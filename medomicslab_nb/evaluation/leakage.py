@@ -6,7 +6,7 @@ what to do about it, is in ``docs/leakage.md``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,12 +16,12 @@ from medomicslab_nb.evaluation.leak_basis import KINDS, Finding
 from medomicslab_nb.evaluation.leak_centre import centre_as_proxy
 from medomicslab_nb.evaluation.leak_cut_point import optimal_cut_points
 from medomicslab_nb.evaluation.leak_estimator import Procedure, lint_estimator, lint_procedure
-from medomicslab_nb.evaluation.leak_fitted import fitted_outside
+from medomicslab_nb.evaluation.leak_fitted import chosen_from, fitted_outside
 from medomicslab_nb.evaluation.leak_outcome import outcome_in_disguise
 from medomicslab_nb.evaluation.leak_rows import duplicated_rows, patient_in_two_folds
 from medomicslab_nb.evaluation.leak_time import time_after_event
 
-__all__ = ["KINDS", "Finding", "Procedure", "centre_as_proxy", "duplicated_rows", "fitted_outside", "lint_data",
+__all__ = ["KINDS", "Finding", "Procedure", "centre_as_proxy", "chosen_from", "duplicated_rows", "fitted_outside", "lint_data",
            "lint_estimator", "lint_procedure", "optimal_cut_points", "outcome_in_disguise", "patient_in_two_folds",
            "time_after_event"]
 
@@ -29,7 +29,8 @@ __all__ = ["KINDS", "Finding", "Procedure", "centre_as_proxy", "duplicated_rows"
 def lint_data(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: Sequence[str] = (),
               centre: pd.Series | None = None, groups: Any = None, dates: pd.DataFrame | pd.Series | None = None,
               index_dates: pd.Series | None = None, splits: Any = None,
-              pool: pd.DataFrame | None = None) -> list[Finding]:
+              pool: pd.DataFrame | None = None,
+              blocks: Mapping[str, Sequence[str]] | None = None) -> list[Finding]:
     """Everything that a table of predictors and its outcome show of leakage.
 
     Parameters
@@ -50,6 +51,9 @@ def lint_data(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: Sequence[
         Folds that are to be used; see :func:`~medomicslab_nb.evaluation.leak_rows.fold_pairs`.
     pool : DataFrame, shape (n, more), optional
         Columns of the same patients that are not predictors: what was selected from, or cut.
+    blocks : mapping, optional
+        Columns that were prepared together, by name (clinical, genes, ...): each is looked at by itself for traces of
+        selection, imputation, scaling and harmonisation. Without it, all columns are one block.
 
     Returns
     -------
@@ -69,7 +73,9 @@ def lint_data(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: Sequence[
         *time_after_event(frame, endpoint, categorical=categorical, dates=dates, index_dates=index_dates),
         *patient_in_two_folds(frame, endpoint, groups=groups, splits=splits, categorical=categorical),
         *duplicated_rows(frame, endpoint, categorical),
-        *fitted_outside(frame, endpoint, categorical=categorical, centre=centre, pool=pool),
+        *(finding for columns in (blocks or {"": list(frame.columns)}).values()
+          for finding in fitted_outside(frame[[name for name in columns if name in frame.columns]], endpoint,
+                                        categorical=categorical, centre=centre, pool=pool)),
         *optimal_cut_points(frame, endpoint, categorical=categorical, pool=pool),
         *centre_as_proxy(frame, endpoint, categorical=categorical, centre=centre),
     ]

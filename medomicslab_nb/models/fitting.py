@@ -131,8 +131,10 @@ def fit_models(patients: Patients, sets: Sets, learners: Sequence[str],
 
 def inner_fold_numbers(endpoint: Endpoint, folds: int, seed: int) -> np.ndarray:
     """Inner fold of each training patient, shape (n,); fewer folds when there are fewer events than folds."""
-    counts = np.bincount(endpoint.strata)
-    least = int(counts[counts > 0].min()) if len(counts) > 1 else 0
+    counts = np.bincount(endpoint.strata, minlength=len(endpoint.classes))
+    # Quartiles may be empty, where values repeat; classes must not be.
+    known = counts[counts > 0] if endpoint.kind == "continuous" else counts
+    least = int(known.min()) if len(counts) > 1 else 0
     if endpoint.kind == "survival":
         least = min(endpoint.events, len(endpoint) - endpoint.events) or endpoint.events
     if least < 2:
@@ -182,8 +184,9 @@ def _strata(companions: Companions) -> np.ndarray | None:
 
 def _numbers_of(endpoint: Endpoint, inner: np.ndarray, options: FitOptions, where: str) -> np.ndarray:
     """The inner folds of the patients that have the block: made anew where one of them lacks an outcome."""
+    strata = np.arange(len(endpoint.classes)) if endpoint.classes else np.unique(endpoint.strata)
     counts = np.array([np.bincount(inner[endpoint.strata == stratum], minlength=int(inner.max()) + 1)
-                       for stratum in np.unique(endpoint.strata)])
+                       for stratum in strata])
     if counts.size and len(counts) > 1 and (counts > 0).all():
         return inner
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, nnls
 from scipy.special import expit, softmax
 
 from medomicslab_nb.evaluation.endpoints import Endpoint
@@ -37,20 +37,31 @@ def stacking_weights(scores: Sequence[np.ndarray], endpoint: Endpoint) -> np.nda
     if len(scores) == 1:
         return np.ones(1)
     stacked = np.stack(scores)
-    outcome = endpoint.outcome
-    if endpoint.kind == "continuous":
-        outcome = (outcome - outcome.mean()) / (outcome.std() or 1.0)
-
-    def loss(values: np.ndarray) -> float:
-        weights, offset = values[:len(stacked)], values[len(stacked):]
-        score = np.tensordot(weights, stacked, axes=1)
-        return _negative_likelihood(endpoint, outcome, score, offset) + float(weights @ weights) / 2 / len(endpoint)
-
-    start = np.concatenate([np.full(len(stacked), 1 / len(stacked)), _offsets(endpoint)])
-    bounds = [(0, None)] * len(stacked) + [(None, None)] * (len(start) - len(stacked))
-    weights = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x[:len(stacked)]
+    weights = _least_squares(stacked, endpoint) if endpoint.kind == "continuous" else _likeliest(stacked, endpoint)
     weights = np.where(weights < _SMALLEST * weights.sum(), 0.0, weights)
     return weights if weights.any() else np.full(len(stacked), 1 / len(stacked))
+
+
+def _least_squares(stacked: np.ndarray, endpoint: Endpoint) -> np.ndarray:
+    """Of a continuous outcome: the prior is one more row for each weight, with the outcome 0."""
+    outcome = (endpoint.outcome - endpoint.outcome.mean()) / (endpoint.outcome.std() or 1.0)
+    n_blocks = len(stacked)
+    return np.asarray(nnls(np.vstack([stacked.T, np.eye(n_blocks)]), np.concatenate([outcome, np.zeros(n_blocks)]))[0])
+
+
+def _likeliest(stacked: np.ndarray, endpoint: Endpoint) -> np.ndarray:
+    n_blocks = len(stacked)
+
+    def loss(values: np.ndarray) -> float:
+        weights, offset = values[:n_blocks], values[n_blocks:]
+        score = np.tensordot(weights, stacked, axes=1)
+        return _negative_likelihood(endpoint, score, offset) + float(weights @ weights) / 2 / len(endpoint)
+
+    start = np.concatenate([np.full(n_blocks, 1 / n_blocks), _offsets(endpoint)])
+    bounds = [(0, None)] * n_blocks + [(None, None)] * (len(start) - n_blocks)
+    # Blocks that say nearly the same make a long flat valley, in which a small gain does not mean the end of it.
+    return minimize(loss, start, method="L-BFGS-B", bounds=bounds, jac="3-point",
+                    options={"ftol": 0.0, "gtol": 1e-6}).x[:n_blocks]
 
 
 def block_factors(blocks: Sequence[str], value: Callable[[dict[str, float]], float]) -> dict[str, float]:
@@ -83,11 +94,9 @@ def _offsets(endpoint: Endpoint) -> np.ndarray:
     return np.empty(0)
 
 
-def _negative_likelihood(endpoint: Endpoint, outcome: np.ndarray, score: np.ndarray, offset: np.ndarray) -> float:
+def _negative_likelihood(endpoint: Endpoint, score: np.ndarray, offset: np.ndarray) -> float:
     if endpoint.kind == "survival":
         return -log_likelihood(endpoint, score)
-    if endpoint.kind == "continuous":
-        return float(np.mean((outcome - score) ** 2)) / 2
     if endpoint.kind == "multiclass":
         shares = softmax(score + offset, axis=1)[np.arange(len(score)), endpoint.outcome]
         return -float(np.log(np.maximum(shares, 1e-300)).mean())

@@ -18,7 +18,7 @@ from medomicslab_nb.tables import Column
 HOSTILE = ("<img src=x onerror=\"window.broken=1\"><a href='https://example.org'>x</a></script>"
            "<script>window.broken=1</script>")
 N = 60
-LEARNERS = ("default: ridge or forest", "ridge", "forest")
+LEARNERS = ("default: ridge + forest", "ridge", "forest")
 IDS = [f"PSEUDO-{number:04d}" for number in range(N)]
 BLOCKS = ("clinical", "genes", "clinical + genes")
 
@@ -95,21 +95,44 @@ def models_tables(name: str = "age", *, survival: bool = True) -> dict[str, pd.D
         "performance": pd.DataFrame(rows, columns=["blocks", "learner", "default", "metric", "aggregation", "estimate",
                                                    "lower", "upper", "n", "events", "interval"]),
         "predictions": pd.DataFrame({"patient": IDS, "blocks": "clinical", "score": draw.normal(size=N)}),
-        "importance": pd.concat([pd.DataFrame({
-            "blocks": blocks, "feature": [name, "grade", "G1", "G2"],
+        "importance": pd.DataFrame({
+            "blocks": BLOCKS[-1], "feature": [name, "grade", "G1", "G2"],
             "block": ["clinical", "clinical", "genes", "genes"], "mean_abs_shap": [0.4, 0.3, 0.1, 0.05],
-            "selected": 1.0}) for blocks in BLOCKS]),
-        "shap": pd.concat([pd.DataFrame({"blocks": blocks, "row": np.arange(N), "feature": feature,
-                                         "value": draw.normal(size=N), "shap": draw.normal(size=N) / (i + 2)})
-                           for blocks in BLOCKS for i, feature in enumerate((name, "grade", "G1", "G2"))]),
-        "ablation": pd.DataFrame({"blocks": BLOCKS, "n_features": [2, 5, 7], "estimate": [0.6, 0.64, 0.68],
+            "lower": [0.3, 0.2, 0.05, 0.0], "upper": [0.5, 0.4, 0.15, 0.1], "n": N, "error": 0.0, "selected": True,
+            "method": "ridge: exact, linear"}),
+        "shap": pd.concat([pd.DataFrame({"blocks": BLOCKS[-1], "row": np.arange(N), "feature": feature,
+                                         "value": draw.normal(size=N), "category": "",
+                                         "shap": draw.normal(size=N) / (i + 2)})
+                           for i, feature in enumerate((name, "grade", "G1", "G2"))]),
+        "partial_dependence": pd.concat([pd.DataFrame({
+            "feature": feature, "block": "clinical", "output": "", "value": [1.0, 2.0, 3.0], "category": categories,
+            "mean": [0.2, 0.3, 0.4], "lower": 0.1, "upper": 0.5, "p10": 0.1, "p90": 0.5, "n": N})
+            for feature, categories in ((name, ""), ("grade", ["a", "b", name]))]),
+        "subgroups": pd.DataFrame({
+            "blocks": BLOCKS[-1], "subgroup": "grade", "group": ["1", name], "n": pd.array([40, pd.NA], "Int64"),
+            "events": pd.array([20, pd.NA], "Int64"), "metric": metric, "estimate": [0.7, np.nan],
+            "lower": [0.6, np.nan], "upper": [0.8, np.nan], "interval": ["percentile bootstrap", ""],
+            "note": ["", "hidden: fewer than 5 patients"]}),
+        "decision": pd.concat([pd.DataFrame({
+            "blocks": blocks, "threshold": [0.1, 0.2, 0.3], "strategy": strategy, "net_benefit": values,
+            "lower": np.array(values) - 0.1, "upper": np.array(values) + 0.1, "n": N, "events": 30})
+            for blocks in BLOCKS for strategy, values in (("model", [0.4, 0.3, 0.2]), ("treat all", [0.4, 0.2, 0.0]),
+                                                          ("treat none", [0.0, 0.0, 0.0]))]),
+        "nomogram_points": pd.DataFrame({
+            "feature": [name, name, "grade", "grade", "grade"], "block": "clinical", "value": [40.0, 60, 0, 1, np.nan],
+            "category": ["", "", "a", name, "missing"], "contribution": [0.0, 1.0, 0.0, 0.5, 0.2],
+            "n": [60, 60, 30, 30, 0], "points": [0.0, 100.0, 0.0, 50.0, 20.0]}),
+        "nomogram_risk": pd.DataFrame({"total_points": [0.0, 75.0, 150.0], "score": [-1.0, 0.0, 1.0],
+                                       "risk" if survival else "probability": [0.25, 0.5, 0.75]}),
+        "ablation": pd.DataFrame({"blocks": BLOCKS, "n_features": [2, 5, 7], "n_patients": 60, "estimate": [0.6, 0.64, 0.68],
                                   "lower": 0.5, "upper": 0.75, "difference": [0.0, 0.04, 0.08],
                                   "difference_lower": [0.0, -0.05, 0.01], "difference_upper": [0.0, 0.13, 0.15],
-                                  "p": [np.nan, 0.3, 0.04], "reference": "clinical"}),
-        "calibration": pd.DataFrame({"blocks": np.repeat(BLOCKS, 4), "learner": "default: ridge or forest",
+                                  "p": [np.nan, 0.3, 0.04], "p_holm": [np.nan, 0.3, 0.08], "reference": "clinical",
+                                  "interval": "corrected resampled t"}),
+        "calibration": pd.DataFrame({"blocks": np.repeat(BLOCKS, 4), "learner": LEARNERS[0],
                                      "bin": list(range(4)) * 3, "n": 15, "predicted": [0.1, 0.25, 0.4, 0.6] * 3,
                                      "observed": [0.12, 0.2, 0.45, 0.55] * 3, "lower": [0.05, 0.1, 0.3, 0.4] * 3,
-                                     "upper": [0.25, 0.35, 0.6, 0.75] * 3, "horizon": 1825.0}),
+                                     "upper": [0.25, 0.35, 0.6, 0.75] * 3, "horizon": 1825.0 if survival else np.nan}),
     }
     return {**tables, **({"kaplan_meier": _kaplan_meier()} if survival else {"roc": _roc()})}
 
@@ -127,6 +150,6 @@ def _kaplan_meier() -> pd.DataFrame:
 
 def _roc() -> pd.DataFrame:
     fpr = np.linspace(0, 1, 21)
-    return pd.concat([pd.DataFrame({"blocks": blocks, "learner": "default: ridge or forest", "fpr": fpr,
+    return pd.concat([pd.DataFrame({"blocks": blocks, "learner": LEARNERS[0], "fpr": fpr,
                                     "tpr": fpr ** (0.7 - 0.2 * b), "lower": fpr ** (0.9 - 0.2 * b),
                                     "upper": fpr ** (0.5 - 0.15 * b)}) for b, blocks in enumerate(BLOCKS)])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
 import medomicslab_nb as ml
 from medomicslab_nb.errors import SettingsError
 from medomicslab_nb.progress import Event
 from medomicslab_nb.study import Study
+from medomicslab_nb.tables import Column
 from medomicslab_nb.views import stage_view
 from medomicslab_nb.views.progress import NotebookBar
 from medomicslab_nb.views.record_view import mimebundle
@@ -39,6 +41,33 @@ def test_headless_view_is_a_table_without_widgets(study: Study) -> None:
     assert "<td" in bundle["text/html"]
     assert "dmfs" in bundle["text/plain"]
     assert not any(patient in text for patient in IDS for text in bundle.values())
+
+
+@pytest.mark.parametrize(("language", "words"), [
+    ("en", ["time to event", "two classes", "a number", "to be set: ", "52 / 60", "8 patients lack at least one block"]),
+    ("fr", ["délai jusqu", "deux classes", "un nombre", "à préciser : ", "52 / 60", "8 patients n"])])
+def test_models_view_says_kinds_of_endpoints_and_who_has_which_block(
+        study: Study, monkeypatch: pytest.MonkeyPatch, language: str, words: list[str]) -> None:
+    monkeypatch.setenv("MEDOMICSLAB_LANG", language)
+    study.update_columns("clinical", {"age": Column(role="outcome", unit="years")})
+    more = pd.DataFrame({"patient": IDS, "relapse": [0, 1] * 30, "ended": ["tumour", "other", ""] * 20, "until": 3.0})
+    study.add_table("more", more, columns={
+        "patient": Column(role="identifier", type="text"), "relapse": Column(role="outcome", type="boolean"),
+        "ended": Column(role="cause", type="category", endpoint="cs"), "until": Column(role="time", endpoint="cs")})
+    shown = ml.view("models", study)._repr_mimebundle_()["text/html"]
+    assert [part for part in words if part not in shown] == []
+    assert not any(patient in shown for patient in IDS)
+
+
+def test_models_result_says_what_came_out(study: Study) -> None:
+    record = finished_run(study, "models", models_tables(), {"outcome": "dmfs"}, warnings=[
+        "Adding genes to clinical changed the C-index by +0.080.", f"{IDS[2]} is odd"])
+    bundles = ml.view("models", study, {"outcome": "dmfs"}).result(record)
+    texts = [bundle["text/plain"] for bundle in bundles]
+    assert "Adding genes to clinical changed the C-index by +0.080." in texts
+    drawn = [text for bundle, text in zip(bundles, texts, strict=True) if len(bundle) == 3]
+    assert drawn == ["Performance", "What each block adds", "Calibration", "Decision curve", "Centres and subgroups"]
+    assert not any(patient in str(bundles) for patient in IDS)
 
 
 def test_59_unknown_setting_is_refused_by_the_view(study: Study) -> None:
