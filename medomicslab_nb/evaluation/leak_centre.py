@@ -57,11 +57,9 @@ def centre_as_proxy(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: Seq
     usable = [(name, codes) for name, codes in candidates if _tells(codes, endpoint)]
     if not usable:
         return findings
-    scores = {}
+    score = _out_of_fold(_matrix(frame, categorical), endpoint)
     for name, codes in usable:
-        if not scores:
-            scores["all"] = _out_of_fold(_matrix(frame, categorical), endpoint)
-        finding = _judge(name, codes, scores["all"], endpoint)
+        finding = _judge(name, codes, score, endpoint)
         if finding is not None:
             findings.append(finding)
     return findings

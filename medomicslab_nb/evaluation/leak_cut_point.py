@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -34,9 +35,9 @@ def optimal_cut_points(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: 
     Notes
     -----
     Alarm: the cut is the best of all by chi-squared, log-rank (score test), Youden's index or accuracy, among cuts
-    that leave some smallest share (up to a quarter) on either side. Notice: it is the best and customary as well (median, mean,
-    quartile, tertile, round number), it tells little, or it is among the best 2 %. Where
-    the measurement is in no table, this cannot be known.
+    that leave some smallest share (up to a quarter) on either side. Notice: it is the best and customary as well
+    (median, mean, quartile, tertile, round number), it tells little, or it is among the best 2 %. Where the
+    measurement is in no table, this cannot be known.
     """
     if len(frame) < MIN_PATIENTS:
         return []
@@ -46,7 +47,7 @@ def optimal_cut_points(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: 
     values = sources.to_numpy()
     findings = []
     for name, codes in _grouped(frame):
-        for position in np.flatnonzero(_cuts_exactly(codes, values)):
+        for position in np.flatnonzero(_cuts_exactly(codes, values)).tolist():
             if sources.columns[position] == name:
                 continue
             finding = _judge(name, str(sources.columns[position]), codes, values[:, position], endpoint)
@@ -90,7 +91,7 @@ def _judge(name: str, source: str, codes: np.ndarray, values: np.ndarray, endpoi
     known = ~np.isnan(codes) & ~np.isnan(values)
     groups = pd.Series(values[known]).groupby(codes[known]).min().sort_values().index
     shares, usual, strength = [], False, 0.0
-    for first, second in zip(groups[:-1], groups[1:], strict=True):
+    for first, second in pairwise(groups):
         rows = np.flatnonzero(known & ((codes == first) | (codes == second)))
         upper = codes[rows] == second
         share, z = _best_share(values[rows], upper, endpoint.take(rows))
@@ -102,10 +103,10 @@ def _judge(name: str, source: str, codes: np.ndarray, values: np.ndarray, endpoi
         return None
     few = len(np.unique(values[known])) < _MANY_CUTS
     level = "alarm" if worst == 0 and not usual and not few and strength >= _SURE_Z else "notice"
-    return Finding(KIND, "alarm" if level == "alarm" else "notice", f"'{name}' cuts '{source}' "
-                   f"{'where it separates' if worst == 0 else 'close to where it separates'} the outcome of these "
-                   f"patients best{', which is also a usual cut (middle, quartile, tertile or round number)' if usual else ''}.", f"'{name}'", _TODO,
-                   round(worst, 4), int(known.sum()))
+    where = "where it separates" if worst == 0 else "close to where it separates"
+    also = ", which is a usual cut as well (middle, quartile, tertile or round number)" if usual else ""
+    return Finding(KIND, "alarm" if level == "alarm" else "notice", f"'{name}' cuts '{source}' {where} the outcome of "
+                   f"these patients best{also}.", f"'{name}'", _TODO, round(worst, 4), int(known.sum()))
 
 
 def _best_share(values: np.ndarray, upper: np.ndarray, endpoint: Endpoint) -> tuple[float, float]:
@@ -176,7 +177,8 @@ def _customary(values: np.ndarray, upper: np.ndarray) -> bool:
     low = min((values[upper], values[~upper]), key=np.max)
     high = max((values[upper], values[~upper]), key=np.max)
     below, above = float(low.max()), float(high.min())
-    quantile = np.abs(len(low) / len(values) - np.array([1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4])).min() <= 1 / len(values)
-    step = 10.0 ** np.round(np.log10(values.std())) / 2
+    quantile = np.abs(len(low) / len(values) - np.array([1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4])).min() <= 0.5 / len(values)
+    step = 10.0 ** np.round(np.log10(values.std()))
+    step = step / 2 if step >= 10 else step  # ages are cut at 65 as well as at 60
     rounded = np.floor(above / step) * step >= below  # a multiple of the step lies in the gap, ends included
     return bool(quantile or rounded or below <= values.mean() <= above)

@@ -6,6 +6,7 @@ are run on them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types
 import warnings
@@ -30,17 +31,21 @@ KIND = "fitted_outside"
 
 Procedure = Callable[[pd.DataFrame, Endpoint], float | np.ndarray]
 
+_HOLDERS = (np.ndarray, pd.DataFrame, pd.Series, dict, list, types.FunctionType)
 _DEPTH = 8
 _LARGE = 20  # numbers in an array from which it may hold patients
 _PROBES = 4
 _SAME = 1e-6
 _KNOWN = 0.6  # AUC on the true outcome after fitting on shuffled ones
 _MOST_COLUMNS = 3_000
+_ANSWERS = ("predict_proba", "decision_function", "predict")
+# Arrays that scikit-learn's own estimators take and that hold no patients: values to choose from, and splits.
+_CHOICES = frozenset({"param_grid", "param_distributions", "alphas", "Cs", "cv", "scoring", "quantiles"})
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), np.generic, np.dtype, np.random.RandomState,
           np.random.Generator)
 
 
-# -- estimators -----------------------------------------------------------------------------------------------------------
+# -- estimators -------------------------------------------------------------------------------------------------------
 
 
 def lint_estimator(estimator: Any, frame: pd.DataFrame, endpoint: Endpoint, *, seed: int = 0) -> list[Finding]:
@@ -62,19 +67,11 @@ def lint_estimator(estimator: Any, frame: pd.DataFrame, endpoint: Endpoint, *, s
     use must not always be the same few that go best with the true outcome.
     """
     findings = [*_brought_along(estimator, len(frame)), *_thresholds(estimator, frame, endpoint)]
-    if not (hasattr(estimator, "fit") and any(hasattr(estimator, name) for name in (
-            "predict", "predict_proba", "decision_function"))):
+    if not (hasattr(estimator, "fit") and any(hasattr(type(estimator), name) for name in _ANSWERS)):
         return findings
-    probes = _Probes(estimator, frame, endpoint, seed)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            findings.extend(_probed(probes))
-    except Exception as error:  # whatever a foreign estimator raises
-        findings.append(Finding(KIND, "notice", f"It could not be fitted on shuffled outcomes ({type(error).__name__}), "
-                                "so what it remembers was not looked at.", _name(estimator),
-                                "Hand in an estimator that fits these predictors", float("nan"), len(frame)))
-    return findings
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [*findings, *_probed(_Probes(estimator, frame, endpoint, seed))]
 
 
 def _name(estimator: Any) -> str:
@@ -93,9 +90,9 @@ def _brought_along(estimator: Any, n: int) -> Iterator[Finding]:
             continue
         seen.add(where)
         if word == "fitted":
-            yield _finding("alarm", f"{where} ({type(content).__name__}) is fitted already, on patients who may be tested "
-                           "on.", where, "Hand in an estimator without anything fitted; it is fitted inside the folds",
-                           1.0, n)
+            yield _finding("alarm", f"{where} ({type(content).__name__}) is fitted already, on patients who may be "
+                           "tested on.", where, "Hand in an estimator without anything fitted; it is fitted inside the "
+                           "folds", 1.0, n)
         else:
             size = _size(content)
             level = "alarm" if size >= max(_LARGE, min(n, 50) // 2) else "notice"
@@ -142,12 +139,12 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(thing, types.FunctionType):
         yield from _of_function(thing)
     elif isinstance(thing, BaseEstimator) or _is_foreign(thing):
-        yield from ((name, value) for name, value in vars(thing).items() if not name.startswith("__"))
-        if not isinstance(thing, type):
-            yield from ((name, value) for name, value in vars(type(thing)).items()
-                        if _is_foreign(thing) and (isinstance(value, np.ndarray | pd.DataFrame | pd.Series | dict | list)
-                                                   or isinstance(value, types.FunctionType))
-                        and not name.startswith("__"))
+        foreign = _is_foreign(thing)
+        yield from ((name, value) for name, value in vars(thing).items()
+                    if not name.startswith("__") and (foreign or name not in _CHOICES))
+        # What the classes that people write hold themselves, and what their methods use.
+        yield from ((name, value) for name, value in vars(type(thing)).items()
+                    if foreign and isinstance(value, _HOLDERS) and not name.startswith("__"))
 
 
 def _is_foreign(thing: Any) -> bool:
@@ -204,13 +201,13 @@ def _thresholds(estimator: Any, frame: pd.DataFrame, endpoint: Endpoint) -> Iter
         if isinstance(part, Binarizer) and values.shape[1] <= _MOST_COLUMNS and part.threshold != 0:
             for name in values.columns:
                 if cut_is_best(values[name].to_numpy(), part.threshold, endpoint) == 0:
-                    yield Finding(CUT_POINT, "alarm", f"The threshold {part.threshold:g} cuts '{name}' where it separates "
-                                  "the outcome of these patients best.", f"{_name(estimator)}, '{name}'",
+                    yield Finding(CUT_POINT, "alarm", f"The threshold {part.threshold:g} cuts '{name}' where it "
+                                  "separates the outcome of these patients best.", f"{_name(estimator)}, '{name}'",
                                   "Choose the threshold inside the folds", float(part.threshold), len(frame))
                     break
 
 
-# -- probes ---------------------------------------------------------------------------------------------------------------
+# -- probes -----------------------------------------------------------------------------------------------------------
 
 
 class _Probes:
@@ -262,7 +259,7 @@ def as_target(endpoint: Endpoint) -> np.ndarray:
 
 def answers(model: Any, rows: pd.DataFrame) -> np.ndarray:
     """What a fitted model says of patients, shape (n, k): probabilities, decisions or predictions."""
-    for name in ("predict_proba", "decision_function", "predict"):
+    for name in _ANSWERS:
         if hasattr(model, name):
             said = np.asarray(getattr(model, name)(rows), dtype=float)
             return said.reshape(len(rows), -1)
@@ -270,25 +267,39 @@ def answers(model: Any, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _probed(probes: _Probes) -> Iterator[Finding]:
-    name, n = _name(probes.estimator), len(probes.frame)
-    known, models = [], []
+    """Every probe that the estimator can answer; one that it fails is left out, the first with a notice."""
+    name = _name(probes.estimator)
+    models: list[tuple[Any, np.ndarray]] = []
+    try:
+        known = _knowledge(probes, models)
+    except Exception as error:  # whatever a foreign estimator raises
+        yield _finding("notice", f"It could not be fitted on shuffled outcomes ({type(error).__name__}), so what it "
+                       "remembers was not looked at.", name, "Hand in an estimator that fits these predictors",
+                       float("nan"), len(probes.frame))
+        return
+    yield from known
+    for probe in (_ignores(probes, name), _looks_at_others(probes, models[0], name), _always_the_same(probes, models)):
+        with contextlib.suppress(Exception):
+            yield from probe
+
+
+def _knowledge(probes: _Probes, models: list[tuple[Any, np.ndarray]]) -> list[Finding]:
+    """Whether it tells true outcomes after fitting on shuffled ones; the fitted models are added to ``models``."""
+    known, n = [], len(probes.frame)
     for _ in range(_PROBES):
         train, test = probes.halves()
         told = []
         for outcome in probes.shuffled_pair(train):
             model = probes.fitted(train, outcome)
-            rows = probes.frame.iloc[test]
-            told.append(_tells(answers(model, rows), probes.endpoint.take(test)))
+            told.append(_tells(answers(model, probes.frame.iloc[test]), probes.endpoint.take(test)))
             models.append((model, test))
         known.append(float(np.mean(told)))
-    error = np.std(known, ddof=1) / np.sqrt(len(known)) + 0.15 / np.sqrt(n)
-    if np.mean(known) >= _KNOWN and np.mean(known) - 0.5 > 4 * error:
-        yield _finding("alarm", f"Fitted on shuffled outcomes it still tells the true ones of other patients "
-                       f"({np.mean(known):.3f}): it knows them from elsewhere.", name,
-                       "Hand in an estimator that learns only from what it is fitted on", float(np.mean(known)), n)
-    yield from _ignores(probes, name, n)
-    yield from _looks_at_others(probes, models[0], name)
-    yield from _always_the_same(probes, models)
+    mean, error = float(np.mean(known)), float(np.std(known, ddof=1)) / np.sqrt(len(known)) + 0.15 / np.sqrt(n)
+    if mean < _KNOWN or mean - 0.5 <= 4 * error:
+        return []
+    return [_finding("alarm", f"Fitted on shuffled outcomes it still tells the true ones of other patients "
+                     f"({mean:.3f}): it knows them from elsewhere.", _name(probes.estimator),
+                     "Hand in an estimator that learns only from what it is fitted on", mean, n)]
 
 
 def _tells(said: np.ndarray, truth: Endpoint) -> float:
@@ -307,14 +318,14 @@ def _tells(said: np.ndarray, truth: Endpoint) -> float:
     return 0.5 + float(np.nan_to_num(correlation)) / 2
 
 
-def _ignores(probes: _Probes, name: str, n: int) -> Iterator[Finding]:
+def _ignores(probes: _Probes, name: str) -> Iterator[Finding]:
     """Fitted on outcomes in two orders, it gives the same answers, and not one answer to all."""
     train, test = probes.halves()
     rows = probes.frame.iloc[test]
     first, second = (answers(probes.fitted(train, outcome), rows) for outcome in probes.shuffled_pair(train))
     if first.shape == second.shape and np.ptp(first, axis=0).max() > _SAME and np.allclose(first, second, atol=_SAME):
         yield _finding("alarm", "It gives the same answers whatever outcomes it is fitted on: it was fitted elsewhere.",
-                       name, "Hand in an estimator that is fitted inside the folds", 1.0, n)
+                       name, "Hand in an estimator that is fitted inside the folds", 1.0, len(probes.frame))
 
 
 def _looks_at_others(probes: _Probes, fitted: tuple[Any, np.ndarray], name: str) -> Iterator[Finding]:
@@ -327,8 +338,8 @@ def _looks_at_others(probes: _Probes, fitted: tuple[Any, np.ndarray], name: str)
     change = float(np.abs(together[:10] - alone).max())
     if change > 1e-4 * max(spread, 1e-9):
         yield _finding("alarm", "Its answer for a patient changes with the other patients it is asked about.", name,
-                       "Learn everything (scaling, harmonisation, imputation) when it is fitted", change / max(spread, 1e-9),
-                       len(test))
+                       "Learn everything (scaling, harmonisation, imputation) when it is fitted",
+                       change / max(spread, 1e-9), len(test))
 
 
 def _always_the_same(probes: _Probes, models: Sequence[tuple[Any, np.ndarray]]) -> Iterator[Finding]:
@@ -337,7 +348,8 @@ def _always_the_same(probes: _Probes, models: Sequence[tuple[Any, np.ndarray]]) 
     if not 15 <= numeric.shape[1] <= _MOST_COLUMNS:
         return
     used = [_used(model, probes.frame, numeric) for model, _ in models[:4]]
-    always = sorted(set.intersection(*used), key=numeric.columns.get_loc)
+    shared = set.intersection(*used)
+    always = [str(name) for name in numeric.columns if name in shared]
     ever = set.union(*used)
     if not always or len(always) < 0.8 * len(ever) or len(ever) > numeric.shape[1] / 2:
         return
@@ -347,27 +359,25 @@ def _always_the_same(probes: _Probes, models: Sequence[tuple[Any, np.ndarray]]) 
 
 
 def _used(model: Any, frame: pd.DataFrame, numeric: pd.DataFrame) -> set[str]:
-    """Columns that change an answer when one patient's value becomes extreme: as many rows as columns at once."""
+    """Columns that change an answer when one patient's value becomes the column's lowest or highest.
+
+    One copy of the patient for each column, all asked about at once.
+    """
     used: set[str] = set()
     for position in (0, len(frame) // 2):
-        for share in (0.0, 1.0):
-            base = frame.iloc[[position] * (numeric.shape[1] + 1)].reset_index(drop=True)
-            columns = [frame.columns.get_loc(name) for name in numeric.columns]
-            values = base.astype(dict.fromkeys(numeric.columns, float)).to_numpy(dtype=object)
-            for row, (column, name) in enumerate(zip(columns, numeric.columns, strict=True)):
-                spread = numeric[name].max() - numeric[name].min()
-                values[row, column] = numeric[name].quantile(share) + (2 * share - 1) * spread
-            changed = pd.DataFrame(values, columns=frame.columns).astype(
-                dict.fromkeys(numeric.columns, float))
-            for name in frame.columns.difference(numeric.columns):
-                changed[name] = base[name]
-            said = answers(model, changed[frame.columns])
+        for extreme in (numeric.min(), numeric.max()):
+            copies = frame.iloc[np.full(numeric.shape[1] + 1, position)].reset_index(drop=True)
+            values = np.repeat(numeric.to_numpy()[[position]], len(copies), axis=0)
+            np.fill_diagonal(values[:-1], extreme.to_numpy())
+            changed = pd.concat([pd.DataFrame(values, columns=numeric.columns), copies.drop(columns=numeric.columns)],
+                                axis=1)[list(frame.columns)]
+            said = answers(model, changed)
             moved = np.abs(said[:-1] - said[-1]).max(axis=1) > 1e-9 * max(float(np.abs(said).max()), 1e-12)
             used |= {str(name) for name in numeric.columns[moved]}
     return used
 
 
-# -- procedures -----------------------------------------------------------------------------------------------------------
+# -- procedures -------------------------------------------------------------------------------------------------------
 
 
 def lint_procedure(procedure: Procedure, frame: pd.DataFrame, endpoint: Endpoint, *, permutations: int = 10,
@@ -392,7 +402,8 @@ def lint_procedure(procedure: Procedure, frame: pd.DataFrame, endpoint: Endpoint
         order = rng.permutation(len(endpoint))
         shuffled = replace(endpoint.take(order), patients=endpoint.patients)
         result = procedure(frame.copy(), shuffled)
-        values.append(float(result) if np.ndim(result) == 0 else _tells(np.asarray(result).reshape(len(frame), -1), shuffled))
+        scores = np.asarray(result, dtype=float)
+        values.append(float(scores) if not scores.ndim else _tells(scores.reshape(len(frame), -1), shuffled))
     chance = endpoint.chance if np.ndim(result) == 0 else 0.5
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
     if not mean - chance >= 0.03 or (mean - chance) / max(error, 1e-9) < student.isf(1e-3, len(values) - 1):

@@ -54,7 +54,7 @@ def fitted_outside(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: Sequ
     return findings
 
 
-# -- selection ----------------------------------------------------------------------------------------------------------
+# -- selection --------------------------------------------------------------------------------------------------------
 
 
 def chosen_from(chosen: pd.DataFrame, pool: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def _independent_share(values: np.ndarray) -> float:
     return float(np.clip(first**2 / max(second - noise, first**2 / p) / p, 1 / p, 1.0))
 
 
-# -- imputation and scaling ---------------------------------------------------------------------------------------------
+# -- imputation and scaling -------------------------------------------------------------------------------------------
 
 
 def _imputed(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
@@ -129,15 +129,14 @@ def _imputed(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
         if len(codes) < max(MIN_PATIENTS, 0.3 * len(column)):
             continue
         common = codes[counts >= max(4, 0.02 * len(column))]
-        pure = [value for value in common if any(_class_mean(column, value, of_class == 1) for of_class in indicators.T)]
-        if pure:
+        if any(_class_mean(column, value, of_class == 1) for value in common for of_class in indicators.T):
             by_class.append(str(name))
         elif any(_is_middle(column, value) for value in common):
             filled.append(str(name))
     if by_class:
-        yield Finding(KIND, "alarm", f"Missing values of {some(by_class)} were filled in with the mean or median of the "
-                      "patients with the same outcome.", some(by_class), "Give the values as they were, with gaps: they "
-                      "are imputed inside the folds, without the outcome", float(len(by_class)), len(numeric))
+        yield Finding(KIND, "alarm", f"Missing values of {some(by_class)} were filled in with the mean or median of "
+                      "the patients with the same outcome.", some(by_class), "Give the values as they were, with gaps: "
+                      "they are imputed inside the folds, without the outcome", float(len(by_class)), len(numeric))
     if filled:
         yield Finding(KIND, "notice", f"Missing values of {some(filled)} were filled in with the mean or median of all "
                       "patients.", some(filled), "Give the values as they were, with gaps: they are imputed inside the "
@@ -186,12 +185,13 @@ def _scaled(numeric: pd.DataFrame) -> Iterator[Finding]:
                          ("run from 0 to 1 over", ranged), ("have median 0 over", robust)):
         if which.mean() > 0.5:
             yield Finding(KIND, "notice", f"{int(which.sum())} of {len(which)} columns {words} exactly these patients: "
-                          "they were scaled on all of them.", some([str(n) for n in which.index[which]]), "Give the values before "
-                          "scaling; columns are scaled inside the folds", round(float(which.mean()), 3), len(numeric))
+                          "they were scaled on all of them.", some([str(name) for name in which.index[which]]),
+                          "Give the values before scaling; columns are scaled inside the folds",
+                          round(float(which.mean()), 3), len(numeric))
             return
 
 
-# -- harmonisation ------------------------------------------------------------------------------------------------------
+# -- harmonisation ----------------------------------------------------------------------------------------------------
 
 
 def _harmonised(numeric: pd.DataFrame, centre: pd.Series, endpoint: Endpoint) -> Iterator[Finding]:

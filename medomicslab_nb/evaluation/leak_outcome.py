@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm, rankdata
+from scipy.stats import chi2, norm, rankdata, spearmanr
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
@@ -37,6 +37,7 @@ _NOT_MONOTONE = 0.97
 _WEAK = 0.85  # AUC up to which a column tells little by itself
 _NOISY = 0.95  # lower bound of an AUC that no marker of a disease reaches alone
 _STRONG = 0.90
+_NOISY_TIME, _STRONG_TIME = 0.90, 0.82  # the same of a concordance with event times
 _FAR_AHEAD = 0.12  # in AUC, before the next best column that is no copy of it
 _ONE_SIDED = 0.3  # share of the patients with the outcome who have the mark that nobody else has
 _ONE_SIDED_P = 1e-6
@@ -206,7 +207,7 @@ def _too_good_means(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Findi
                            "Encode categories by the outcome inside the folds only")
 
 
-# -- marks: what is written, and how ------------------------------------------------------------------------------------
+# -- marks: what is written, and how ----------------------------------------------------------------------------------
 
 
 def _written(frame: pd.DataFrame, others: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
@@ -294,7 +295,7 @@ def _one_sided(mark: np.ndarray, positive: np.ndarray, comparisons: int) -> floa
     return None
 
 
-# -- noisy copies -------------------------------------------------------------------------------------------------------
+# -- noisy copies -----------------------------------------------------------------------------------------------------
 
 
 def _noisy(numeric: pd.DataFrame, others: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
@@ -308,10 +309,11 @@ def _noisy(numeric: pd.DataFrame, others: pd.DataFrame, endpoint: Endpoint) -> I
     strength = _strengths(columns, endpoint)
     if strength.empty:
         return
-    best = str(strength["value"].idxmax())
-    ahead = strength.loc[best, "value"] - _next_best(columns, strength["value"], best)
-    value, lower = float(strength.loc[best, "value"]), float(strength.loc[best, "lower"])
-    needed, notable = (_NOISY, _STRONG) if endpoint.kind != "survival" else (0.90, 0.82)
+    position = int(np.argmax(strength["value"].to_numpy()))
+    best = str(strength.index[position])
+    value, lower = (float(strength[name].to_numpy()[position]) for name in ("value", "lower"))
+    ahead = value - _next_best(columns, strength["value"], best)
+    needed, notable = (_NOISY, _STRONG) if endpoint.kind != "survival" else (_NOISY_TIME, _STRONG_TIME)
     if ahead < _FAR_AHEAD or lower < notable:
         return
     yield _finding("alarm" if lower >= needed else "notice", f"'{best}'",
@@ -387,12 +389,12 @@ def _next_best(columns: pd.DataFrame, strength: pd.Series, best: str) -> float:
     """The strongest other column that is no copy of the best one (rank correlation below .9)."""
     for name in strength.drop(best).sort_values(ascending=False).index[:10]:
         pair = columns[[best, name]].dropna()
-        if len(pair) < MIN_PATIENTS or abs(pair.corr(method="spearman").iloc[0, 1]) < 0.9:
+        if len(pair) < MIN_PATIENTS or abs(spearmanr(pair[best], pair[name])[0]) < 0.9:
             return float(strength[name])
     return 0.5
 
 
-# -- several columns ----------------------------------------------------------------------------------------------------
+# -- several columns --------------------------------------------------------------------------------------------------
 
 
 def _together(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
@@ -428,7 +430,7 @@ def _forms(usable: pd.DataFrame, target: np.ndarray) -> Iterator[tuple[str, pd.D
     yield "sum or difference", usable, target
     positive = usable.loc[:, (usable > 0).all()]
     if positive.shape[1] >= 2:
-        yield "product or ratio", np.log(positive), np.log(target) if (target > 0).all() else target
+        yield "product or ratio", positive.apply(np.log), np.log(target) if (target > 0).all() else target
 
 
 def _exact_sum(usable: pd.DataFrame, targets: Mapping[str, np.ndarray]) -> Finding | None:
@@ -533,7 +535,7 @@ def _shallow_tree(usable: pd.DataFrame, endpoint: Endpoint) -> Finding | None:
     alone = max(alone, 1 - min(aucs(values, of_class == 1).min() for of_class in indicators.T))
     if told < NEARLY_PERFECT or alone > _WEAK:
         return None
-    used = np.flatnonzero(tree.fit(values, endpoint.outcome).feature_importances_ > 0)
+    used = np.flatnonzero(tree.fit(values, endpoint.outcome).feature_importances_ > 0).tolist()
     names = [str(usable.columns[i]) for i in used]
     return _finding("alarm", some(names), f"Three questions about {some(names)} give the outcome (AUC {told:.3f} in "
                     "patients that they were not chosen on), and no column does by itself.", told, len(usable))

@@ -39,7 +39,7 @@ _SUFFIX = re.compile(rf"^(?P<base>.*\d.*?)(?:[\s_.\-/#:]*(?:{_WORD})[\s_.\-]*\d{
                      r"[\s_.\-/#:]+\d{1,2}|(?<=\d)[a-h]|[\s_.\-/#:]+[a-h]|\s*\(\d+\))$")  # 12_2, 12b, 12-b, 12 (2)
 
 
-# -- copies -------------------------------------------------------------------------------------------------------------
+# -- copies -----------------------------------------------------------------------------------------------------------
 
 
 def duplicated_rows(frame: pd.DataFrame, endpoint: Endpoint, categorical: Sequence[str] = ()) -> list[Finding]:
@@ -103,7 +103,7 @@ def _usual(frame: pd.DataFrame) -> np.ndarray:
     return np.asarray(np.sum(unlike, axis=0).min(axis=0) < _SOMETHING)
 
 
-def _equals(column: pd.Series, value: object) -> np.ndarray:
+def _equals(column: pd.Series, value: Any) -> np.ndarray:
     return (column.isna() if pd.isna(value) else column.eq(value)).to_numpy(dtype=bool)
 
 
@@ -162,7 +162,7 @@ def _continuous(frame: pd.DataFrame, categorical: Sequence[str]) -> pd.DataFrame
 def _similar(continuous: pd.DataFrame) -> list[Finding]:
     """Nearly equal rows, scaled copies and mixtures; at most one finding of each."""
     matrix = _narrow(standardised(continuous.to_numpy()))
-    findings = []
+    findings: list[Finding] = []
     rows = _near_copies(matrix)
     findings.extend(_finding_rows(rows, len(matrix), "are nearly equal to another row: far nearer to it than to any "
                                   "other"))
@@ -259,7 +259,7 @@ def _mixtures(matrix: np.ndarray) -> np.ndarray:
     return found
 
 
-# -- folds --------------------------------------------------------------------------------------------------------------
+# -- folds ------------------------------------------------------------------------------------------------------------
 
 
 def patient_in_two_folds(frame: pd.DataFrame, endpoint: Endpoint, *, groups: Any = None,

@@ -15,6 +15,7 @@ from medomicslab_nb.evaluation.leak_basis import Finding, column_blocks, numbers
 KIND = "time_after_event"
 
 _PAIRS = 4_000
+_DIFFERING = 0.02  # share of the pairs that must differ in a column
 _ALARM = 0.75  # concordance with the times of events and with those of censored patients
 _NOTICE = 0.66
 _LEAST = 15  # events, and censored patients
@@ -105,7 +106,7 @@ def _with_follow_up(frame: pd.DataFrame, numeric: pd.DataFrame, endpoint: Endpoi
     sides = np.minimum(known[endpoint.event].sum(axis=0), known[~endpoint.event].sum(axis=0))
     error = 0.6 / np.sqrt(np.maximum(np.minimum(minority, sides), 1))
     sure = both - 0.5 > norm.isf(0.01 / values.shape[1]) * error
-    for position in np.flatnonzero(same & sure & (both >= _NOTICE)):
+    for position in np.flatnonzero(same & sure & (both >= _NOTICE)).tolist():
         name = str(columns.columns[position])
         yield Finding(KIND, "alarm" if both[position] >= _ALARM else "notice", f"'{name}' goes with the length of "
                       f"follow-up, with or without the event (concordance {both[position]:.3f} in both).", f"'{name}'",
@@ -139,6 +140,6 @@ def pair_concordance(values: np.ndarray, time: np.ndarray, event: np.ndarray) ->
     for block in column_blocks(values.shape[1]):
         sign = np.nan_to_num(np.sign(values[first, block] - values[second, block]))
         differing = np.abs(sign).sum(axis=0)
-        result[block] = np.where(differing >= 0.02 * len(first), 0.5 + sign.sum(axis=0) / (2 * np.maximum(differing, 1)),
-                                 0.5)
+        lead = sign.sum(axis=0) / (2 * np.maximum(differing, 1))
+        result[block] = np.where(differing >= _DIFFERING * len(first), 0.5 + lead, 0.5)
     return result, len(first)

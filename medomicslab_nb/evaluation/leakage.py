@@ -21,9 +21,9 @@ from medomicslab_nb.evaluation.leak_outcome import outcome_in_disguise
 from medomicslab_nb.evaluation.leak_rows import duplicated_rows, patient_in_two_folds
 from medomicslab_nb.evaluation.leak_time import time_after_event
 
-__all__ = ["KINDS", "Finding", "Procedure", "centre_as_proxy", "chosen_from", "duplicated_rows", "fitted_outside", "lint_data",
-           "lint_estimator", "lint_procedure", "optimal_cut_points", "outcome_in_disguise", "patient_in_two_folds",
-           "time_after_event"]
+__all__ = ["KINDS", "Finding", "Procedure", "centre_as_proxy", "chosen_from", "duplicated_rows", "fitted_outside",
+           "lint_data", "lint_estimator", "lint_procedure", "optimal_cut_points", "outcome_in_disguise",
+           "patient_in_two_folds", "time_after_event"]
 
 
 def lint_data(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: Sequence[str] = (),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError, StudyError
@@ -65,7 +66,8 @@ class Design:
 
 def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[str, ...]],
                  predictors: Mapping[str, tuple[str, ...]], complete: bool = False,
-                 visits: Mapping[str, tuple[float, float]] | None = None, landmark: float = 0.0) -> Design:
+                 visits: Mapping[str, tuple[float, float]] | None = None, landmark: float = 0.0,
+                 keep_empty: bool = False) -> Design:
     """Collect the predictors of a study.
 
     Parameters
@@ -81,6 +83,8 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
         its predictors are how values changed until then.
     landmark : float
         Time from which the endpoint is counted: no window may end after it.
+    keep_empty : bool
+        Columns in which nobody has a value stay: those of patients to be predicted, who may lack a whole block.
 
     Raises
     ------
@@ -111,7 +115,14 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
                     tuple(column for part in parts.values() for column in part.categorical), (*notes, *note),
                     {block: tuple(table for table in tables if table in used) for block, tables in chosen.items()
                      if used.keys() & set(tables)}, used)
-    return _without(design, empty)
+    return design if keep_empty else _without(design, empty)
+
+
+def as_category(value: object) -> str:
+    """A category as people write it: 1, not 1.0, as whole numbers are read where some are missing."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def find_disguises(design: Design, endpoint: Endpoint) -> list[Disguise]:
@@ -210,7 +221,7 @@ def _table_part(study: Any, name: str, block: str, endpoint: Endpoint, columns: 
     numeric = _numbers(name, frame[[column for column, kind in kinds.items() if kind in _NUMERIC]])
     categorical = frame[[column for column, kind in kinds.items() if kind == "category"]]
     values = pd.concat([numeric, categorical.astype(object).where(categorical.notna(), None).map(
-        str, na_action="ignore")], axis=1)
+        as_category, na_action="ignore")], axis=1)
     values = values[[column for column in names if column not in unusable]]
     return _Part(block, values, tuple(categorical.columns), notes)
 

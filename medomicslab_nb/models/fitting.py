@@ -135,13 +135,16 @@ def inner_fold_numbers(endpoint: Endpoint, folds: int, seed: int) -> np.ndarray:
     # Quartiles may be empty, where values repeat; classes must not be.
     known = counts[counts > 0] if endpoint.kind == "continuous" else counts
     least = int(known.min()) if len(counts) > 1 else 0
+    strata = endpoint.strata
     if endpoint.kind == "survival":
-        least = min(endpoint.events, len(endpoint) - endpoint.events) or endpoint.events
+        least = endpoint.events
+        # Nobody needs to be censored: a few that are go where chance puts them.
+        strata = strata if len(endpoint) - least >= folds else np.zeros(len(endpoint), dtype=int)
     if least < 2:
         raise DataError(f"a training fold has {least} of {len(endpoint)} patients in the smallest class or with the "
                         "event: too few to choose a model", where=f"endpoint {endpoint.name}",
                         todo="Use fewer folds, or add patients")
-    return fold_numbers(endpoint.strata, min(folds, least), seed)
+    return fold_numbers(strata, min(folds, least), seed)
 
 
 @dataclass(frozen=True)

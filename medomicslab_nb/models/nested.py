@@ -70,8 +70,13 @@ class FoldCase:
         settings = {"sets": {name: list(blocks) for name, blocks in self.sets.items()},
                     "learners": list(self.learners), "repeat": self.repeat, "fold": self.fold,
                     "options": self.options.canonical(), "centre": self.centre, "score": self.score}
-        extras = tuple(package for name, package in _OF_LEARNERS.items() if name in self.learners)
-        return Cache.key([content, rows], settings, CASE_VERSION, (*PACKAGES, *extras))
+        return Cache.key([content, rows], settings, CASE_VERSION, packages_of(self.learners, self.options))
+
+
+def packages_of(learners: Sequence[str], options: FitOptions) -> tuple[str, ...]:
+    """Libraries whose versions change the results of these learners."""
+    extras = [package for name, package in _OF_LEARNERS.items() if name in learners]
+    return (*PACKAGES, *extras, *(["optuna"] if options.search.optuna else []))
 
 
 def cross_validation_cases(patients: Patients, splits: pd.DataFrame, *, folds: int, repeats: int, sets: Sets,
@@ -135,7 +140,8 @@ def evaluate_fold(case: FoldCase) -> dict[str, pd.DataFrame]:
                   for metric, value in fold_measures(model, score, held_out, train.endpoint).items()]
         columns = used_columns(model)
         if len(columns) < len(model.columns):
-            used += [label | {"feature": column} for column in columns]
+            # A model that uses nothing at all has a row without a name: no row means that it uses everything.
+            used += [label | {"feature": column} for column in columns or [""]]
         notes |= dict.fromkeys(note for part in model.parts for note in (*part.preparation.notes_,
                                                                          *part.preparation.centre_notes(centre)))
     return {"predictions": pd.concat(predictions, ignore_index=True), "folds": pd.DataFrame(folds),
@@ -174,7 +180,8 @@ def data_digest(patients: Patients) -> str:
     digest.update(_as_text(frame.drop(columns=numeric.columns)))
     for values in (endpoint.outcome, endpoint.time, endpoint.entry, endpoint.cause):
         digest.update(b"|" + (b"" if values is None else values.tobytes()))
-    for companion in (patients.companions.centre, patients.companions.perturbed):
+    companions = patients.companions
+    for companion in (companions.centre, companions.perturbed, companions.stratum):
         digest.update(b"|" + (b"" if companion is None else _as_text(companion.reset_index())))
     return digest.hexdigest()
 

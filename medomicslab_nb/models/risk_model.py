@@ -20,7 +20,8 @@ from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.models.learners.problem import raw_score
 from medomicslab_nb.models.preparation import Preparation
 
-_RIDGE = 1e-3  # keeps the calibration of a score that separates the outcome finite
+_RIDGE = 1e-3  # of all patients together: keeps the calibration of a score that separates the outcome finite
+_STEEPEST = 300.0  # log of a hazard ratio above which every risk is 1, and exp() soon no number
 
 
 class Part(BaseEstimator):
@@ -151,10 +152,10 @@ class RiskModel(BaseEstimator):
     def risk_at(self, score: np.ndarray, times: Sequence[float] | np.ndarray) -> np.ndarray:
         """Survival: probability of the event by each time, shape (n, n_times), competing events allowed for."""
         at = np.searchsorted(self.hazard["times"], times, side="right") - 1
-        relative = np.exp(self.slope * score)[:, None]
+        relative = _hazard_ratio(self.slope * score)
         if self.hazard["competing"] is None:
             return -np.expm1(-relative * np.where(at < 0, 0.0, self.hazard["event"][np.maximum(at, 0)]))
-        competing = np.exp(self.hazard["competing_slope"] * score)[:, None] * self.hazard["competing"]
+        competing = _hazard_ratio(self.hazard["competing_slope"] * score) * self.hazard["competing"]
         risk = _cumulative_incidence(relative * self.hazard["event"], competing)
         return np.where(at < 0, 0.0, risk[:, np.maximum(at, 0)])
 
@@ -182,7 +183,7 @@ def calibrate(score: np.ndarray, endpoint: Endpoint) -> Calibration:
         spread = float(np.var(score))
         slope = float(np.cov(score, outcome, bias=True)[0, 1]) / spread if spread else 0.0
         return Calibration(max(slope, 0.0), float(outcome.mean() - max(slope, 0.0) * score.mean()), {})
-    model = LogisticRegression(C=1 / _RIDGE / len(score)).fit(score[:, None], endpoint.event)
+    model = LogisticRegression(C=1 / _RIDGE, max_iter=1000).fit(score[:, None], endpoint.event)
     slope = float(model.coef_[0, 0])
     if slope > 0:
         return Calibration(slope, float(model.intercept_[0]), {})
@@ -202,7 +203,7 @@ def _calibrate_classes(score: np.ndarray, endpoint: Endpoint) -> Calibration:
         wrong[rows, endpoint.outcome] -= 1
         slopes = np.concatenate([[(wrong * score).sum()], wrong.sum(axis=0)]) / n
         likelihood = -np.log(np.maximum(shares[rows, endpoint.outcome], 1e-300)).mean()
-        return float(likelihood + _RIDGE / 2 * values @ values), slopes + _RIDGE * values
+        return float(likelihood + _RIDGE / n / 2 * values @ values), slopes + _RIDGE / n * values
 
     found = minimize(loss, np.concatenate([[1.0], np.zeros(classes)]), jac=True, method="L-BFGS-B",
                      bounds=[(0, None), *[(None, None)] * classes]).x
@@ -236,7 +237,14 @@ def _baseline(score: np.ndarray, endpoint: Endpoint, event: np.ndarray, *,
 def _cox_slope(column: np.ndarray, endpoint: Endpoint, event: np.ndarray) -> float:
     if endpoint.entry is not None:
         return float(CoxRegression(alpha=_RIDGE).fit(column, endpoint.time, event, entry=endpoint.entry).coef_[0])
-    return float(CoxPHSurvivalAnalysis(alpha=_RIDGE).fit(column, Surv.from_arrays(event, endpoint.time)).coef_[0])
+    # A score that orders the times perfectly overflows the baseline survival, which nobody asks for.
+    with np.errstate(over="ignore"):
+        return float(CoxPHSurvivalAnalysis(alpha=_RIDGE).fit(column, Surv.from_arrays(event, endpoint.time)).coef_[0])
+
+
+def _hazard_ratio(position: np.ndarray) -> np.ndarray:
+    """Shape (n, 1); finite however far outside of training a patient is."""
+    return np.exp(np.minimum(position, _STEEPEST))[:, None]
 
 
 def _on_grid(times: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
 from medomicslab_nb.evaluation.event_dates import endpoint_from_dates
 from medomicslab_nb.evaluation.landmark import landmark
 from medomicslab_nb.evaluation.sealed import Seal, seal
-from medomicslab_nb.models.blocks import Design, build_design
+from medomicslab_nb.models.blocks import Design, as_category, build_design
 from medomicslab_nb.models.companions import Companions
 from medomicslab_nb.models.fitting import Patients
 from medomicslab_nb.models.settings import ModelsSettings
@@ -52,13 +53,16 @@ class StudyPatients:
     notes: tuple[str, ...]
 
 
-def study_patients(study: Any, settings: ModelsSettings, *, without: pd.Index | None = None) -> StudyPatients:
+def study_patients(study: Any, settings: ModelsSettings, *, without: pd.Index | None = None,
+                   keep_empty: bool = False) -> StudyPatients:
     """Collect the patients that a model is developed on.
 
     Parameters
     ----------
     without : Index, optional
         Patients that development must not see.
+    keep_empty : bool
+        As in :func:`~medomicslab_nb.models.blocks.build_design`.
 
     Raises
     ------
@@ -74,7 +78,8 @@ def study_patients(study: Any, settings: ModelsSettings, *, without: pd.Index | 
         notes += [note for note in endpoint.notes if note not in complete.notes]
     own = _WithoutTables(study, frozenset(settings.external.values()))
     design = build_design(own, endpoint, blocks=settings.blocks, predictors=settings.predictors,
-                          complete=settings.complete, visits=settings.visits, landmark=settings.landmark or 0.0)
+                          complete=settings.complete, visits=settings.visits, landmark=settings.landmark or 0.0,
+                          keep_empty=keep_empty)
     patients, more = with_companions(own, design, endpoint, settings)
     return StudyPatients(patients, design, complete, (*complete.notes, *notes, *design.notes, *more))
 
@@ -98,8 +103,10 @@ def external_patients(study: Any, settings: ModelsSettings, development: StudyPa
               for block, tables in development.design.tables.items()}
     names = {table: columns for table, columns in development.design.predictors.items()
              if table in settings.external and table not in settings.visits}
+    _refuse_other_units(study, settings.external, {*endpoint.columns, *(
+        (table, column) for table, columns in names.items() for column in columns)})
     design = build_design(other, endpoint, blocks=blocks, predictors=names, complete=settings.complete,
-                          visits=settings.visits, landmark=settings.landmark or 0.0)
+                          visits=settings.visits, landmark=settings.landmark or 0.0, keep_empty=True)
     shared = len(design.frame.index.intersection(development.patients.frame.index))
     if shared:
         raise DataError(f"{shared} patients are in the development and in the external tables", where="external",
@@ -114,7 +121,7 @@ def sealed_patients(study: Any, settings: ModelsSettings, development: StudyPati
                     sealed: pd.Index) -> StudyPatients:
     """The patients of the study's sealed test, with the predictors of development."""
     complete = read_outcome(study, settings)
-    found = study_patients(study, settings, without=complete.patients.difference(sealed, sort=False))
+    found = study_patients(study, settings, without=complete.patients.difference(sealed, sort=False), keep_empty=True)
     whole, more = _as_in(development.design, found.design)
     patients = replace(found.patients, frame=whole.frame, blocks=development.patients.blocks,
                        categorical=whole.categorical)
@@ -124,17 +131,43 @@ def sealed_patients(study: Any, settings: ModelsSettings, development: StudyPati
 
 def _as_in(development: Design, design: Design) -> tuple[Design, list[str]]:
     """A design with the columns of development: those that it lacks are missing values."""
-    lacking = [column for column in development.frame.columns if column not in design.frame.columns]
-    frame = design.frame.reindex(columns=development.frame.columns)
+    own = _names(design)
+    frame = design.frame.rename(columns={own[key]: name for key, name in _names(development).items() if key in own})
+    lacking = [column for column in development.frame.columns if column not in frame.columns or frame[column].isna().all()]
+    frame = frame.reindex(columns=development.frame.columns)
     known = set(development.categorical)
     categorical = [column for column in frame.columns if column in known]
-    frame[categorical] = frame[categorical].astype(object).where(frame[categorical].notna(), None)
+    frame[categorical] = frame[categorical].astype(object).where(frame[categorical].notna(), None).map(
+        as_category, na_action="ignore")
     numeric = [column for column in frame.columns if column not in known]
-    frame[numeric] = frame[numeric].apply(pd.to_numeric, errors="coerce").astype(float)
+    numbers = frame[numeric].apply(pd.to_numeric, errors="coerce").astype(float)
+    wrong = (numbers.isna() & frame[numeric].notna()).sum()
+    for column in wrong.index[wrong > 0]:
+        raise DataError(f"{int(wrong[column])} values of '{column}' are no numbers, as they were in development",
+                        where="predictors", todo="Correct them in the table")
+    frame[numeric] = numbers
     notes = []
     if lacking:
         notes.append(f"{len(lacking)} of {len(frame.columns)} predictors have no value there and count as average.")
     return replace(development, frame=frame, notes=()), notes
+
+
+def _names(design: Design) -> dict[tuple[str, str], str]:
+    """What a design calls each column of each table."""
+    counts = Counter(column for columns in design.predictors.values() for column in columns)
+    return {(table, column): f"{table}: {column}" if counts[column] > 1 else column
+            for table, columns in design.predictors.items() for column in columns}
+
+
+def _refuse_other_units(study: Any, external: Mapping[str, str], columns: set[tuple[str, str]]) -> None:
+    """The dictionary of development is that of the external tables: it would take months for days."""
+    for table, column in sorted(columns):
+        if table not in external:
+            continue
+        here, there = study.info(table).column(column).unit, study.info(external[table]).column(column).unit
+        if here and there and here != there:
+            raise DataError(f"'{column}' is in {there}, and in development in {here}", where=f"table {external[table]}",
+                            todo="Convert the values, or correct the unit in the data dictionary")
 
 
 def together(first: Patients, second: Patients) -> Patients:
@@ -164,7 +197,9 @@ def seal_patients(study: Any, outcome: str, *, share: float, centres: Sequence[s
 
 
 def read_outcome(study: Any, settings: ModelsSettings) -> Endpoint:
-    """The endpoint of the settings, for everybody who has it."""
+    """The endpoint of the settings, for everybody who has it; external tables do not count unless they are the study."""
+    if not isinstance(study, _OtherTables):
+        study = _WithoutTables(study, frozenset(settings.external.values()))
     if settings.dates is not None:
         return endpoint_from_dates(study, settings.outcome, settings.dates)
     return find_endpoint(study, settings.outcome, time=settings.time, positive=settings.positive, kind=settings.kind)
@@ -215,25 +250,36 @@ def _column_of_role(study: Any, role: str, wanted: str, patients: pd.Index) -> p
                         todo="Name one in the settings, or 'none'")
     if not owners:
         return None
-    values = study.table(owners[0][0])[owners[0][1]]
-    return values[~values.index.duplicated()].map(str, na_action="ignore").reindex(patients)
+    (table, column), = owners
+    frame = study.table(table)
+    if column not in frame.columns:
+        if isinstance(study, _OtherTables):  # external patients may come from one place, and need not name it
+            return None
+        raise DataError(f"there is no column '{column}'", where=f"table {table}",
+                        todo="Correct the data dictionary or import the table again")
+    values = frame[column]
+    return values[~values.index.duplicated()].map(as_category, na_action="ignore").reindex(patients)
 
 
 def _perturbed(study: Any, design: Design) -> pd.DataFrame | None:
-    """Features under perturbation, one row a patient and perturbation (the mean over lesions), the original among them.
+    """Features under perturbation, one row a patient and perturbation; the original values are the predictors.
 
-    None where the study has none, or where none of its features are predictors.
+    Patients with several lesions are left out: their predictors are those of one, or of all together. None where the
+    study has no perturbed values, or where none of its features are predictors.
     """
     if not study.publishes(PERTURBED):
         return None
     table = study.published(PERTURBED)
+    if table.index.name == study.id_column:
+        table = table.rename_axis("patient").reset_index()
     features = [column for column in table.columns if column not in _KEYS and column in design.frame.columns]
     if not features:
         return None
-    means = table.groupby(["patient", "perturbation"], sort=True)[features].mean().reset_index()
-    original = design.frame[features].rename_axis("patient").reset_index().assign(perturbation="none")
-    both = pd.concat([original, means], ignore_index=True)
-    return both[both["patient"].isin(means["patient"])].reset_index(drop=True)
+    keys = ["patient", "perturbation", *(["modality"] if "modality" in table else [])]
+    several = table.loc[table.duplicated(keys), "patient"].unique()
+    single = table[~table["patient"].isin(several) & table["patient"].isin(design.frame.index)]
+    # One row for each modality, in which the features of the others are missing.
+    return single.groupby(["patient", "perturbation"], sort=True)[features].first().reset_index()
 
 
 class _WithoutTables:

@@ -15,7 +15,13 @@ from medomicslab_nb.evaluation.metrics import discrimination
 from medomicslab_nb.evaluation.permutation import permuted
 from medomicslab_nb.evaluation.splits import make_splits
 from medomicslab_nb.models.fitting import FitOptions, Patients, Sets, fit_models
-from medomicslab_nb.models.nested import CASE_VERSION, PACKAGES, FoldCase, cross_validation_cases, evaluate_fold
+from medomicslab_nb.models.nested import (
+    CASE_VERSION,
+    FoldCase,
+    cross_validation_cases,
+    evaluate_fold,
+    packages_of,
+)
 
 SHARE = 0.632
 """Share of the patients in a subsample, as many as a bootstrap sample holds different ones."""
@@ -68,7 +74,8 @@ class PermutedCase:
         """Key in the cache; ``content`` is the digest of the patients."""
         return Cache.key([content], {"permutation": self.number, "learner": self.learner, "folds": self.folds,
                                      "sets": {name: list(blocks) for name, blocks in self.sets.items()},
-                                     "options": self.options.canonical()}, CASE_VERSION, PACKAGES)
+                                     "options": self.options.canonical()}, CASE_VERSION,
+                         packages_of([self.learner], self.options))
 
 
 def evaluate_permutation(case: PermutedCase) -> dict[str, pd.DataFrame]:
@@ -104,7 +111,8 @@ class SubsampleCase:
         """Key in the cache; ``content`` is the digest of the patients."""
         return Cache.key([content], {"subsample": self.number, "learner": self.learner,
                                      "sets": {name: list(blocks) for name, blocks in self.sets.items()},
-                                     "options": self.options.canonical()}, CASE_VERSION, PACKAGES)
+                                     "options": self.options.canonical()}, CASE_VERSION,
+                         packages_of([self.learner], self.options))
 
 
 def evaluate_subsample(case: SubsampleCase) -> dict[str, pd.DataFrame]:

@@ -33,6 +33,8 @@ def card_of(record: RunRecord, identifiers: frozenset[str]) -> list[dict[str, An
 
 def _lines(paragraphs: tuple[str, ...]) -> list[list[str]]:
     """Paragraphs of Markdown as kind (text, item or code) and words; the page escapes them itself."""
+    from medomicslab_nb.models.model_card import OPEN
+
     found = []
     for paragraph in paragraphs:
         if paragraph.startswith("```"):
@@ -40,5 +42,5 @@ def _lines(paragraphs: tuple[str, ...]) -> list[list[str]]:
             continue
         for line in paragraph.splitlines():
             kind = "item" if line.startswith("- ") else "text"
-            found.append([kind, html.unescape(line.removeprefix("- ").replace("`", "").replace("*", ""))])
+            found.append([kind, html.unescape(line.removeprefix("- ").replace("`", "").replace(OPEN, OPEN.strip("*")))])
     return found

@@ -28,7 +28,7 @@ SHOWN: dict[str, tuple[str, bool]] = {
     "table_one": ("Table 1", True),
     "outcomes": ("Endpoints", True),
     "quality": ("Quality of the data", True),
-    "ablation": ("Ablation", True),
+    "ablation": ("Ablation", False),
     "risk_groups": ("Risk groups", True),
     "permutation": ("Permutation test", True),
     "plus_632": (".632+ estimate", True),
@@ -138,9 +138,20 @@ def time_unit(record: RunRecord) -> str:
 def shown_tables(record: RunRecord, ids: frozenset[str]) -> dict[str, pd.DataFrame]:
     """The published tables that a report reads, with any identifier in their text replaced."""
     frames = {name: record.table(name) for name in record.tables if name in (*SHOWN, *_DRAWN_ONLY)}
+    if "centre" in frames.get("folds", ()):
+        frames["folds"] = _without_small_centres(frames["folds"], frames.get("subgroups"))
     id_column = Study(record.path.parent.parent).id_column
     return {name: _scrubbed_frame(_without_patients(frame, id_column) if name in _OF_PATIENTS else frame, ids)
             for name, frame in frames.items()}
+
+
+def _without_small_centres(folds: pd.DataFrame, subgroups: pd.DataFrame | None) -> pd.DataFrame:
+    """The folds without those of a centre that the table of subgroups hides."""
+    shown = set()
+    if subgroups is not None and len(subgroups):
+        own = subgroups[(subgroups["subgroup"] == "centre") & ~subgroups["note"].str.startswith("hidden")]
+        shown = set(own["group"])
+    return folds[(folds["centre"] == "") | folds["centre"].isin(shown)]
 
 
 def _without_patients(frame: pd.DataFrame, id_column: str) -> pd.DataFrame:

@@ -239,7 +239,10 @@ def decision(table: pd.DataFrame, when: str = "") -> go.Figure | None:
     drawn.add_trace(go.Scatter(x=[0, 1], y=[0, 0], mode="lines", name="treat none",
                                line={"color": INK, "width": 1, "dash": "dot"}))
     top = 1.12 * float(max(table["net_benefit"].max(), table["upper"].max(), 0.02))
-    drawn.update_xaxes(title_text=f"threshold: risk{when} from which one would treat", range=[0, 1])
+    # Above the highest predicted risk nobody would be treated: all curves are zero.
+    treated = table[(table["strategy"] == "model") & (table[["net_benefit", "lower", "upper"]].abs() > 0).any(axis=1)]
+    last = min(1.0, float(treated["threshold"].max()) + 0.05) if len(treated) else 1.0
+    drawn.update_xaxes(title_text=f"threshold: risk{when} from which one would treat", range=[0, last])
     drawn.update_yaxes(title_text="net benefit", range=[-0.2 * top, top])
     return axes(drawn)
 

@@ -16,9 +16,13 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 
 
 def plain(text: Any, longest: int = 48) -> str:
-    """Text for a figure: plotly reads some HTML (links, bold), so names from data are escaped and shortened."""
+    """Text for a figure: plotly reads some HTML (links, bold), so names from data are escaped and shortened.
+
+    The middle is left out: names of features differ at their end.
+    """
     text = str(text)
-    text = text if len(text) <= longest else f"{text[:longest - 1]}…"
+    end = longest // 2
+    text = text if len(text) <= longest else f"{text[:longest - end - 1]}…{text[-end:]}"
     return html.escape(text, quote=False)
 
 

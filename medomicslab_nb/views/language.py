@@ -36,10 +36,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "interval": ("interval", "intervalle"),
     "invalid": ("Correct the settings marked below.", "Corrigez les réglages signalés ci-dessous."),
     "kind": ("kind", "nature"),
-    "lacking": ("{n} patients lack at least one block: what they lack counts as average, or leave them out by the "
-                "setting 'complete'.",
-                "{n} patients n'ont pas tous les blocs : ce qui leur manque compte comme la moyenne, ou sont exclus par "
-                "le réglage « complete »."),
+    "lacking": ("{n} patients lack at least one block: what they lack counts as average; the setting 'complete' leaves "
+                "them out.",
+                "{n} patients n'ont pas tous les blocs : ce qui leur manque compte comme la moyenne ; le réglage "
+                "« complete » les exclut."),
     "learner": ("learner", "modèle"),
     "modality": ("modality", "modalité"),
     "multiclass": ("several classes", "plusieurs classes"),

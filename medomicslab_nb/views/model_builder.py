@@ -17,8 +17,8 @@ from medomicslab_nb.views.record_view import Bundle
 from medomicslab_nb.views.stage_view import StageView
 
 _FIGURES = ("performance", "ablation", "roc", "calibration", "decision", "subgroups", "importance_blocks")
-_NOT_PREDICTORS = ("identifier", "outcome", "time", "event", "entry", "cause", "stratum", "date", "index_date", "centre",
-                   "ignore")
+_NOT_PREDICTORS = ("identifier", "outcome", "time", "event", "entry", "cause", "stratum", "date", "index_date",
+                   "centre", "ignore")
 
 
 class ModelBuilder(StageView):

@@ -44,19 +44,26 @@ def test_chosen_blocks_and_predictors(study):
         design_of(study, blocks={"omics": ("gene",)})
 
 
-def test_patients_without_a_table_are_left_out_with_a_count(study):
+def test_patients_without_a_table_stay_unless_complete_ones_are_asked_for(study):
     study.add_table("proteins", genes(60, 3).add_prefix("p").reset_index(), block="proteins")
     design = design_of(study)
-    assert len(design.frame) == 60
-    assert any(note.startswith("30 of 90 patients") for note in design.notes)
+    assert len(design.frame) == 90 and design.frame["pg0"].isna().sum() == 30
+    assert any(note.startswith("30 of 90 patients are not in table 'proteins'") for note in design.notes)
+    complete = build_design(study, find_endpoint(study, "os"), blocks={}, predictors={}, complete=True)
+    assert len(complete.frame) == 60
+    assert any(note.startswith("30 of 90 patients with an outcome are not in every table") for note in complete.notes)
 
 
 def test_tables_without_common_patients_are_an_error(study):
     strangers = genes(20, 3).add_prefix("p")
     strangers.index = pd.Index([f"X{i}" for i in range(20)], name="patient")
     study.add_table("proteins", strangers.reset_index(), block="proteins")
-    with pytest.raises(DataError, match="no patient with an outcome is in every table"):
+    with pytest.raises(DataError, match="block proteins: none of its columns holds a value"):
         design_of(study)
+    with pytest.raises(DataError, match="no patient with an outcome is in every table"):
+        build_design(study, find_endpoint(study, "os"), blocks={}, predictors={}, complete=True)
+    with pytest.raises(DataError, match="no patient with an outcome is in any table"):
+        design_of(study, blocks={"p": ("proteins",)})
 
 
 def test_columns_of_the_same_name_get_their_tables_name(study):
@@ -102,7 +109,8 @@ def test_bad_input_49_disguised_outcome_is_named(study, outcome):
 
 def test_bad_input_50_more_columns_than_patients_is_said(study):
     study.add_table("genes", genes(90, 95), block="genes", default_column=Column(), transposed=True)
-    assert predictor_warnings(design_of(study), [])[0].startswith("There are more predictors (98) than patients (90)")
+    assert any(text.startswith("There are more predictors (98) than patients (90)")
+               for text in predictor_warnings(design_of(study), []))
 
 
 def test_bad_input_51_all_missing_column_is_left_out_with_a_note(study):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,6 +182,18 @@ def _sparse_by_others(kind, matrix, endpoint, strength, share):
             matrix, target(endpoint)).predict(matrix)
     return LogisticRegression(C=1 / (strength * len(matrix)), l1_ratio=share, solver="saga", tol=1e-7,
                               max_iter=100_000, random_state=1).fit(matrix, endpoint.event).decision_function(matrix)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_largest_penalty_of_cox_is_that_of_scikit_survival(shape):
+    matrix, endpoint = example("survival", shape)
+    endpoint = replace(endpoint, time=np.ceil(endpoint.time * 8))  # with ties
+    for learner in (LASSO, ELASTIC_NET):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # weak penalties do not converge with more columns than patients
+            expected = CoxnetSurvivalAnalysis(n_alphas=3, l1_ratio=learner.l1_share).fit(
+                matrix, target(endpoint)).alphas_[0]
+        assert learner.strengths(endpoint, matrix)[0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "continuous", "survival"])

@@ -45,7 +45,8 @@ def test_the_scheme_of_validation_is_said(study: Study, scheme: str, summary: st
 
 def test_many_sets_of_blocks_list_other_learners_once() -> None:
     rows = models_tables()["performance"]
-    more = pd.concat([rows.assign(blocks=f"b{number}") for number in range(4)] + [rows])
+    one = rows[rows["blocks"] == "clinical"]
+    more = pd.concat([*(one.assign(blocks=f"b{number}") for number in range(4)), rows])
     shown = headline_rows(more)
     assert shown.loc[~shown["default"], "blocks"].unique().tolist() == ["clinical + genes"]
     assert shown["default"].sum() == 7

@@ -74,6 +74,11 @@ def test_88_names_are_escaped_for_plotly() -> None:
             assert "<img" not in picture.figure.to_json()
 
 
+def test_long_names_keep_their_end() -> None:
+    assert plain("original_glcm_Contrast_3", 12) == "origi…rast_3"
+    assert plain("short", 12) == "short"
+
+
 def test_missing_bounds_and_constant_values_are_drawn() -> None:
     table = models_tables()["kaplan_meier"]
     assert len(survival_figures.kaplan_meier(table.assign(lower=np.nan, upper=np.nan))) == 3
@@ -86,6 +91,7 @@ def test_decision_curve_draws_treating_all_once_and_has_its_numbers_in_rows() ->
     drawn = model_figures.decision(table)
     assert [trace.name for trace in drawn.data if trace.showlegend is None] == [
         "clinical", "genes", "clinical + genes", "treat all", "treat none"]
+    assert drawn.layout.xaxis.range == pytest.approx((0, 0.35))  # nothing happens above the last threshold of 0.3
     numbers = model_figures.decision_numbers(table)
     assert len(numbers) == 9
     assert numbers.iloc[1][["threshold", "net_benefit", "treat_all"]].tolist() == pytest.approx([0.2, 0.3, 0.2])

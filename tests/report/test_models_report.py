@@ -163,6 +163,18 @@ def test_hidden_cells_stay_hidden_in_the_forest_plot(records: dict[str, RunRecor
     assert texts[1].endswith("events")
 
 
+def test_85_folds_of_a_centre_that_is_hidden_are_not_shown(records: dict[str, RunRecord]) -> None:
+    from medomicslab_nb.report.evidence import _without_small_centres
+
+    folds, groups = records["survival"].table("folds"), records["survival"].table("subgroups")
+    shown = set(_without_small_centres(folds, groups)["centre"])
+    assert shown == set(groups.loc[~groups["note"].str.startswith("hidden"), "group"])
+    assert shown < {"north", "south", "west"}  # nearly everybody died in two of them
+    hidden = groups.assign(note=np.where(groups["group"] == "west", "", "hidden: fewer than 5 patients"))
+    assert set(_without_small_centres(folds, hidden)["centre"]) == {"west"}
+    assert _without_small_centres(folds, None).empty
+
+
 def test_kind_follows_the_measure(records: dict[str, RunRecord]) -> None:
     kinds = {kind: kind_of({"performance": record.table("performance")}) for kind, record in records.items()}
     assert kinds == {"binary": "binary", "multiclass": "multiclass", "continuous": "continuous",

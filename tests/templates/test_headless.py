@@ -28,7 +28,7 @@ def study(tmp_path: Path) -> Study:
 @pytest.mark.parametrize(("name", "settings", "figures"), [
     ("01_data", {"outcome": "dmfs"}, 3),
     ("02_radiomics", {"preset": "plain"}, 1),
-    ("03_models", json.dumps(MODELS), 3),
+    ("03_models", json.dumps(MODELS), 4),
     ("00_pipeline", {"data": {}, "models": MODELS}, 0),
 ])
 def test_executed_notebook(study: Study, tmp_path: Path, name: str, settings: object, figures: int,

@@ -16,7 +16,7 @@ from tests.ui.conftest import MODELS
 
 pytestmark = pytest.mark.ui
 TEMPLATES = {stage.name: stage.template for stage in STAGES.values()}
-FIGURES = {"data": 2, "radiomics": 1, "models": 2, "pipeline": 0}
+FIGURES = {"data": 2, "radiomics": 1, "models": 4, "pipeline": 0}
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_headless_view_is_a_table_without_widgets(study: Study) -> None:
 
 
 @pytest.mark.parametrize(("language", "words"), [
-    ("en", ["time to event", "two classes", "a number", "to be set: ", "52 / 60", "8 patients lack at least one block"]),
+    ("en", ["time to event", "two classes", "a number", "to be set: ", "52 / 60", "8 patients lack at least one "]),
     ("fr", ["délai jusqu", "deux classes", "un nombre", "à préciser : ", "52 / 60", "8 patients n"])])
 def test_models_view_says_kinds_of_endpoints_and_who_has_which_block(
         study: Study, monkeypatch: pytest.MonkeyPatch, language: str, words: list[str]) -> None:

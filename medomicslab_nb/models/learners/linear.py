@@ -19,7 +19,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, enet_path
 from sksurv.linear_model import CoxnetSurvivalAnalysis, CoxPHSurvivalAnalysis
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.cox import CoxRegression
+from medomicslab_nb.evaluation.cox import CoxRegression, breslow_hazard
 from medomicslab_nb.evaluation.endpoints import Endpoint, Kind
 from medomicslab_nb.models.learners.problem import (
     ALL_KINDS,
@@ -314,16 +314,16 @@ def _linear(coefficients: np.ndarray, train: np.ndarray, outcome: np.ndarray) ->
 
 def _largest_penalty(endpoint: Endpoint, train: np.ndarray, l1_share: float) -> float:
     """The smallest penalty per patient at which every coefficient is zero."""
-    if endpoint.kind == "survival":
-        # With a path of one penalty it is not the largest that is asked for, but an arbitrary number.
-        model = CoxnetSurvivalAnalysis(n_alphas=3, l1_ratio=l1_share)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="all coefficients are zero")
-            return float(model.fit(train, target(endpoint)).alphas_[0])
     outcome = endpoint.outcome
-    if endpoint.kind == "multiclass":
-        outcome = np.eye(len(endpoint.classes))[outcome]
-    centred = outcome - outcome.mean(axis=0)
+    if endpoint.time is not None:
+        # Martingale residuals of nobody's risk differing: events seen, less those expected.
+        times, hazard = breslow_hazard(endpoint.time, endpoint.event, np.zeros(len(train)))
+        expected = np.concatenate([[0.0], hazard])[np.searchsorted(times, endpoint.time, side="right")]
+        centred = endpoint.event - expected
+    else:
+        if endpoint.kind == "multiclass":
+            outcome = np.eye(len(endpoint.classes))[outcome]
+        centred = outcome - outcome.mean(axis=0)
     return max(float(np.abs(train.T @ centred).max()) / len(train) / l1_share, 1e-6)
 
 
