@@ -23,6 +23,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.proportion import proportion_confint
 
+from medomicslab_nb.evaluation.competing import aalen_johansen
 from medomicslab_nb.evaluation.intervals import Interval
 
 COLUMNS = ["bin", "n", "predicted", "observed", "lower", "upper"]
@@ -191,8 +192,11 @@ def calibration_bins(observed: np.ndarray, probability: np.ndarray, *, bins: int
 
 
 def survival_calibration_bins(event: np.ndarray, time: np.ndarray, risk: np.ndarray, horizon: float, *, bins: int = 5,
-                              confidence: float = 0.95) -> pd.DataFrame:
-    """Observed risk by ``horizon`` (one minus Kaplan-Meier, log-log limits), by quantiles of predicted risk.
+                              confidence: float = 0.95, entry: np.ndarray | None = None,
+                              cause: np.ndarray | None = None) -> pd.DataFrame:
+    """Observed risk by ``horizon`` with log-log limits, by quantiles of predicted risk.
+
+    One minus Kaplan-Meier, or with competing events Aalen-Johansen's cumulative incidence; see :func:`observed_risk`.
 
     Parameters
     ----------
@@ -203,19 +207,30 @@ def survival_calibration_bins(event: np.ndarray, time: np.ndarray, risk: np.ndar
     """
     rows = []
     for number, rows_in in _groups(risk, bins):
-        observed, lower, upper = observed_risk(event[rows_in], time[rows_in], horizon, confidence)
+        observed, lower, upper = observed_risk(event[rows_in], time[rows_in], horizon, confidence,
+                                               entry=None if entry is None else entry[rows_in],
+                                               cause=None if cause is None else cause[rows_in])
         rows.append((number, len(rows_in), risk[rows_in].mean(), observed, lower, upper))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def observed_risk(event: np.ndarray, time: np.ndarray, horizon: float, confidence: float = 0.95, *,
-                  entry: np.ndarray | None = None) -> tuple[float, float, float]:
+                  entry: np.ndarray | None = None,
+                  cause: np.ndarray | None = None) -> tuple[float, float, float]:
     """Kaplan-Meier risk by ``horizon`` and its limits; NaN when nobody is followed that far.
 
-    With ``entry`` (left truncation) a patient is at risk from there on.
+    With ``entry`` (left truncation) a patient is at risk from there on. With ``cause`` (competing events) it is the
+    cumulative incidence of cause 1 [1]_: to Kaplan-Meier, who had a competing event could still have the event.
+
+    References
+    ----------
+    .. [1] Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on censored
+       observations. Scand J Stat 1978;5:141-150.
     """
     if not len(time) or time.max() < horizon:
         return float("nan"), float("nan"), float("nan")
+    if cause is not None:
+        return aalen_johansen(time, cause, entry, confidence=confidence).at(horizon)
     times, survival, limits = kaplan_meier(event, time, confidence, entry=entry)
     at = int(np.searchsorted(times, horizon, side="right")) - 1
     if at < 0:

@@ -136,6 +136,12 @@ def column_blocks(count: int) -> Iterator[slice]:
         yield slice(start, start + _BLOCK)
 
 
+def unlike_the_commonest(values: np.ndarray) -> np.ndarray:
+    """In how many patients each column has a value other than its commonest (missing: none); shape (p,)."""
+    counts = [np.unique(column[~np.isnan(column)], return_counts=True)[1] for column in values.T]
+    return np.array([int(count.sum() - count.max(initial=0)) for count in counts], dtype=int)
+
+
 def aucs(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
     """AUC of each column (ties count half), shape (p,); missing values at the column's median rank.
 

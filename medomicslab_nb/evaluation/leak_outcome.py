@@ -25,6 +25,7 @@ from medomicslab_nb.evaluation.leak_basis import (
     some,
     standardised,
     target_numbers,
+    unlike_the_commonest,
 )
 
 KIND = "outcome_in_disguise"
@@ -353,8 +354,7 @@ def _strengths(columns: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
     if endpoint.time is None:
         return table
     with_time = _by_time(values, endpoint)
-    rare = columns.notna().sum() - columns.apply(lambda column: column.value_counts().max())
-    known = np.maximum(np.minimum((~np.isnan(values[endpoint.event])).sum(axis=0), rare.to_numpy()), 1)
+    known = np.maximum(np.minimum((~np.isnan(values[endpoint.event])).sum(axis=0), unlike_the_commonest(values)), 1)
     error = np.sqrt(np.maximum(with_time * (1 - with_time), 0.0) / known) + 1 / known
     timed = pd.DataFrame({"value": with_time, "lower": with_time - norm.isf(0.05) * error}, index=columns.columns)
     # Events of patients followed for different times are told by follow-up alone: only near-copies count.

@@ -27,6 +27,7 @@ _LARGEST_GROUP = 8
 _NEIGHBOURS = 20
 _CHANCE = 1e-3
 _MIXED = 1e-6
+_KNOWN = 0.5  # share of its values that a row must have to be compared
 _CONTINUOUS = 0.3  # different values per patient
 _TODO_ROWS = "Keep one row of each, or give the groups so that copies stay in one fold"
 _TODO_FOLDS = "Split by patient (groups), so that all rows of a patient are in the same fold"
@@ -66,25 +67,27 @@ def duplicated_rows(frame: pd.DataFrame, endpoint: Endpoint, categorical: Sequen
 
 def _equal(frame: pd.DataFrame, endpoint: Endpoint) -> tuple[list[Finding], np.ndarray]:
     """Findings on rows that are equal, and which rows are the first of their kind."""
-    varied = frame.loc[:, frame.astype(object).nunique(dropna=False) > 1]
-    if varied.empty:
+    cells, outcome = _cells(frame), _cells(_outcome(endpoint))
+    cells = cells[:, (cells != cells[:1]).any(axis=0)]
+    if not cells.shape[1]:
         return [], np.ones(len(frame), dtype=bool)
-    hashes = _hashes(pd.concat([varied.reset_index(drop=True), _outcome(endpoint)], axis=1))
-    outcome = slice(varied.shape[1], None)
-    first = ~pd.Series(hashes[:, : outcome.start].sum(axis=1)).duplicated().to_numpy()
-    told = ~_usual(varied)
-    findings: list[Finding] = []
-    for name, part in (("predictors and outcome", hashes), ("predictors", hashes[:, : outcome.start])):
-        key, chance = part.sum(axis=1), _chance_pairs(part)
-        excess, pairs = int(pd.Series(key[told]).duplicated().sum()), _pairs(key[told])
-        if not excess or pairs <= 3 * chance + 1 or findings:
+    rows = _row_keys(cells)
+    first = ~pd.Series(rows).duplicated().to_numpy()
+    if first.all():
+        return [], first
+    told = ~_usual(frame) if frame.shape[1] > _COUNTED else np.ones(len(frame), dtype=bool)
+    with_outcome = np.column_stack([cells, outcome])
+    for name, part in (("predictors and outcome", with_outcome), ("predictors", cells)):
+        key, chance = _row_keys(part)[told], _chance_pairs(part)
+        excess, pairs = int(pd.Series(key).duplicated().sum()), _pairs(key)
+        if not excess or pairs <= 3 * chance + 1:
             continue
         share = excess * (1 - chance / pairs) / len(frame)
         harmful = share >= _HARMFUL and excess >= _FEW and name == "predictors and outcome"
-        findings.append(Finding(DUPLICATED, "alarm" if harmful else "notice",
-                                f"{excess} of {len(frame)} rows have the same {name} as an earlier row.", "rows",
-                                _TODO_ROWS, round(share, 4), len(frame)))
-    return findings, first
+        return [Finding(DUPLICATED, "alarm" if harmful else "notice",
+                        f"{excess} of {len(frame)} rows have the same {name} as an earlier row.", "rows", _TODO_ROWS,
+                        round(share, 4), len(frame))], first
+    return [], first
 
 
 def _usual(frame: pd.DataFrame) -> np.ndarray:
@@ -92,8 +95,6 @@ def _usual(frame: pd.DataFrame) -> np.ndarray:
 
     They are equal because nothing was found, not because they are of one patient.
     """
-    if frame.shape[1] <= _COUNTED:
-        return np.zeros(len(frame), dtype=bool)
     values = [frame.iloc[:, position].astype(object) for position in range(frame.shape[1])]
     modes = [column.mode(dropna=False).iloc[0] for column in values]
     commonest = pd.Series(modes, dtype=object).mode(dropna=False).iloc[0]
@@ -112,21 +113,23 @@ def _outcome(endpoint: Endpoint) -> pd.DataFrame:
     return pd.DataFrame(parts if endpoint.time is None else {**parts, "time": endpoint.time})
 
 
-def _hashes(frame: pd.DataFrame) -> np.ndarray:
-    """A hash of every cell, numbers to six digits; sums of them stand for rows. Shape (n, p), uint64."""
-    result = np.empty(frame.shape, dtype=np.uint64)
-    for position in range(frame.shape[1]):
-        column = frame.iloc[:, position]
-        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            values = column.to_numpy(dtype=float, na_value=np.nan)
-            digits = np.where(values == 0, 0, 5 - np.floor(np.log10(np.abs(np.where(values == 0, 1, values)))))
-            with np.errstate(invalid="ignore", over="ignore"):
-                codes = pd.factorize(np.round(values * 10.0**digits) / 10.0**digits)[0]
-        else:
-            codes = pd.factorize(column.astype(str))[0]
-        mixed = (codes.astype(np.uint64) + np.uint64(2)) * np.uint64(2 * position + 3)
-        result[:, position] = pd.util.hash_array(mixed)
-    return result
+def _cells(frame: pd.DataFrame) -> np.ndarray:
+    """Every cell as a number that is the same for equal values: numbers to six digits, codes of the rest. (n, p)."""
+    numeric = numbers(frame)
+    values = numeric.to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = 10.0 ** (np.floor(np.log10(np.abs(values))) - 5)
+        rounded = np.where(values == 0, 0.0, np.round(values / unit) * unit)
+    rounded = np.where(np.isnan(values), -1.0e300, rounded)
+    others = [pd.factorize(frame[name].astype(str))[0].astype(float) for name in frame.columns.difference(
+        numeric.columns, sort=False)]
+    return np.column_stack([rounded, *others])
+
+
+def _row_keys(cells: np.ndarray) -> np.ndarray:
+    """One number for each row, equal for equal rows."""
+    content = np.ascontiguousarray(cells)
+    return pd.factorize(pd.Series([row.tobytes() for row in content], dtype=object))[0]
 
 
 def _pairs(key: np.ndarray) -> int:
@@ -134,21 +137,19 @@ def _pairs(key: np.ndarray) -> int:
     return int((counts * (counts - 1) // 2).sum())
 
 
-def _chance_pairs(hashes: np.ndarray) -> float:
+def _chance_pairs(cells: np.ndarray) -> float:
     """Pairs of equal rows to expect by chance, from the pairs that differ in one column only.
 
     Where two patients agree in all other columns and values are drawn independently, the odds of agreeing in this one
     as well are those of agreeing in it at all. The largest such number over the columns is taken.
     """
-    n, p = hashes.shape
+    n, p = cells.shape
     if p > _COUNTED:
         return 0.0
-    whole = hashes.sum(axis=1)
-    same = _pairs(whole)
-    expected = 0.0
-    for column in hashes.T:
-        agree = _pairs(column) / (n * (n - 1) / 2)
-        differing = _pairs(whole - column) - same
+    same, expected = _pairs(_row_keys(cells)), 0.0
+    for position in range(p):
+        agree = _pairs(cells[:, position]) / (n * (n - 1) / 2)
+        differing = _pairs(_row_keys(np.delete(cells, position, axis=1))) - same
         if agree < 0.9:
             expected = max(expected, differing * agree / (1 - agree))
     return expected
@@ -161,6 +162,10 @@ def _continuous(frame: pd.DataFrame, categorical: Sequence[str]) -> pd.DataFrame
 
 def _similar(continuous: pd.DataFrame) -> list[Finding]:
     """Nearly equal rows, scaled copies and mixtures; at most one finding of each."""
+    # Patients who lack most values are alike, and lie on lines, because they are filled with means.
+    continuous = continuous[continuous.notna().mean(axis=1) >= _KNOWN]
+    if len(continuous) < MIN_PATIENTS:
+        return []
     matrix = _narrow(standardised(continuous.to_numpy()))
     findings: list[Finding] = []
     rows = _near_copies(matrix)

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from medomicslab_nb.evaluation.checks import after_index_date
 from medomicslab_nb.evaluation.endpoints import Endpoint
-from medomicslab_nb.evaluation.leak_basis import Finding, column_blocks, numbers
+from medomicslab_nb.evaluation.leak_basis import Finding, column_blocks, numbers, unlike_the_commonest
 
 KIND = "time_after_event"
 
@@ -102,9 +102,8 @@ def _with_follow_up(frame: pd.DataFrame, numeric: pd.DataFrame, endpoint: Endpoi
     both = np.minimum(np.abs(of_events - 0.5), np.abs(of_others - 0.5)) + 0.5
     # A mark of a few patients, and a column with gaps, order as surely as those few allow.
     known = columns.notna().to_numpy()
-    minority = known.sum(axis=0) - columns.apply(lambda column: column.value_counts().max()).to_numpy()
     sides = np.minimum(known[endpoint.event].sum(axis=0), known[~endpoint.event].sum(axis=0))
-    error = 0.6 / np.sqrt(np.maximum(np.minimum(minority, sides), 1))
+    error = 0.6 / np.sqrt(np.maximum(np.minimum(unlike_the_commonest(values), sides), 1))
     sure = both - 0.5 > norm.isf(0.01 / values.shape[1]) * error
     for position in np.flatnonzero(same & sure & (both >= _NOTICE)).tolist():
         name = str(columns.columns[position])

@@ -40,7 +40,7 @@ def kaplan_meier_curve(event: np.ndarray, time: np.ndarray, confidence: float, *
     events = np.array([int(event[time == at].sum()) for at in times])
     at_risk = np.array([int(((time >= at) & (started < at)).sum()) for at in times])
     start = pd.DataFrame({"time": [0.0], "survival": [1.0], "lower": [1.0], "upper": [1.0],
-                          "at_risk": [len(time)], "events": [0]})
+                          "at_risk": [int((started <= 0).sum())], "events": [0]})
     curve = pd.DataFrame({"time": times, "survival": survival, "lower": limits[0], "upper": limits[1],
                           "at_risk": at_risk, "events": events})
     # Events at time 0 follow the start as a row of their own; without them that row would only repeat the start.

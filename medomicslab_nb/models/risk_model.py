@@ -20,7 +20,7 @@ from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.models.learners.problem import raw_score
 from medomicslab_nb.models.preparation import Preparation
 
-_RIDGE = 1e-3  # of all patients together: keeps the calibration of a score that separates the outcome finite
+_RIDGE = 0.1  # of all patients together: keeps the calibration of a score that separates the outcome finite
 _STEEPEST = 300.0  # log of a hazard ratio above which every risk is 1, and exp() soon no number
 
 

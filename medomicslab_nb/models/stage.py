@@ -13,6 +13,7 @@ import pandas as pd
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.bootstrap_632 import estimate_632
 from medomicslab_nb.evaluation.endpoints import Endpoint
+from medomicslab_nb.evaluation.leakage import lint_data
 from medomicslab_nb.evaluation.permutation import permutation_p
 from medomicslab_nb.evaluation.sealed import find_seal, open_seal
 from medomicslab_nb.evaluation.splits import check_cohort_folds, check_folds, study_splits
@@ -78,7 +79,8 @@ def run(study: Any, settings: ModelsSettings, progress: Any) -> StageResult:
                          predicted=_for_conformal(plan, held_out), run=getattr(study, "run_id", ""),
                          digest=settings.digest(study.path))
     disguises = find_disguises(plan.design, plan.patients.endpoint)
-    warnings = [*plan.notes, *gather(results, "notes")["note"].drop_duplicates(),
+    published["lint"] = _lint(plan.patients)
+    warnings = [*plan.notes, *words.alarms(published["lint"]), *gather(results, "notes")["note"].drop_duplicates(),
                 *predictor_warnings(plan.design, disguises),
                 *words.sample(plan.patients, settings, cross_validated=plan.cross_validated),
                 *words.findings(published, plan.patients.endpoint, settings.confidence)]
@@ -261,6 +263,16 @@ def _published(plan: _Plan, held_out: _HeldOut, settings: ModelsSettings) -> dic
         full = predictions[predictions["blocks"] == plan.full]
         published["subgroups"] = tables.by_subgroup(full, tested, plan.subgroups, **options)
     return published
+
+
+def _lint(patients: Patients) -> pd.DataFrame:
+    """What the predictors show of leakage, alarms first; ``medomicslab lint`` also looks at the rest of the study."""
+    found = lint_data(patients.frame, patients.endpoint, categorical=patients.categorical,
+                      centre=patients.companions.centre, blocks=patients.blocks)
+    rows = [(finding.level, finding.kind, finding.what, finding.where, finding.todo, finding.value, finding.n)
+            for finding in found]
+    return pd.DataFrame(rows, columns=["level", "kind", "what", "where", "todo", "value", "n"]).astype(
+        dict.fromkeys(["level", "kind", "what", "where", "todo"], "str") | {"value": float, "n": int})
 
 
 def _sizes(plan: _Plan) -> dict[str, tuple[int, int]]:

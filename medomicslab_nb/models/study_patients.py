@@ -133,8 +133,8 @@ def _as_in(development: Design, design: Design) -> tuple[Design, list[str]]:
     """A design with the columns of development: those that it lacks are missing values."""
     own = _names(design)
     frame = design.frame.rename(columns={own[key]: name for key, name in _names(development).items() if key in own})
-    lacking = [column for column in development.frame.columns if column not in frame.columns or frame[column].isna().all()]
     frame = frame.reindex(columns=development.frame.columns)
+    lacking = frame.columns[frame.isna().all()]
     known = set(development.categorical)
     categorical = [column for column in frame.columns if column in known]
     frame[categorical] = frame[categorical].astype(object).where(frame[categorical].notna(), None).map(
@@ -147,7 +147,7 @@ def _as_in(development: Design, design: Design) -> tuple[Design, list[str]]:
                         where="predictors", todo="Correct them in the table")
     frame[numeric] = numbers
     notes = []
-    if lacking:
+    if len(lacking):
         notes.append(f"{len(lacking)} of {len(frame.columns)} predictors have no value there and count as average.")
     return replace(development, frame=frame, notes=()), notes
 
@@ -197,7 +197,7 @@ def seal_patients(study: Any, outcome: str, *, share: float, centres: Sequence[s
 
 
 def read_outcome(study: Any, settings: ModelsSettings) -> Endpoint:
-    """The endpoint of the settings, for everybody who has it; external tables do not count unless they are the study."""
+    """The endpoint of the settings, for everybody who has it, but for the patients of external tables."""
     if not isinstance(study, _OtherTables):
         study = _WithoutTables(study, frozenset(settings.external.values()))
     if settings.dates is not None:

@@ -267,7 +267,8 @@ def calibration(predictions: pd.DataFrame, endpoint: Endpoint, horizon: float | 
         assert endpoint.time is not None and horizon is not None
         return calibrations.survival_calibration_bins(endpoint.event, endpoint.time,
                                                       _mean(part, "risk_at_horizon", endpoint), horizon,
-                                                      confidence=confidence)
+                                                      confidence=confidence, entry=endpoint.entry,
+                                                      cause=endpoint.cause)
 
     return _per_model(predictions, bins).assign(horizon=np.nan if horizon is None else horizon)
 

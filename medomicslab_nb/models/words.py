@@ -18,6 +18,12 @@ METRIC_WORDS = {"auc": "AUC", "c_index": "C-index", "auc_ovr": "AUC (one class a
 _FEW_EVENTS = 100
 
 
+def alarms(lint: pd.DataFrame) -> list[str]:
+    """The lint's alarms; an outcome in disguise is said elsewhere, column by column."""
+    shown = lint[(lint["level"] == "alarm") & (lint["kind"] != "outcome_in_disguise")]
+    return [f"Leakage: {line.what} {line.todo}." for line in shown.itertuples()]
+
+
 def sample(patients: Patients, settings: ModelsSettings, *, cross_validated: bool) -> list[str]:
     """What the size of the sample means."""
     endpoint = patients.endpoint
@@ -66,6 +72,8 @@ def _against_chance(line: object, endpoint: Endpoint, confidence: float) -> str:
         return f"There are too few held-out patients for an interval of the {name}."
     if lower > endpoint.chance:
         return f"The model predicts better than chance: {name} {line.estimate:.3f} {limits}."  # type: ignore[attr-defined]
+    if upper < endpoint.chance:
+        return f"The model predicts worse than chance: {name} {line.estimate:.3f} {limits}."  # type: ignore[attr-defined]
     return (f"The model cannot be told from chance: {name} {line.estimate:.3f} {limits}, "  # type: ignore[attr-defined]
             f"which includes {endpoint.chance:g}.")
 

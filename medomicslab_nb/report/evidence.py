@@ -32,6 +32,7 @@ SHOWN: dict[str, tuple[str, bool]] = {
     "risk_groups": ("Risk groups", True),
     "permutation": ("Permutation test", True),
     "plus_632": (".632+ estimate", True),
+    "lint": ("Leakage lint", False),
     "performance": ("All performance estimates", False),
     "folds": ("Every fold", False),
     "operating_points": ("Operating points", False),

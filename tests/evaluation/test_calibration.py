@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 from statsmodels.discrete.discrete_model import Logit
 from statsmodels.duration.hazard_regression import PHReg
 
+from medomicslab_nb.evaluation import calibration
 from medomicslab_nb.evaluation.calibration import (
     calibration_bins,
     class_calibration,
@@ -21,6 +22,7 @@ from medomicslab_nb.evaluation.calibration import (
     survival_calibration,
     survival_calibration_bins,
 )
+from medomicslab_nb.evaluation.competing import aalen_johansen
 
 
 def test_wilson_interval_of_a_published_example():
@@ -160,3 +162,13 @@ def test_slopes_that_do_not_exist():
     flat = linear_calibration(np.arange(4.0), np.full(4, 1.0))
     assert np.isnan(flat.slope.estimate)
     assert flat.intercept.estimate == pytest.approx(0.5)
+
+
+def test_observed_risk_with_competing_events_is_the_cumulative_incidence():
+    rng = np.random.default_rng(3)
+    time, cause = rng.exponential(size=200).round(2) + 0.01, rng.choice([0, 1, 2], 200)
+    found = calibration.observed_risk(cause == 1, time, 0.8, cause=cause)
+    assert found == aalen_johansen(time, cause).at(0.8)
+    assert found[0] < calibration.observed_risk(cause == 1, time, 0.8)[0]
+    bins = calibration.survival_calibration_bins(cause == 1, time, rng.random(200), 0.8, cause=cause, bins=1)
+    assert bins[["observed", "lower", "upper"]].iloc[0].tolist() == list(found)

@@ -28,6 +28,16 @@ def test_kaplan_meier_by_hand():
     assert curve["events"].tolist() == [0, 1, 1, 1]
 
 
+def test_patients_who_enter_late_are_not_at_risk_before():
+    event, time, entry = np.array([True, True, True]), np.array([3.0, 5, 6]), np.array([0.0, 2, 4])
+    curve = kaplan_meier_curve(event, time, 0.95, entry=entry)
+    assert curve.iloc[0][["time", "survival", "at_risk"]].tolist() == [0, 1, 1]
+    events = curve[curve["events"] > 0]
+    assert events["time"].tolist() == [3, 5, 6]
+    assert events["at_risk"].tolist() == [2, 2, 1]
+    assert events["survival"].tolist() == pytest.approx([1 / 2, 1 / 4, 0])
+
+
 def test_group_without_events_stays_at_one():
     curve = kaplan_meier_curve(np.zeros(3, bool), np.array([1.0, 2, 3]), 0.95)
     assert (curve[["survival", "lower", "upper"]] == 1).all(axis=None)

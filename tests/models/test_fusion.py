@@ -123,15 +123,14 @@ def test_the_model_of_a_block_is_made_from_those_who_have_it(kind):
     frame.loc[frame.index[without], list(patients.blocks["genes"])] = np.nan
     having = np.setdiff1d(np.arange(150), without)
     alone = fit_models(replace(patients, frame=frame).take(having), {"genes": ("genes",)}, ["ridge"])["genes", "ridge"]
-    options = FitOptions()
-    all_of_them = fit_models(replace(patients, frame=frame), {"genes": ("genes",)}, ["ridge"], options)["genes", "ridge"]
-    ours, theirs = all_of_them.parts[0], alone.parts[0]
+    everybody = fit_models(replace(patients, frame=frame), {"genes": ("genes",)}, ["ridge"])["genes", "ridge"]
+    ours, theirs = everybody.parts[0], alone.parts[0]
     # Inner folds are cut over everybody, so that another penalty may be chosen; the fit at a penalty is the same.
     matrix = ours.preparation.transform(frame.iloc[having][ours.columns])
     assert np.array_equal(matrix, theirs.preparation.transform(frame.iloc[having][ours.columns]))
     numbers = [RIDGE.strengths(patients.endpoint, matrix).tolist().index(s) for s in
                [min(penalties(matrix), key=lambda value, part=part: abs(value - float(part.split()[1])))
-                for part in (all_of_them.chosen, alone.chosen)]]
+                for part in (everybody.chosen, alone.chosen)]]
     own = patients.endpoint.take(having)
     for part, number in zip((ours, theirs), numbers, strict=True):
         fitted = RIDGE.fit(own, matrix, number, SearchOptions())
@@ -161,7 +160,7 @@ def test_a_block_that_lacks_a_whole_class_is_an_error_with_its_name():
 def test_training_patients_that_lack_a_class_are_an_error():
     patients = two_blocks("multiclass", 120)
     for code in (0, 1, 2):
-        with pytest.raises(DataError, match="0 of .* patients in the smallest class"):
+        with pytest.raises(DataError, match=r"0 of .* patients in the smallest class"):
             fit_models(patients.take(np.flatnonzero(patients.endpoint.outcome != code)), BOTH, ["ridge"])
 
 

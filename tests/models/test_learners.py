@@ -99,7 +99,8 @@ def _softmax_regression(matrix, endpoint, strength):
         logs = log_softmax(matrix @ weights.T + offset, axis=1)
         wrong = np.exp(logs) - np.eye(classes)[endpoint.outcome]
         value = -logs[np.arange(len(matrix)), endpoint.outcome].mean() + strength / 2 * (weights**2).sum()
-        return value, np.concatenate([(wrong.T @ matrix / len(matrix) + strength * weights).ravel(), wrong.mean(axis=0)])
+        slopes = wrong.T @ matrix / len(matrix) + strength * weights
+        return value, np.concatenate([slopes.ravel(), wrong.mean(axis=0)])
 
     found = minimize(loss, np.zeros(classes * (p + 1)), jac=True, method="L-BFGS-B",
                      options={"gtol": 1e-9, "ftol": 1e-15, "maxiter": 20_000}).x

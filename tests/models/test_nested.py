@@ -44,7 +44,7 @@ def everything(kind: str, n: int = 120) -> Patients:
 
 
 def another_life(patients: Patients, rows: np.ndarray) -> Patients:
-    """The same but for some patients, of whom everything is different: outcome, predictors, centre, perturbed values."""
+    """The same but for some patients, of whom all is different: outcome, predictors, centre, perturbed values."""
     rng = np.random.default_rng(99)
     index = patients.frame.index[rows]
     frame = patients.frame.copy()
@@ -129,7 +129,7 @@ def test_nothing_of_a_test_patient_reaches_training_of_other_outcomes(kind, few_
                      for one in (patients, changed))
     frame, centre = patients.frame, patients.companions.centre
     assert np.array_equal(first.score(frame, centre), second.score(frame, centre))
-    assert np.array_equal(first.probability(first.score(frame, centre)), second.probability(second.score(frame, centre)))
+    assert first.slope == second.slope and np.array_equal(first.offset, second.offset)
 
 
 @pytest.mark.parametrize("procedure", ["late", "early", "iterative", "stability"])
@@ -280,8 +280,8 @@ def test_cache_key_notices_every_change(few_trees):
 
 
 def permuted_aucs(draws: int, leak: bool) -> list[float]:
-    """Mean AUC over folds of the whole default, with outcomes dealt out at random within centres."""
-    patients = with_centres(two_blocks("binary", 120, p=30))
+    """Mean AUC over folds of the whole default, with outcomes dealt out at random."""
+    patients = with_centres(two_blocks("binary", 120, p=200 if leak else 30))
     options = FitOptions(preparation=PreparationSettings(selection="univariate", features=5), harmonised=("genes",),
                          inner_folds=3)
     rng, values = np.random.default_rng(0), []
@@ -303,7 +303,7 @@ def permuted_aucs(draws: int, leak: bool) -> list[float]:
 def test_permuted_labels_give_chance_and_a_leak_does_not(few_trees):
     null = permuted_aucs(12, leak=False)
     assert np.mean(null) == pytest.approx(0.5, abs=max(0.03, 3 * np.std(null, ddof=1) / np.sqrt(12)))
-    assert np.mean(permuted_aucs(6, leak=True)) > 0.56
+    assert np.mean(permuted_aucs(5, leak=True)) > 0.6
 
 
 def test_signal_is_found_without_a_study(few_trees):

@@ -11,7 +11,7 @@ from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.agreement import intraclass_correlation
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.sealed import seal
-from medomicslab_nb.models.fitting import FitOptions, fit_models
+from medomicslab_nb.models.fitting import FitOptions, Patients, fit_models
 from medomicslab_nb.models.preparation import Preparation
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.models.study_patients import (
@@ -271,9 +271,10 @@ def test_external_patients_need_no_centre(study):
 def test_external_times_in_another_unit_are_refused(study):
     """The dictionary of development would take months for days."""
     months = others().assign(days=others()["days"] / 30.4375)
-    study.add_table("clinical_b", months, columns={**COLUMNS, "days": Column(role="time", unit="months", endpoint="os")})
+    there = {**COLUMNS, "days": Column(role="time", unit="months", endpoint="os")}
+    study.add_table("clinical_b", months, columns=there)
     settings = settings_of(external={"clinical": "clinical_b"}, validation="external")
-    with pytest.raises(DataError, match="'days'.*months.*days"):
+    with pytest.raises(DataError, match=r"'days' is in months, and in development in days"):
         external_patients(study, settings, study_patients(study, settings))
 
 
@@ -323,8 +324,6 @@ def test_an_external_block_without_any_value_is_a_missing_block(study):
 def test_other_classes_or_causes_in_the_external_tables_are_refused():
     index = pd.Index(["a", "b", "c"], name="patient")
     frame = pd.DataFrame({"x": [1.0, 2, 3]}, index=index)
-    from medomicslab_nb.models.fitting import Patients
-
     def patients(classes):
         return Patients(frame, Endpoint("y", np.array([0, 1, 2]), index, classes=classes), {"c": ("x",)})
 
