@@ -30,7 +30,8 @@ _UNITS = {"years": "years", "year": "years", "yr": "years", "yrs": "years", "ans
           "hours": "hours", "mm": "mm", "cm": "cm", "mm3": "mm3", "cm3": "cm3", "ml": "mL", "kg": "kg", "mg": "mg",
           "gy": "Gy", "hu": "HU", "suv": "SUV", "mmhg": "mmHg", "bpm": "beats/min", "percent": "%", "pct": "%",
           "mgdl": "mg/dL", "ngml": "ng/mL", "mmoll": "mmol/L", "gl": "g/L"}
-
+_FOLLOW_UP = frozenset({"years", "months", "weeks", "days"})
+"""Units that make a column with the name of an endpoint its follow-up time."""
 
 DOUBTFUL_EVENT = "guessed: 1 means that the event was seen; columns named censor often mean the opposite"
 HALF = "guessed: time or event of an endpoint whose other half was not found"
@@ -155,15 +156,16 @@ def _words(name: str) -> list[str]:
 def pairs_of_endpoints(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(time, event, endpoint) of columns whose names and values make a survival endpoint.
 
-    Names such as ``t.tdm`` and ``e.tdm``, ``os_time`` and ``os_event``, ``OS`` and ``OS.time``, ``time`` and
-    ``status`` are recognised. The time must be a number, the event have two values, and either be the only one.
+    Names such as ``t.tdm`` and ``e.tdm``, ``os_time`` and ``os_event``, ``OS`` and ``OS.time``, ``OS_MONTHS``
+    and ``OS_STATUS``, ``time`` and ``status`` are recognised. The time must be a number, the event have two values,
+    and either be the only one.
     """
     times: dict[str, list[str]] = defaultdict(list)
     events: dict[str, list[str]] = defaultdict(list)
     for name in map(str, frame.columns):
         words = [word for word in _words(name) if word not in _UNITS]
         stem = "_".join(word for word in words if word not in _TIME | _EVENT)
-        if any(word in _TIME for word in words):
+        if any(word in _TIME for word in words) or (stem in _ENDPOINTS and unit_of(name) in _FOLLOW_UP):
             if types.is_numeric_dtype(frame[name]) and not types.is_bool_dtype(frame[name]):
                 times[stem].append(name)
         elif (any(word in _EVENT for word in words) or stem in _ENDPOINTS) and frame[name].nunique() == 2:

@@ -221,21 +221,35 @@ def observed_risk(event: np.ndarray, time: np.ndarray, horizon: float, confidenc
 
     With ``entry`` (left truncation) a patient is at risk from there on. With ``cause`` (competing events) it is the
     cumulative incidence of cause 1 [1]_: to Kaplan-Meier, who had a competing event could still have the event.
+    Without an event by ``horizon`` the upper limit is that of Clopper and Pearson [2]_ for the patients whose outcome
+    by then is known: log-log limits do not exist there.
 
     References
     ----------
     .. [1] Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on censored
        observations. Scand J Stat 1978;5:141-150.
+    .. [2] Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial.
+       Biometrika 1934;26:404-413.
     """
     if not len(time) or time.max() < horizon:
         return float("nan"), float("nan"), float("nan")
+    if not (event & (time <= horizon)).any():
+        return 0.0, 0.0, _limit_without_events(time, horizon, confidence, entry, cause)
     if cause is not None:
         return aalen_johansen(time, cause, entry, confidence=confidence).at(horizon)
     times, survival, limits = kaplan_meier(event, time, confidence, entry=entry)
     at = int(np.searchsorted(times, horizon, side="right")) - 1
-    if at < 0:
-        return 0.0, 0.0, 0.0
     return float(1 - survival[at]), float(1 - limits[1, at]), float(1 - limits[0, at])
+
+
+def _limit_without_events(time: np.ndarray, horizon: float, confidence: float, entry: np.ndarray | None,
+                          cause: np.ndarray | None) -> float:
+    """Upper Clopper-Pearson limit of a risk of which no event was seen, by the patients followed to ``horizon``."""
+    known = time >= horizon if entry is None else (time >= horizon) & (entry <= horizon)
+    if cause is not None:
+        known |= cause > 1  # who had a competing event will not have this one
+    n = int(known.sum())
+    return float(1 - ((1 - confidence) / 2) ** (1 / n)) if n else float("nan")
 
 
 def kaplan_meier(event: np.ndarray, time: np.ndarray, confidence: float = 0.95, *,

@@ -105,7 +105,8 @@ def _refuse_several(name: str, candidates: Sequence[EndpointColumns]) -> None:
         return
     places = "; ".join(f"{' with '.join(source.columns)} of table {source.table}" for source in candidates)
     raise DataError(f"several columns may be the outcome '{name}': {places}", where="outcome",
-                    todo="Give each its own endpoint in the data dictionary, or the role 'ignore' to all but one")
+                    todo="Give each its own endpoint in the data dictionary, or the role 'ignore' to all but one; name "
+                         "tables of external patients in the setting 'external'")
 
 
 _HALVES = {"time": "follow-up time", "entry": "time of entry", "cause": "cause"}

@@ -67,7 +67,8 @@ def lint_estimator(estimator: Any, frame: pd.DataFrame, endpoint: Endpoint, *, s
     use must not always be the same few that go best with the true outcome.
     """
     findings = [*_brought_along(estimator, len(frame)), *_thresholds(estimator, frame, endpoint)]
-    if not (hasattr(estimator, "fit") and any(hasattr(part, name) for part in (estimator, type(estimator)) for name in _ANSWERS)):
+    predicts = any(hasattr(part, name) for part in (estimator, type(estimator)) for name in _ANSWERS)
+    if not (predicts and hasattr(estimator, "fit")):
         return findings
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -47,6 +47,7 @@ _PAIR_R2 = 0.5  # from which a pair is looked at closely
 _PAIR_COLUMNS = 1_000
 _PRODUCT_COLUMNS = 200
 _TREE_COLUMNS = 200
+_TREE_PATIENTS = 10  # on either side of each class
 _TOO_GOOD_P = 1e-6
 _WORD_PATIENTS = 5
 _WORDS = 300
@@ -520,7 +521,9 @@ def _crossed(usable: pd.DataFrame, positive: np.ndarray) -> tuple[tuple[int, int
 def _shallow_tree(usable: pd.DataFrame, endpoint: Endpoint) -> Finding | None:
     """A tree of three questions that is (nearly) always right about patients it has not seen."""
     indicators = class_indicators(endpoint)
-    if endpoint.kind not in ("binary", "multiclass") or indicators.sum(axis=0).min() < 10:
+    if endpoint.kind not in ("binary", "multiclass"):
+        return None
+    if min(indicators.sum(axis=0).min(), (1 - indicators).sum(axis=0).min()) < _TREE_PATIENTS:
         return None
     values = usable.fillna(usable.median()).to_numpy()
     folds = StratifiedKFold(5, shuffle=True, random_state=0)

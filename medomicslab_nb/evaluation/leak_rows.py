@@ -20,6 +20,7 @@ FOLDS = "patient_in_two_folds"
 
 _HARMFUL = 0.02  # share of the rows from which copies change a result
 _FEW = 3
+_NOTABLE = 0.2  # share of rows whose identifiers must resemble another's, when nothing else does
 _AXES = 200  # random projections by which distances in wide tables are kept
 _COUNTED = 60  # columns up to which chance agreement of whole rows is estimated
 _SOMETHING = 3  # cells that differ from the column's commonest value
@@ -291,6 +292,8 @@ def patient_in_two_folds(frame: pd.DataFrame, endpoint: Endpoint, *, groups: Any
             continue
         alike = certain or _alike(frame, endpoint, labels, categorical)
         grave = alike and (bool(pairs) or groups is None)
+        if not alike and shared.mean() < _NOTABLE:
+            continue
         what = (f"{crossing:.0%} of the tested rows belong to a patient who is trained on as well" if pairs else
                 f"{int(shared.sum())} of {len(frame)} rows belong to patients with several rows")
         findings.append(Finding(FOLDS, "alarm" if grave else "notice", f"{what} ({words}).",

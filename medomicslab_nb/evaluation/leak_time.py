@@ -93,16 +93,18 @@ def _with_follow_up(frame: pd.DataFrame, numeric: pd.DataFrame, endpoint: Endpoi
     assert endpoint.time is not None
     columns = pd.concat([numeric, frame.isna().loc[:, frame.isna().any()].astype(float).add_prefix("missing: "),
                          _levels(frame, numeric)], axis=1)
-    if min(endpoint.events, len(endpoint) - endpoint.events) < _LEAST or columns.empty:
+    # What raises the risk of a competing event may raise that of the event too: only ends of follow-up count.
+    ended = ~endpoint.event if endpoint.cause is None else endpoint.cause == 0
+    if min(endpoint.events, int(ended.sum())) < _LEAST or columns.empty:
         return
     values = columns.to_numpy()
     of_events, _ = pair_concordance(values, endpoint.time, endpoint.event)
-    of_others, _ = pair_concordance(values, endpoint.time, ~endpoint.event)
+    of_others, _ = pair_concordance(values, endpoint.time, ended)
     same = (of_events - 0.5) * (of_others - 0.5) > 0
     both = np.minimum(np.abs(of_events - 0.5), np.abs(of_others - 0.5)) + 0.5
     # A mark of a few patients, and a column with gaps, order as surely as those few allow.
     known = columns.notna().to_numpy()
-    sides = np.minimum(known[endpoint.event].sum(axis=0), known[~endpoint.event].sum(axis=0))
+    sides = np.minimum(known[endpoint.event].sum(axis=0), known[ended].sum(axis=0))
     error = 0.6 / np.sqrt(np.maximum(np.minimum(unlike_the_commonest(values), sides), 1))
     sure = both - 0.5 > norm.isf(0.01 / values.shape[1]) * error
     for position in np.flatnonzero(same & sure & (both >= _NOTICE)).tolist():

@@ -78,7 +78,8 @@ class Seal:
         notes = [f"{self.n} patients were sealed as a test set on {self.made[:10]} ({how}); {self.n_development} were "
                  "left for development."]
         if self.seen:
-            notes.append(f"{len(self.seen)} earlier runs had used patients that were sealed afterwards: what was "
+            earlier = "1 earlier run" if len(self.seen) == 1 else f"{len(self.seen)} earlier runs"
+            notes.append(f"{earlier} had used patients that were sealed afterwards: what was "
                          "chosen in them is no longer independent of this test.")
         first = [opening for opening in self.openings if not opening.repeated]
         if first:

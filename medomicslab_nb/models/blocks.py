@@ -185,7 +185,8 @@ def _chosen_tables(study: Any, blocks: Mapping[str, tuple[str, ...]],
         if not _has_predictors(info):
             continue
         if info.level != "patient" and name not in predictors:
-            notes.append(f"Table '{name}' has several rows per patient (level {info.level}) and was left out.")
+            visits = "; the setting 'visits' makes predictors of it" if info.level == "visit" else ""
+            notes.append(f"Table '{name}' has several rows per patient (level {info.level}) and was left out{visits}.")
         else:
             chosen.setdefault(info.block, []).append(name)
     # Clinical predictors come first: everything else is judged by what it adds to them.

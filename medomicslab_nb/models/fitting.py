@@ -38,6 +38,9 @@ from medomicslab_nb.models.risk_model import Part, RiskModel, calibrate
 TARGET = 0.9
 """Sensitivity, and specificity, of the two operating points that every binary model has."""
 
+PENALISED = (DEFAULT, *(name for name, learner in LEARNERS.items() if isinstance(learner, Penalised)))
+"""Learners that can give every block a penalty of its own; of the default, its ridge."""
+
 _KEPT_BYTES = 300_000_000  # inner folds up to this size are prepared once for all learners
 
 Sets = Mapping[str, tuple[str, ...]]
@@ -112,9 +115,7 @@ def fit_models(patients: Patients, sets: Sets, learners: Sequence[str],
         Too few patients with an outcome to choose a model, or a learner that cannot predict this kind of endpoint.
     """
     options = options or FitOptions()
-    for learner in learners:
-        for name in _members_of(learner):
-            refuse_kind(LEARNERS[name], patients.endpoint)
+    refuse_learners(learners, patients.endpoint)
     inner = inner_fold_numbers(patients.endpoint, options.inner_folds, options.seed)
     fitted: dict[tuple[str, ...], dict[str, _Member]] = {}
     models = {}
@@ -127,6 +128,18 @@ def fit_models(patients: Patients, sets: Sets, learners: Sequence[str],
             member = _stacked([fitted[unit][learner] for unit in units], patients.endpoint)
             models[name, learner] = _model(member, patients, blocks, options)
     return models
+
+
+def refuse_learners(learners: Sequence[str], endpoint: Endpoint) -> None:
+    """Refuse learners that cannot predict this kind of endpoint.
+
+    Raises
+    ------
+    DataError
+    """
+    for learner in learners:
+        for name in _members_of(learner):
+            refuse_kind(LEARNERS[name], endpoint)
 
 
 def inner_fold_numbers(endpoint: Endpoint, folds: int, seed: int) -> np.ndarray:

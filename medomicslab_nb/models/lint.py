@@ -8,9 +8,11 @@ import pandas as pd
 
 from medomicslab_nb.evaluation.dates import check_dates, index_dates
 from medomicslab_nb.evaluation.leakage import Finding, chosen_from, lint_data
+from medomicslab_nb.evaluation.sealed import find_seal
 from medomicslab_nb.evaluation.splits import split_name
 from medomicslab_nb.models.settings import ModelsSettings
-from medomicslab_nb.models.study_patients import StudyPatients, study_patients
+from medomicslab_nb.models.study_patients import StudyPatients, read_outcome, study_patients
+from medomicslab_nb.tables import Column, TableInfo
 
 MANY_RUNS = 10
 """Models runs of one outcome from which it is said that they were many."""
@@ -30,7 +32,7 @@ def lint_study(study: Any, settings: ModelsSettings) -> list[Finding]:
     -------
     list of Finding
         Alarms first. Tables with values from after the index date are named, and nothing more is looked at, because
-        the models stage refuses them.
+        the models stage refuses them. Patients of a sealed test are left out.
 
     Raises
     ------
@@ -41,7 +43,8 @@ def lint_study(study: Any, settings: ModelsSettings) -> list[Finding]:
     late = _late_tables(study, settings)
     if late:
         return late
-    chosen = study_patients(study, settings)
+    seal = find_seal(study, read_outcome(study, settings))
+    chosen = study_patients(study, settings, without=None if seal is None else seal.patients)
     patients = chosen.patients
     findings = [
         *lint_data(patients.frame, patients.endpoint, categorical=patients.categorical,
@@ -59,8 +62,8 @@ def _late_tables(study: Any, settings: ModelsSettings) -> list[Finding]:
     wanted = {table for tables in settings.blocks.values() for table in tables}
     findings = []
     for name, info in study.tables.items():
-        if name in settings.visits or (wanted and name not in wanted) or (
-                info.level != "patient" and name not in settings.predictors):
+        if name in {*settings.visits, *settings.external.values()} or (wanted and name not in wanted) or not (
+                info.level == "patient" and _predicts(info)):
             continue
         checked = check_dates(study.table(name), info, dates)
         if checked is not None and checked.late.any():
@@ -70,6 +73,12 @@ def _late_tables(study: Any, settings: ModelsSettings) -> list[Finding]:
                 "Keep only what was known at the index date, or leave the table out of the blocks",
                 round(float(checked.late.mean()), 4), len(checked.late)))
     return findings
+
+
+def _predicts(info: TableInfo) -> bool:
+    """Whether a table has predictors: dates of follow-up come after the index date, as they must."""
+    return (info.default_column or Column(role="ignore")).role == "predictor" or any(
+        column.role == "predictor" for column in info.columns.values())
 
 
 def _stored_splits(study: Any, chosen: StudyPatients, settings: ModelsSettings) -> pd.DataFrame | None:

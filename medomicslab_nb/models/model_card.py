@@ -203,7 +203,7 @@ def _predictors(model_file: ModelFile, about: About) -> Section:
         rows.append({"Block": block, "Predictors": str(len(columns)), "Values missing": f"{missing:.1%}",
                      "Names": ", ".join([*names, *more])})
     return Section("Predictors", "9, 11", (
-        f"{len(model_file.columns)} columns in {len(by_block)} blocks. How and when they were measured: "
+        f"{len(model_file.columns)} predictors; blocks: {len(by_block)}. How and when they were measured: "
         f"{_given(about.predictors)}",), tuple(rows))
 
 
@@ -288,7 +288,7 @@ def _caveats(model_file: ModelFile, facts: CardFacts) -> Section:
 def _how_to(model_file: ModelFile, facts: CardFacts) -> Section:
     units = [column.name for column in model_file.columns if column.unit]
     text = ["One row per patient, columns named as in training, empty cells where a value is not known"
-            + (f", numbers in the units given above ({len(units)} columns have one)." if units else "."),
+            + (", numbers in the units given above." if units else "."),
             f"```\nmedomicslab predict STUDY {facts.run} --table FILE --out predictions.csv\n```",
             "The file is read by `medomicslab_nb.models.model_file.load`, which refuses anything but a model; "
             "`medomicslab_nb.models.predict.predict` applies it."]

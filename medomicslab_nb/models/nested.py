@@ -142,8 +142,8 @@ def evaluate_fold(case: FoldCase) -> dict[str, pd.DataFrame]:
         if len(columns) < len(model.columns):
             # A model that uses nothing at all has a row without a name: no row means that it uses everything.
             used += [label | {"feature": column} for column in columns or [""]]
-        notes |= dict.fromkeys(note for part in model.parts for note in (*part.preparation.notes_,
-                                                                         *part.preparation.centre_notes(centre)))
+        notes |= dict.fromkeys(f"Block {part.block}: {note}" for part in model.parts for note in (
+            *part.preparation.notes_, *part.preparation.centre_notes(centre)))
     return {"predictions": pd.concat(predictions, ignore_index=True), "folds": pd.DataFrame(folds),
             "used": pd.DataFrame(used, columns=["blocks", "learner", "repeat", "fold", "feature"]),
             "notes": pd.DataFrame({"note": pd.Series(list(notes), dtype="str")})}

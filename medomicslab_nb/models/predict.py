@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError, RunError
+from medomicslab_nb.evaluation.risk_groups import risk_groups
 from medomicslab_nb.files import read_document, sha256_of
+from medomicslab_nb.models.blocks import as_category
 from medomicslab_nb.models.model_file import ColumnSchema, ModelFile, load
 from medomicslab_nb.models.out_of_distribution import prepared_matrix
 from medomicslab_nb.protect import safe_cells
@@ -29,7 +31,8 @@ ALPHA = 0.1
 
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "null", "none", "?", "."})
 _SHOWN = 5
-_GROUPS = {1: ("low risk", "high risk"), 2: ("low risk", "intermediate risk", "high risk")}
+_GROUPS = {1: ("low risk", "high risk"), 2: ("low risk", "intermediate risk", "high risk"),
+           3: ("lowest quarter", "second quarter", "third quarter", "highest quarter")}
 _WHERE = "table of new patients"
 # Validation schemes in which whoever was held out is among the final model's training patients.
 _ALL_TRAINED = ("cross-validation", "leave one centre out")
@@ -407,7 +410,7 @@ def _centre_column(table: pd.DataFrame, centre: str) -> pd.Series | None:
         return None
     if centre not in table.columns:
         raise DataError(f"there is no column '{centre}'", where=_WHERE, todo="Name the column of the centres")
-    return table[centre].map(str, na_action="ignore")
+    return table[centre].map(as_category, na_action="ignore")
 
 
 # -- the predictions --------------------------------------------------------------------------------------------------
@@ -438,10 +441,10 @@ def _conformal(model_file: ModelFile, estimate: np.ndarray, alpha: float) -> dic
 
 
 def _risk_groups(cut_offs: Sequence[float], score: np.ndarray) -> np.ndarray:
-    """Names of the groups between the cut-offs; a score at a cut-off belongs below."""
+    """Names of the groups between the cut-offs; a score at a cut-off belongs above, as in the run's tables."""
     count = len(cut_offs)
     names = _GROUPS.get(count) or tuple(f"risk group {number + 1} of {count + 1}" for number in range(count + 1))
-    return np.array(names if count else ("",), dtype=object)[np.searchsorted(cut_offs, score, side="left")]
+    return np.array(names if count else ("",), dtype=object)[risk_groups(score, cut_offs)]
 
 
 def _distances(model_file: ModelFile, checked: _Checked, centre: pd.Series | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from medomicslab_nb.models import tables, words
 from medomicslab_nb.models.blocks import find_disguises, predictor_warnings
 from medomicslab_nb.models.default import DEFAULT
 from medomicslab_nb.models.final import explanations, fit_final, model_file, once_predicted
-from medomicslab_nb.models.fitting import FitOptions, Patients, Sets, default_horizon
+from medomicslab_nb.models.fitting import PENALISED, FitOptions, Patients, Sets, default_horizon, refuse_learners
 from medomicslab_nb.models.learners.problem import SearchOptions
 from medomicslab_nb.models.nested import FoldCase, cross_validation_cases, data_digest, evaluate_fold, gather
 from medomicslab_nb.models.predict import MODEL_FILE
@@ -80,7 +80,7 @@ def run(study: Any, settings: ModelsSettings, progress: Any) -> StageResult:
                          digest=settings.digest(study.path))
     disguises = find_disguises(plan.design, plan.patients.endpoint)
     published["lint"] = _lint(plan.patients)
-    warnings = [*plan.notes, *words.alarms(published["lint"]), *gather(results, "notes")["note"].drop_duplicates(),
+    warnings = [*plan.notes, *words.alarms(published["lint"]), *words.once(gather(results, "notes")["note"]),
                 *predictor_warnings(plan.design, disguises),
                 *words.sample(plan.patients, settings, cross_validated=plan.cross_validated),
                 *words.findings(published, plan.patients.endpoint, settings.confidence)]
@@ -128,8 +128,10 @@ class _HeldOut:
     tested: Endpoint
 
     def of(self, learner: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Predictions and folds of one learner."""
-        return (self.predictions[self.predictions["learner"] == learner], self.folds[self.folds["learner"] == learner])
+        """Predictions and folds of one learner, without the clinical score, which is a plain regression too."""
+        predictions, folds = (table[(table["learner"] == learner) & (table["blocks"] != SCORE)]
+                              for table in (self.predictions, self.folds))
+        return predictions, folds
 
 
 def block_sets(blocks: Sequence[str], *, subsets: bool) -> dict[str, tuple[str, ...]]:
@@ -142,6 +144,9 @@ def block_sets(blocks: Sequence[str], *, subsets: bool) -> dict[str, tuple[str, 
 
 
 def _plan(study: Any, settings: ModelsSettings) -> _Plan:
+    if settings.validation == "external" and not settings.external:
+        raise DataError("no table of external patients is named", where="setting 'external'",
+                        todo="Name one for each table, such as {clinical: clinical_b}")
     everybody = read_outcome(study, settings)
     seal = find_seal(study, everybody)
     development = study_patients(study, settings, without=None if seal is None else seal.patients)
@@ -150,6 +155,7 @@ def _plan(study: Any, settings: ModelsSettings) -> _Plan:
     options = fit_options(settings, patients)
     headline = DEFAULT if settings.learner == "default" else settings.learner
     learners = tuple(dict.fromkeys([headline, *((DEFAULT, "ridge", "forest") if settings.compare else ())]))
+    _refuse_what_cannot_be(settings, patients, learners)
     notes = [*development.notes, *(seal.notes if seal else ())]
     tested = patients
     if settings.validation == "cross-validation":
@@ -173,6 +179,17 @@ def _plan(study: Any, settings: ModelsSettings) -> _Plan:
                  _subgroups(study, settings, tested), tuple(notes))
 
 
+def _refuse_what_cannot_be(settings: ModelsSettings, patients: Patients, learners: Sequence[str]) -> None:
+    """Refuse settings that contradict the data or each other: before anything is fitted, or a sealed test opened."""
+    refuse_learners(learners, patients.endpoint)
+    if settings.balanced and patients.endpoint.kind not in ("binary", "multiclass"):
+        raise DataError(f"a {patients.endpoint.kind} outcome has no classes to weight", where="setting 'balanced'",
+                        todo="Set it to no")
+    if settings.fusion == "penalised" and learners[0] not in PENALISED and len(patients.blocks) > 1:
+        raise DataError(f"learner '{settings.learner}' has no penalty for each block", where="setting 'fusion'",
+                        todo="Use 'late' or 'early', or the learner default, ridge, lasso or elastic net")
+
+
 def fit_options(settings: ModelsSettings, patients: Patients) -> FitOptions:
     """The settings of the stage that concern fitting."""
     horizon = _horizon(patients.endpoint, settings.horizon)
@@ -193,6 +210,9 @@ def _horizon(endpoint: Endpoint, wanted: float | None) -> float | None:
 
 def _sealed(study: Any, settings: ModelsSettings, development: StudyPatients, everybody: Endpoint) -> StudyPatients:
     """The sealed patients: opens the seal, which is written down first."""
+    if not settings.reason.strip():
+        raise DataError("no reason is given", where="sealed test",
+                        todo="Say in the setting 'reason' why it is opened, which can be done once")
     found = open_seal(study, everybody, run=getattr(study, "run_id", "") or "no run",
                       digest=settings.digest(study.path), reason=settings.reason)
     return sealed_patients(study, settings, development, found.patients)
@@ -202,6 +222,8 @@ def _with_score(cases: list[FoldCase], settings: ModelsSettings, patients: Patie
     """The cases with the clinical score as one more block, alone in its set."""
     if not settings.clinical_score:
         return cases
+    if SCORE in patients.blocks:
+        raise DataError(f"a block is called '{SCORE}'", where="setting 'clinical_score'", todo="Give it another name")
     unknown = [column for column in settings.clinical_score if column not in patients.frame.columns]
     if unknown:
         raise DataError(f"there is no predictor '{unknown[0]}'", where="setting 'clinical_score'",
@@ -242,6 +264,7 @@ def _published(plan: _Plan, held_out: _HeldOut, settings: ModelsSettings) -> dic
                  "performance": tables.performance(
                      held_out.predictions, held_out.folds, tested, headline=plan.headline, horizon=horizon,
                      cross_validated=plan.cross_validated, **options)}
+    published["performance"]["default"] &= published["performance"]["blocks"] != SCORE
     if len(plan.sets) > 1:
         published["ablation"] = tables.ablation(folds, predictions, tested, sizes=_sizes(plan),
                                                 reference=plan.reference, cross_validated=plan.cross_validated,
@@ -353,7 +376,7 @@ def _metrics(performance: pd.DataFrame, plan: _Plan, tested: Endpoint) -> dict[s
     """The headline numbers: those of all blocks together, and each set of blocks beside them."""
     aggregation = tables.FOLD_MEAN if plan.cross_validated else tables.HELD_OUT
     rows = performance[(performance["aggregation"] == aggregation) & (performance["metric"] == tested.metric)]
-    own = rows[rows["learner"] == plan.headline].set_index("blocks")
+    own = rows[rows["default"]].set_index("blocks")
     main = own.loc[plan.full]
     return {"metric": tested.metric, "estimate": _json(main["estimate"]), "lower": _json(main["lower"]),
             "upper": _json(main["upper"]), "n": len(tested), "events": tested.events, "default": plan.headline,

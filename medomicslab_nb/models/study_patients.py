@@ -149,6 +149,11 @@ def _as_in(development: Design, design: Design) -> tuple[Design, list[str]]:
     notes = []
     if len(lacking):
         notes.append(f"{len(lacking)} of {len(frame.columns)} predictors have no value there and count as average.")
+    for column in categorical:
+        new = int((frame[column].notna() & ~frame[column].isin(development.frame[column].dropna())).sum())
+        if new:
+            notes.append(f"'{column}' has categories that development does not know in {new} of {len(frame)} patients: "
+                         "check that they are coded in the same way.")
     return replace(development, frame=frame, notes=()), notes
 
 

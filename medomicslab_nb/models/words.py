@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,21 @@ def alarms(lint: pd.DataFrame) -> list[str]:
     """The lint's alarms; an outcome in disguise is said elsewhere, column by column."""
     shown = lint[(lint["level"] == "alarm") & (lint["kind"] != "outcome_in_disguise")]
     return [f"Leakage: {line.what} {line.todo}." for line in shown.itertuples()]
+
+
+def once(notes: Iterable[str]) -> list[str]:
+    """Notes of several folds that differ in their numbers only are said once, with the range of each number."""
+    alike: dict[tuple[str, ...], list[list[str]]] = {}
+    for note in notes:
+        pieces = re.split(r"(?<![\w.])(\d+)(?![\w.])", note)  # text and whole numbers in turn
+        alike.setdefault(tuple(pieces[::2]), []).append(pieces[1::2])
+    return ["".join(piece for pair in zip_longest(text, map(_range, zip(*numbers, strict=True)), fillvalue="")
+                    for piece in pair) for text, numbers in alike.items()]
+
+
+def _range(numbers: Iterable[str]) -> str:
+    found = sorted({int(number) for number in numbers})
+    return f"{found[0]}" if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def sample(patients: Patients, settings: ModelsSettings, *, cross_validated: bool) -> list[str]:

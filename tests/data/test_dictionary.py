@@ -16,6 +16,8 @@ from medomicslab_nb.tables import Column, TableInfo
 @pytest.mark.parametrize(("names", "endpoint"), [
     (("t.tdm", "e.tdm"), "tdm"),
     (("os_time", "os_event"), "os"),
+    (("os_days", "os_event"), "os"),
+    (("OS_MONTHS", "OS_STATUS"), "os"),
     (("OS.time", "OS"), "os"),
     (("time", "cens"), "survival"),
     (("time", "status"), "survival"),

@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.special import expit, softmax
 from statsmodels.discrete.discrete_model import Logit
 from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.stats.proportion import proportion_confint
 
 from medomicslab_nb.evaluation import calibration
 from medomicslab_nb.evaluation.calibration import (
@@ -48,8 +49,16 @@ def test_observed_risk_by_hand():
     risk, lower, upper = observed_risk(event, time, 3.5)
     assert risk == pytest.approx(1 - 4 / 5 * 2 / 3)
     assert lower < risk < upper
-    assert observed_risk(event, time, 0.5) == (0, 0, 0)
     assert np.isnan(observed_risk(event, time, 6)).all()
+
+
+def test_risk_without_an_event_has_the_upper_limit_of_clopper_and_pearson():
+    time, event = np.array([0.2, 1.0, 2, 3, 4, 5]), np.array([False, True, False, True, False, False])
+    exact = {n: proportion_confint(0, n, method="beta") for n in (4, 5, 6)}
+    assert observed_risk(event, time, 0.5) == pytest.approx((0, *exact[5]))  # one was censored before
+    assert observed_risk(event, time, 0.5, cause=np.array([2, 1, 0, 1, 0, 0])) == pytest.approx((0, *exact[6]))
+    assert observed_risk(event, time, 0.5, entry=np.array([0, 0, 0, 0, 0, 0.7])) == pytest.approx((0, *exact[4]))
+    assert observed_risk(np.zeros(6, dtype=bool), time, 4.5)[2] == pytest.approx(0.975)
 
 
 def test_survival_bins():

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from medomicslab_nb.errors import DataError, RunError
+from medomicslab_nb.evaluation.risk_groups import risk_groups
 from medomicslab_nb.files import sha256_of, table_bytes
 from medomicslab_nb.models.companions import Companions
 from medomicslab_nb.models.fitting import FitOptions, Patients, fit_models
 from medomicslab_nb.models.learners import trees
 from medomicslab_nb.models.model_file import EndpointSummary, ModelFile, column_schema, save
-from medomicslab_nb.models.predict import load_run_model, predict, predict_study, write_csv
+from medomicslab_nb.models.predict import _centre_column, load_run_model, predict, predict_study, write_csv
 from medomicslab_nb.models.preparation_settings import PreparationSettings
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.study import create_study
@@ -175,6 +176,12 @@ def test_how_patients_of_another_centre_are_harmonised_is_said(new):
     assert known["score"].to_numpy() == pytest.approx(model.score(new, pd.Series("A", index=new.index)))
 
 
+def test_centres_that_were_read_as_numbers_are_the_same_centres():
+    table = pd.DataFrame({"hospital": [1.0, 2.0, np.nan]}, index=["a", "b", "c"])
+    assert _centre_column(table, "hospital").tolist()[:2] == ["1", "2"]
+    assert _centre_column(table.iloc[:2].astype(int), "hospital").tolist() == ["1", "2"]
+
+
 def test_three_risk_groups_have_names(binary, new):
     model = binary.model
     kept = model.cut_offs
@@ -182,9 +189,12 @@ def test_three_risk_groups_have_names(binary, new):
         score = np.sort(model.score(new))
         model.cut_offs = [score[1], score[3]]
         groups = predict(binary, new).sort_values("score")["risk_group"]
-        assert list(groups) == ["low risk"] * 2 + ["intermediate risk"] * 2 + ["high risk"]
+        # A score at a cut-off belongs above it, as in the tables of the run.
+        assert list(groups) == ["low risk", *["intermediate risk"] * 2, *["high risk"] * 2]
+        assert list(groups) == [("low risk", "intermediate risk", "high risk")[number]
+                                for number in risk_groups(score, model.cut_offs)]
         model.cut_offs = [score[0], score[1], score[2]]
-        assert predict(binary, new).sort_values("score")["risk_group"].iloc[-1] == "risk group 4 of 4"
+        assert predict(binary, new).sort_values("score")["risk_group"].iloc[-1] == "highest quarter"
     finally:
         model.cut_offs = kept
 

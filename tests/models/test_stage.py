@@ -13,12 +13,14 @@ from medomicslab_nb.cache import pack
 from medomicslab_nb.errors import DataError, SettingsError, StudyError
 from medomicslab_nb.evaluation.checks import impossible_zeros
 from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
+from medomicslab_nb.evaluation.sealed import find_seal
 from medomicslab_nb.evaluation.splits import study_splits
 from medomicslab_nb.models.default import DEFAULT
 from medomicslab_nb.models.learners import LEARNERS
 from medomicslab_nb.models.model_file import load
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.models.stage import run
+from medomicslab_nb.models.study_patients import seal_patients
 from medomicslab_nb.models.tables import score_matrix
 from medomicslab_nb.progress import Progress
 from medomicslab_nb.runner import replay
@@ -45,6 +47,7 @@ SCHEMA = {
     "shap": "blocks row feature value category shap",
     "shap_survival": "blocks time feature block row shap error base n",
     "partial_dependence": "feature block output value category mean lower upper p10 p90 n",
+    "lint": "level kind what where todo value n",
     "nomogram_points": None,
     "nomogram_risk": None,
 }
@@ -52,6 +55,7 @@ SCHEMA = {
 
 BINARY = {"roc", "operating_points"}
 SURVIVAL = {"kaplan_meier", "risk_groups", "shap_survival"}
+MAY_BE_EMPTY = {"lint", "selection"}
 SOMETIMES = {"selection", "nomogram_points", "nomogram_risk"}  # a model that uses every column has no selection
 
 
@@ -66,9 +70,9 @@ def test_published_tables(study, outcome, few_trees):
     assert set(result.tables) - SOMETIMES == set(SCHEMA) - other - SOMETIMES | {"predictions"}
     for name, table in result.tables.items():
         assert name == "predictions" or "patient" not in table
-        if SCHEMA.get(name):
+        if SCHEMA.get(name) and len(table.columns):
             assert list(table.columns) == SCHEMA[name].split(), name
-        assert len(table), name
+        assert len(table) or name in MAY_BE_EMPTY, name
     predictions = result.tables["predictions"]
     assert list(predictions.columns[:7]) == "patient blocks learner repeat fold score risk_group".split()
     assert not predictions.duplicated(["patient", "blocks", "learner", "repeat"]).any()
@@ -200,6 +204,16 @@ def test_clinical_score_stands_beside_the_model(study, few_trees):
     assert "clinical score" not in result.tables["ablation"]["blocks"].tolist()
     with pytest.raises(DataError, match=r"setting 'clinical_score'.*no predictor 'agee'"):
         run_stage(study, outcome="os", clinical_score=("agee",))
+
+
+def test_clinical_score_stands_beside_a_plain_model_and_is_not_taken_for_it(study):
+    result = run_stage(study, outcome="response", learner="plain", compare=False, clinical_score=("age", "stage"),
+                       explain=False)
+    performance = result.tables["performance"].set_index("blocks")
+    assert not performance.loc["clinical score", "default"].any() and performance.loc["clinical", "default"].all()
+    assert set(result.metrics["by_blocks"]) == {"clinical", "genes", "clinical + genes"}
+    for table in ("ablation", "operating_points", "decision"):
+        assert "clinical score" not in result.tables[table]["blocks"].tolist()
 
 
 def test_a_lasso_that_selects_nothing_is_not_counted_as_selecting_everything(study):
@@ -336,6 +350,21 @@ def test_an_imported_table_named_cohort_does_not_replace_the_cohort_of_the_data_
     assert "run-table cohort" in after.stale
     named = ml.run("models", study, {**settings, "cohort": "cohort"}, sinks=[])
     assert named.metrics["n"] == 40
+
+
+def test_settings_that_contradict_the_data_are_refused_before_the_sealed_test_is_opened(study):
+    seal_patients(study, "os", share=0.3)
+    sealed = {"outcome": "os", "validation": "sealed", "reason": "final analysis"}
+    for settings, fault in [
+            ({"reason": " "}, "sealed test: no reason is given. Say in the setting 'reason'"),
+            ({"learner": "lightgbm"}, "'lightgbm' cannot predict a survival outcome"),
+            ({"balanced": True}, "a survival outcome has no classes to weight"),
+            ({"fusion": "penalised", "learner": "forest"}, "learner 'forest' has no penalty for each block")]:
+        with pytest.raises(DataError, match=fault):
+            run_stage(study, **{**sealed, **settings})
+        assert not find_seal(study, find_endpoint(study, "os")).openings
+    with pytest.raises(DataError, match="no table of external patients is named"):
+        run_stage(study, outcome="os", validation="external")
 
 
 def test_a_patient_without_a_score_is_an_error():

@@ -290,6 +290,16 @@ def test_external_categories_that_were_read_as_numbers_are_the_same_categories(s
         assert set(test.patients.frame["stage"].dropna()) == {"1", "2", "3"}
 
 
+def test_external_categories_that_development_does_not_know_are_said(study):
+    """Stage 1, 2, 3 there and I, II, III here would all be nobody's stage, in silence."""
+    settings = settings_of(external={"clinical": "clinical_b"}, validation="external")
+    for stage, said in (("1", ["40 of 40"]), ("II", [])):
+        study.add_table("clinical_b", others().assign(stage=stage), columns={"patient": PATIENT})
+        notes = external_patients(study, settings, study_patients(study, settings)).notes
+        found = [note for note in notes if "categories that development does not know" in note]
+        assert len(found) == len(said) and all(words in note for words, note in zip(said, found, strict=True))
+
+
 def test_development_categories_with_gaps_are_the_same_as_without(study):
     """Whole numbers with a gap are read as 1.0: still category 1."""
     stage = np.where(np.arange(90) % 7 == 0, np.nan, np.arange(90) % 3 + 1.0)

@@ -21,6 +21,13 @@ def published(estimate=0.7, lower=0.6, upper=0.8, **more) -> dict[str, pd.DataFr
     return {"performance": pd.DataFrame([row]), **more}
 
 
+def test_notes_of_folds_that_differ_in_numbers_are_said_once():
+    left_out = "Block cnv: {} of 2000 columns hardly vary among the training patients and were left out."
+    other = "Block rppa: 2 of 5 columns do not reach an ICC(1,1) of 0.75 in {} perturbed training patients."
+    assert words.once([left_out.format(7), other.format(12), "Plain.", left_out.format(13), left_out.format(12),
+                       other.format(12), "Plain."]) == [left_out.format("7 to 13"), other.format(12), "Plain."]
+
+
 def ablation(**values) -> pd.DataFrame:
     line = {"blocks": "clinical + genes", "difference": 0.02, "difference_lower": -0.01, "difference_upper": 0.05,
             "p": 0.1, "p_holm": 0.2, "reference": "clinical", **values}

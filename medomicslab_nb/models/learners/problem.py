@@ -152,7 +152,8 @@ def refuse_kind(learner: Learner, endpoint: Endpoint) -> None:
     """
     if endpoint.kind not in learner.kinds:
         raise DataError(f"'{learner.name}' cannot predict a {endpoint.kind} outcome",
-                        where=f"endpoint {endpoint.name}", todo="Choose another learner")
+                        where=f"endpoint {endpoint.name}",
+                        todo="Choose another learner; 'medomicslab run models --help' lists them")
     if endpoint.entry is not None and learner.name not in ("plain", "ridge"):
         raise DataError(f"'{learner.name}' cannot use times of entry (left truncation)",
                         where=f"endpoint {endpoint.name}",
