@@ -343,7 +343,7 @@ def lint(options: argparse.Namespace) -> int:
     for finding in found:
         print(scrub(f"{finding.level.upper()} {finding.kind}: {finding.what} {finding.todo}", ids))
     alarms = sum(finding.level == "alarm" for finding in found)
-    print(f"{alarms} alarms, {len(found) - alarms} notices")
+    print(f"Alarms: {alarms}, notices: {len(found) - alarms}")
     return int(alarms > 0)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import logit
-from scipy.stats import t as student
+from scipy.stats import norm, t as student
 from sksurv.nonparametric import kaplan_meier_estimator
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
@@ -24,6 +24,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.proportion import proportion_confint
 
 from medomicslab_nb.evaluation.competing import aalen_johansen
+from medomicslab_nb.evaluation.cox import breslow_hazard
 from medomicslab_nb.evaluation.intervals import Interval
 
 COLUMNS = ["bin", "n", "predicted", "observed", "lower", "upper"]
@@ -135,7 +136,8 @@ def survival_calibration(event: np.ndarray, time: np.ndarray, score: np.ndarray,
     SurvivalCalibration
         The slope by Cox regression (Efron's ties): NaN without events, with a constant score, or when the order of
         scores is the order of events (the slope would be infinite). The ratio of Kaplan-Meier's risk to the mean
-        predicted one, the latter taken as known: NaN when nobody is followed that far.
+        predicted one, the latter taken as known: NaN when nobody is followed that far. With ``entry`` the observed
+        risk is that of these patients by their events, after the predicted hazards were multiplied to fit them.
 
     References
     ----------
@@ -146,8 +148,33 @@ def survival_calibration(event: np.ndarray, time: np.ndarray, score: np.ndarray,
     expected = float(np.mean(risk)) if len(risk) else float("nan")
     if not expected > 0:
         return SurvivalCalibration(slope, _NONE)
-    observed, lower, upper = observed_risk(event, time, horizon, confidence, entry=entry)
+    if entry is not None:
+        return SurvivalCalibration(slope, _truncated_ratio(event, time, entry, risk, horizon, confidence))
+    observed, lower, upper = observed_risk(event, time, horizon, confidence)
     return SurvivalCalibration(slope, Interval(observed / expected, lower / expected, upper / expected))
+
+
+def _truncated_ratio(event: np.ndarray, time: np.ndarray, entry: np.ndarray, risk: np.ndarray, horizon: float,
+                     confidence: float) -> Interval:
+    """Observed over expected of patients who entered late.
+
+    Kaplan-Meier's risk would be that of everybody, also of those who had the event before they could enter, and these
+    had the higher risks: a perfect model would seem to predict too little. Instead the predicted cumulative hazards
+    are multiplied by the factor that fits the events (Breslow's, with Wald limits of its logarithm), and the mean risks
+    of the same patients after and before that are compared.
+    """
+    seen = event & (time <= horizon)
+    if not seen.any() or time.max() < horizon:
+        return _NONE
+    hazard = -np.log1p(-np.clip(risk, 1e-12, 1 - 1e-12))
+    cumulative = breslow_hazard(time, seen, np.log(hazard), entry)[1]
+    steps = np.diff(cumulative, prepend=0.0)
+    events = np.unique(time[seen], return_counts=True)[1]
+    error = float(np.sqrt((steps**2 / events).sum())) / float(cumulative[-1])
+    width = float(norm.ppf((1 + confidence) / 2)) * error
+    factors = float(cumulative[-1]) * np.exp([0.0, -width, width])
+    estimate, lower, upper = (float(-np.expm1(-factor * hazard).mean() / risk.mean()) for factor in factors)
+    return Interval(estimate, lower, upper)
 
 
 def cox_slope(event: np.ndarray, time: np.ndarray, score: np.ndarray, *, entry: np.ndarray | None = None,

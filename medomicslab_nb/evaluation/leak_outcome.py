@@ -1,32 +1,28 @@
-"""Leakage: the outcome in disguise. One column, a pair or a handful of columns that tell it too well."""
+"""Leakage: the outcome in disguise. One column that tells it too well."""
 
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm, rankdata, spearmanr
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.tree import DecisionTreeClassifier
 
 from medomicslab_nb.evaluation.checks import NEARLY_PERFECT, disguised_predictors
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.leak_basis import (
     MIN_PATIENTS,
     Finding,
-    association,
     auc_error,
     aucs,
     class_indicators,
     numbers,
-    some,
     standardised,
     target_numbers,
     unlike_the_commonest,
 )
+from medomicslab_nb.evaluation.leak_together import outcome_in_several
 
 KIND = "outcome_in_disguise"
 
@@ -42,12 +38,7 @@ _NOISY_TIME, _STRONG_TIME = 0.90, 0.82  # the same of a concordance with event t
 _FAR_AHEAD = 0.12  # in AUC, before the next best column that is no copy of it
 _ONE_SIDED = 0.3  # share of the patients with the outcome who have the mark that nobody else has
 _ONE_SIDED_P = 1e-6
-_EXACT = 0.9999
-_PAIR_R2 = 0.5  # from which a pair is looked at closely
 _PAIR_COLUMNS = 1_000
-_PRODUCT_COLUMNS = 200
-_TREE_COLUMNS = 200
-_TREE_PATIENTS = 10  # on either side of each class
 _TOO_GOOD_P = 1e-6
 _WORD_PATIENTS = 5
 _WORDS = 300
@@ -70,8 +61,9 @@ def outcome_in_disguise(frame: pd.DataFrame, endpoint: Endpoint,
         for finding in more:
             if found.get(finding.where, finding).level == "notice" or finding.where not in found:
                 found[finding.where] = finding
-    together = _together(numeric.drop(columns=[name for name in numeric.columns if f"'{name}'" in found]), endpoint)
-    return [*found.values(), *together]
+    named = [name for name in frame.columns if f"'{name}'" in found]
+    several = outcome_in_several(frame.drop(columns=named), numeric.drop(columns=named, errors="ignore"), endpoint)
+    return [*found.values(), *several]
 
 
 def with_dates(frame: pd.DataFrame, numeric: pd.DataFrame) -> pd.DataFrame:
@@ -393,153 +385,3 @@ def _next_best(columns: pd.DataFrame, strength: pd.Series, best: str) -> float:
         if len(pair) < MIN_PATIENTS or abs(spearmanr(pair[best], pair[name])[0]) < 0.9:
             return float(strength[name])
     return 0.5
-
-
-# -- several columns --------------------------------------------------------------------------------------------------
-
-
-def _together(numeric: pd.DataFrame, endpoint: Endpoint) -> Iterator[Finding]:
-    """Columns that give the outcome exactly, or a pair that gives it although neither does alone."""
-    usable = numeric.loc[:, numeric.notna().mean() >= 0.8]
-    usable = usable.loc[:, usable.nunique() > 1]
-    if len(usable) < 2 * MIN_PATIENTS or usable.shape[1] < 2:
-        return
-    targets = _exact_targets(endpoint)
-    exact = _exact_sum(usable, targets)
-    if exact is not None:
-        yield exact
-        return
-    strength = association(usable.to_numpy(), target_numbers(endpoint))
-    chosen = usable.iloc[:, np.sort(np.argsort(-strength, kind="stable")[:_PAIR_COLUMNS])]
-    pair = _pair(chosen, endpoint, targets)
-    if pair is None and usable.shape[1] <= _TREE_COLUMNS:
-        pair = _shallow_tree(usable, endpoint)
-    if pair is not None:
-        yield pair
-
-
-def _exact_targets(endpoint: Endpoint) -> dict[str, np.ndarray]:
-    """What columns could add up to; a logarithm turns products and ratios into sums."""
-    if endpoint.time is not None:
-        return {"the follow-up time": endpoint.time, "the outcome": endpoint.event.astype(float)}
-    return {"the outcome" if endpoint.kind != "multiclass" else f"class {position + 1} of the outcome": column
-            for position, column in enumerate(target_numbers(endpoint).T)}
-
-
-def _forms(usable: pd.DataFrame, target: np.ndarray) -> Iterator[tuple[str, pd.DataFrame, np.ndarray]]:
-    """The columns and the target as they are, and as logarithms where they are positive."""
-    yield "sum or difference", usable, target
-    positive = usable.loc[:, (usable > 0).all()]
-    if positive.shape[1] >= 2:
-        yield "product or ratio", positive.apply(np.log), np.log(target) if (target > 0).all() else target
-
-
-def _exact_sum(usable: pd.DataFrame, targets: Mapping[str, np.ndarray]) -> Finding | None:
-    """A linear relation without error between the target and all columns (three patients or more per column)."""
-    for name, target in targets.items():
-        for form, columns, values in _forms(usable, target):
-            rows = columns.notna().all(axis=1).to_numpy()
-            if rows.sum() < max(3 * columns.shape[1], 2 * MIN_PATIENTS) or np.ptp(values[rows]) == 0:
-                continue
-            matrix = standardised(columns.to_numpy()[rows])
-            goal = standardised(values[rows][:, None])[:, 0]
-            weights, *_ = np.linalg.lstsq(matrix, goal, rcond=None)
-            explained = 1 - float(((goal - matrix @ weights) ** 2).mean())
-            if explained >= _EXACT:
-                strongest = [str(columns.columns[i]) for i in np.argsort(-np.abs(weights), kind="stable")
-                             if abs(weights[i]) > 0.01 * np.abs(weights).max()]
-                return _finding("alarm", some(strongest), f"A {form} of {some(strongest)} is {name} (R2 "
-                                f"{explained:.5f}, n = {int(rows.sum())}).", explained, int(rows.sum()))
-    return None
-
-
-def _pair(usable: pd.DataFrame, endpoint: Endpoint, targets: Mapping[str, np.ndarray]) -> Finding | None:
-    """Two columns whose sum, difference, product or ratio gives the target, while neither does by itself."""
-    for name, target in targets.items():
-        for form, columns, values in _forms(usable, target):
-            found = _best_pair(standardised(columns.to_numpy()), values, name == "the follow-up time")
-            if found is not None:
-                pair = [str(columns.columns[i]) for i in found[0]]
-                return _finding("alarm", some(pair), f"A {form} of {some(pair)} gives {name} ({found[1]:.3f}), and "
-                                "neither does by itself.", found[1], len(usable))
-        if usable.shape[1] <= _PRODUCT_COLUMNS and endpoint.kind == "binary":
-            crossed = _crossed(usable, target == 1)
-            if crossed is not None:
-                pair = [str(usable.columns[i]) for i in crossed[0]]
-                return _finding("alarm", some(pair), f"{some(pair)} together give {name} ({crossed[1]:.3f}), and "
-                                "neither does by itself.", crossed[1], len(usable))
-    return None
-
-
-def _best_pair(matrix: np.ndarray, target: np.ndarray, timed: bool) -> tuple[tuple[int, int], float] | None:
-    """The pair with the highest R2 for the target, when it is (nearly) the target and each alone is not."""
-    goal = standardised(target[:, None])[:, 0]
-    alone = matrix.T @ goal / len(goal)  # shape (p,)
-    between = matrix.T @ matrix / len(goal)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        explained = ((alone[:, None] ** 2 + alone[None, :] ** 2 - 2 * between * np.outer(alone, alone))
-                     / (1 - between**2))
-    explained[~np.isfinite(explained) | (np.abs(between) > 1 - 1e-12)] = 0.0
-    candidates = np.argsort(-np.triu(explained, 1), axis=None)[:20]
-    for first, second in zip(*np.unravel_index(candidates, explained.shape), strict=True):
-        if explained[first, second] < _PAIR_R2:
-            return None
-        both = matrix[:, [first, second]]
-        score = both @ np.linalg.lstsq(both, goal, rcond=None)[0]
-        if timed or len(np.unique(target)) > 2:
-            value, single = explained[first, second], max(alone[first] ** 2, alone[second] ** 2)
-            if value >= 0.98 and single <= 0.7:
-                return (int(first), int(second)), float(value)
-            continue
-        positive = target == target.max()
-        value, *singles = aucs(np.column_stack([score, both]), positive)
-        if value >= NEARLY_PERFECT and max(max(single, 1 - single) for single in singles) <= _WEAK:
-            return (int(first), int(second)), float(value)
-    return None
-
-
-def _crossed(usable: pd.DataFrame, positive: np.ndarray) -> tuple[tuple[int, int], float] | None:
-    """Two columns that give the outcome by whether they agree: their product about the middle, or shared cells."""
-    values = usable.to_numpy()
-    middles = np.stack([np.nanmedian(values, axis=0), np.nanmean(values, axis=0)])
-    for middle in middles:
-        centred = np.nan_to_num(values - middle)
-        signs = np.sign(centred)
-        for first in range(values.shape[1] - 1):
-            products = signs[:, [first]] * signs[:, first + 1:]
-            share = np.abs(products.T @ (positive - positive.mean())) / (
-                np.sqrt((products - products.mean(axis=0)).var(axis=0)) * positive.std() * len(positive) + 1e-12)
-            for offset in np.flatnonzero(share >= 0.9):
-                second = first + 1 + int(offset)
-                value, *singles = aucs(np.column_stack([products[:, offset], centred[:, [first, second]]]), positive)
-                if (max(value, 1 - value) >= _NOT_MONOTONE
-                        and max(max(single, 1 - single) for single in singles) <= _WEAK):
-                    return (first, second), float(max(value, 1 - value))
-    return None
-
-
-def _shallow_tree(usable: pd.DataFrame, endpoint: Endpoint) -> Finding | None:
-    """A tree of three questions that is (nearly) always right about patients it has not seen."""
-    indicators = class_indicators(endpoint)
-    if endpoint.kind not in ("binary", "multiclass"):
-        return None
-    if min(indicators.sum(axis=0).min(), (1 - indicators).sum(axis=0).min()) < _TREE_PATIENTS:
-        return None
-    values = usable.fillna(usable.median()).to_numpy()
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=3, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        shares = cross_val_predict(tree, values, endpoint.outcome, cv=folds, method="predict_proba")
-    if endpoint.kind == "binary":
-        shares = shares[:, 1:]
-    told = min(aucs(shares[:, [i]], of_class == 1)[0] for i, of_class in enumerate(indicators.T))
-    alone = max(aucs(values, of_class == 1).max() for of_class in indicators.T)
-    alone = max(alone, 1 - min(aucs(values, of_class == 1).min() for of_class in indicators.T))
-    if told < NEARLY_PERFECT or alone > _WEAK:
-        return None
-    used = np.flatnonzero(tree.fit(values, endpoint.outcome).feature_importances_ > 0).tolist()
-    names = [str(usable.columns[i]) for i in used]
-    return _finding("alarm", some(names), f"Three questions about {some(names)} give the outcome (AUC {told:.3f} in "
-                    "patients that they were not chosen on), and no column does by itself.", told, len(usable))
-

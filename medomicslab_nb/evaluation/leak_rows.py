@@ -20,6 +20,7 @@ FOLDS = "patient_in_two_folds"
 
 _HARMFUL = 0.02  # share of the rows from which copies change a result
 _FEW = 3
+_NEARLY_ALL, _FEW_VISITS = 0.8, 10  # rows that share a label, rows of one label
 _NOTABLE = 0.2  # share of rows whose identifiers must resemble another's, when nothing else does
 _AXES = 200  # random projections by which distances in wide tables are kept
 _COUNTED = 60  # columns up to which chance agreement of whole rows is estimated
@@ -401,22 +402,30 @@ def _base(text: str) -> str:
 
 
 def _alike(frame: pd.DataFrame, endpoint: Endpoint, labels: np.ndarray, categorical: Sequence[str]) -> bool:
-    """Whether rows with one label have one outcome, as one patient has, and are closer than rows of two patients are.
+    """Whether rows with one label are of one patient.
 
-    Patients of one centre may have similar identifiers and be alike; their outcomes differ now and then.
+    They are closer than rows of two patients are, beyond chance, and have one outcome, or nearly all rows are in
+    groups of a few.
+
+    Patients of one centre may have similar identifiers and be alike too; but their outcomes differ now and then, and
+    other patients have no such neighbour.
     """
     first, second = _label_pairs(labels)
-    if not len(first) or not _agree(endpoint, first, second):
+    if not len(first):
+        return False
+    agree = _agree(endpoint, first, second)
+    sizes = pd.Series(labels).map(pd.Series(labels).value_counts())
+    if not agree and ((sizes > 1).mean() < _NEARLY_ALL or sizes.max() > _FEW_VISITS):
         return False
     continuous = numbers(frame, categorical)
     if not continuous.shape[1]:
-        return True
+        return agree
     matrix = standardised(continuous.to_numpy())
     distance = np.sqrt(((matrix[first] - matrix[second]) ** 2).sum(axis=1))
     others = np.random.default_rng(0).integers(len(frame), size=(2, 2_000))
     usual = np.sqrt(((matrix[others[0]] - matrix[others[1]]) ** 2).sum(axis=1))
     below = int((distance < np.median(usual)).sum())
-    return float(binom.sf(below - 1, len(distance), 0.5)) < _CHANCE
+    return float(binom.sf(below - 1, len(distance), 0.5)) < (_CHANCE if agree else _MIXED)
 
 
 def _label_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,8 +31,8 @@ def time_after_event(frame: pd.DataFrame, endpoint: Endpoint, *, categorical: Se
     Parameters
     ----------
     dates : DataFrame or Series, index = patient (may repeat), optional
-        When values were measured: dates (compared with ``index_dates``; with them and follow-up in days, months or
-        years also with the event), or numbers, counted like the follow-up time from its anchor.
+        When values were measured: dates, compared with ``index_dates``, or numbers, counted like the follow-up time
+        from its anchor.
     index_dates : Series of datetime, index = patient (each once), optional
         Moment of prediction; for a survival outcome the anchor of its follow-up.
     """

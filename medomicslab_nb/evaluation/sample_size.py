@@ -105,12 +105,13 @@ class SampleSize:
         """Plain words for a report."""
         strictest = max(self.criteria, key=lambda name: self.criteria[name])
         expected = f"Expected shrinkage {self.shrinkage:.2f}"
+        words = {"continuous": "patients", "multiclass": "patients in it"}.get(self.kind, "events")
         said = [
             f"A model with {_count(self.parameters, 'candidate parameter')} needs {self.needed:,} patients"
             f"{self._of_them(self.needed_events)}, if it explains R2 = {self.r2:.3g} in new patients; the strictest "
             f"criterion is {strictest}.",
             f"This study has {self.n:,}{self._of_them(self.events)}: {_ratio(self.events_per_parameter)} "
-            f"{'patients' if self.kind == 'continuous' else 'events'} per parameter."]
+            f"{words} per parameter."]
         if self.enough:
             return [*said, f"That is enough. {expected}."]
         if self.shrinkage >= SHRINKAGE:

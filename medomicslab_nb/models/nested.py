@@ -20,7 +20,7 @@ from medomicslab_nb.models.measures import fold_measures
 from medomicslab_nb.models.risk_model import RiskModel
 from medomicslab_nb.models.selection_frequency import used_columns
 
-CASE_VERSION = 2
+CASE_VERSION = 3
 """Raised when :func:`evaluate_fold` gives other results."""
 
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "scikit-survival", "statsmodels")

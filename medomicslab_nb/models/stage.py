@@ -69,8 +69,8 @@ def run(study: Any, settings: ModelsSettings, progress: Any) -> StageResult:
     published = _published(plan, held_out, settings)
     published |= _by_repetition(study, plan, held_out, settings, progress)
     used = gather(results, "used")
-    if len(used):
-        published["selection"] = _selection(used, plan)
+    if len(selected := _selection(used, plan)):
+        published["selection"] = selected
     model = fit_final(plan.patients, tuple(plan.patients.blocks), plan.headline, plan.options)
     if settings.explain:
         published |= explanations(model, plan.patients, plan.full, seed=settings.seed,

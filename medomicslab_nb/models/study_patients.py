@@ -222,6 +222,9 @@ def with_companions(study: Any, design: Design, endpoint: Endpoint,
     notes = []
     if centre is not None and int(centre.isna().sum()):
         notes.append(f"The centre of {int(centre.isna().sum())} of {len(centre)} patients is not known.")
+    if stratum is not None and endpoint.kind == "survival":
+        notes.append(f"Effects are those within the {stratum.nunique()} groups of '{stratum.name}' (stratified Cox "
+                     "regression); predicted risks are averages over these groups, whose risks may differ.")
     return patients, notes
 
 

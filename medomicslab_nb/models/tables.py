@@ -322,7 +322,8 @@ def _calibration_measures(predictions: pd.DataFrame, endpoint: Endpoint, horizon
         of_survival = calibrations.survival_calibration(endpoint.event, endpoint.time, position, risk, horizon,
                                                         entry=endpoint.entry, confidence=confidence)
         yield "calibration_slope", of_survival.slope, "Wald, Cox regression"
-        yield "observed_over_expected", of_survival.ratio, "Kaplan-Meier, log-log"
+        yield ("observed_over_expected", of_survival.ratio,
+               "Kaplan-Meier, log-log" if endpoint.entry is None else "Breslow, Wald on the log scale")
 
 
 def _by_group(predictions: pd.DataFrame, groups: int, make: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:

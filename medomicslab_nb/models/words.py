@@ -14,10 +14,12 @@ from medomicslab_nb.evaluation.intervals import undercoverage_warning
 from medomicslab_nb.evaluation.sample_size import sample_size
 from medomicslab_nb.models.fitting import Patients
 from medomicslab_nb.models.settings import ModelsSettings
+from medomicslab_nb.models.study_patients import CLINICAL
 
 METRIC_WORDS = {"auc": "AUC", "c_index": "C-index", "auc_ovr": "AUC (one class against the rest)", "r2": "R2"}
 
 _FEW_EVENTS = 100
+_FEWEST = 5  # patients with, and without, the event of whom a number may be published
 
 
 def alarms(lint: pd.DataFrame) -> list[str]:
@@ -44,16 +46,27 @@ def _range(numbers: Iterable[str]) -> str:
 def sample(patients: Patients, settings: ModelsSettings, *, cross_validated: bool) -> list[str]:
     """What the size of the sample means."""
     endpoint = patients.endpoint
-    said = sample_size(endpoint, parameters(patients), horizon=settings.horizon).sentences()
+    said = _not_harmonised(patients, settings)
+    said += sample_size(endpoint, parameters(patients), horizon=settings.horizon).sentences()
     rare = min(endpoint.events, len(endpoint) - endpoint.events) if endpoint.kind == "binary" else endpoint.events
     if rare < _FEW_EVENTS:
-        what = "patients" if endpoint.kind == "continuous" else "events"
+        what = {"continuous": "patients", "multiclass": "patients in the smallest class"}.get(
+            endpoint.kind, "events" if rare == endpoint.events else "patients without the event")
         said.append(f"With {rare} {what} the estimates below are uncertain: read the intervals, not the estimates "
                     "alone, and validate on other patients before any use.")
     if cross_validated and (warning := undercoverage_warning(
             len(endpoint), settings.confidence, repeats=settings.repeats)):
         said.append(warning)
     return said
+
+
+def _not_harmonised(patients: Patients, settings: ModelsSettings) -> list[str]:
+    """Whether centres are known and yet left as they are."""
+    mixed = settings.fusion != "late" and CLINICAL in patients.blocks and len(patients.blocks) > 1
+    if patients.companions.centre is None or not settings.preparation.harmonisation or not mixed:
+        return []
+    return [f"Centres were not harmonised: with fusion '{settings.fusion}' the clinical columns, which never are, stand "
+            "among the others."]
 
 
 def parameters(patients: Patients) -> int:
@@ -69,16 +82,32 @@ def findings(published: Mapping[str, pd.DataFrame], endpoint: Endpoint, confiden
     main = performance[(performance["metric"] == endpoint.metric) & performance["default"]].drop_duplicates("blocks")
     said = [_against_chance(line, endpoint, confidence) for line in main.itertuples() if " + " in str(line.blocks)
             or len(main) == 1][-1:]
+    if said and "folds" in published:
+        said += _in_each_centre(published["folds"], main.iloc[-1], endpoint)
     if "ablation" in published:
         said += _added_values(published["ablation"], endpoint, confidence)
     if "permutation" in published:
         line = published["permutation"].iloc[0]
         said.append(f"With the outcome permuted {int(line['permutations'])} times the whole procedure reached "
-                    f"{line['null_mean']:.3f} on average (SD {line['null_sd']:.3f}); observed {line['observed']:.3f}, "
-                    f"p = {line['p']:.3f}.")
+                    f"{line['null_mean']:.3f} on average (SD {line['null_sd']:.3f}); with the outcome as it is, "
+                    f"and folds made in the same way, {line['observed']:.3f}: p = {line['p']:.3f}.")
     if "plus_632" in published:
         said += list(filter(None, [str(published["plus_632"]["notes"].iloc[0])]))
     return said
+
+
+def _in_each_centre(folds: pd.DataFrame, main: pd.Series, endpoint: Endpoint) -> list[str]:
+    """The measure within each centre that was held out: the pooled one also compares patients of different centres."""
+    rows = folds[(folds["metric"] == endpoint.metric) & (folds["blocks"] == main["blocks"])
+                 & (folds["learner"] == main["learner"]) & (folds["centre"].fillna("") != "")]
+    others = rows["n_test"] if endpoint.kind == "continuous" else rows["n_test"] - rows["events_test"]
+    known = rows[rows["value"].notna() & (rows["events_test"] >= _FEWEST) & (others >= _FEWEST)].sort_values("value")
+    if not len(known):
+        return []
+    listed = ", ".join(f"{line.value:.3f} in {line.centre}" for line in known.itertuples())
+    few = f" ({len(rows) - len(known)} more had too few patients)" if len(known) < len(rows) else ""
+    return [f"Within the centres the {METRIC_WORDS[endpoint.metric]} was {listed}{few}; the number of all centres "
+            "together also compares patients of different centres."]
 
 
 def _against_chance(line: object, endpoint: Endpoint, confidence: float) -> str:

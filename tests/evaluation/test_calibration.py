@@ -26,6 +26,35 @@ from medomicslab_nb.evaluation.calibration import (
 from medomicslab_nb.evaluation.competing import aalen_johansen
 
 
+@pytest.mark.parametrize("latest", [0.5, 2.0])
+def test_the_true_model_is_calibrated_however_late_patients_enter(latest):
+    """Kaplan-Meier's risk, of those who never could enter too, would be 1.1 to 1.3 times the mean of the risks."""
+    rng = np.random.default_rng(0)
+    n = 20_000
+    rate = 0.5 * np.exp(rng.normal(size=n))
+    died, entry = rng.exponential(1 / rate), rng.uniform(0, latest, n)
+    end = entry + rng.uniform(0.5, 3, n)
+    kept = died > entry
+    time, event, risk = np.minimum(died, end)[kept], (died <= end)[kept], -np.expm1(-rate[kept])
+    found = survival_calibration(event, time, np.log(rate[kept]), risk, 1.0, entry=entry[kept])
+    assert found.slope.estimate == pytest.approx(1, abs=0.03)
+    assert found.ratio.estimate == pytest.approx(1, abs=0.03) and found.ratio.lower < 1 < found.ratio.upper
+    assert observed_risk(event, time, 1.0, entry=entry[kept])[0] / risk.mean() > 1.08
+    half = survival_calibration(event, time, np.log(rate[kept]), risk / 2, 1.0, entry=entry[kept])
+    assert half.ratio.estimate > 1.8
+
+
+def test_late_entry_at_zero_for_all_is_close_to_kaplan_meier():
+    rng = np.random.default_rng(1)
+    rate = 0.5 * np.exp(rng.normal(size=5000) / 2)
+    died, end = rng.exponential(1 / rate), rng.uniform(1, 3, 5000)
+    time, event, risk = np.minimum(died, end), died <= end, -np.expm1(-rate)
+    late = survival_calibration(event, time, np.log(rate), risk, 1.0, entry=np.zeros(5000)).ratio
+    plain = survival_calibration(event, time, np.log(rate), risk, 1.0).ratio
+    assert late.estimate == pytest.approx(plain.estimate, abs=0.02)
+    assert (late.lower, late.upper) == pytest.approx((plain.lower, plain.upper), abs=0.02)
+
+
 def test_wilson_interval_of_a_published_example():
     # 81 of 263: Wilson limits .2553 and .3662 (Newcombe, Stat Med 1998;17:857-872, table I).
     observed = np.arange(263) < 81

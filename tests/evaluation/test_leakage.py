@@ -104,6 +104,17 @@ def _agreement(rng, frame, y):
     return {"first": first.astype(int), "second": (first ^ y).astype(int)}
 
 
+def _cells(rng, frame, y):
+    first = rng.integers(0, 3, len(y))
+    second = np.where(y, (3 - first) % 3, (3 - first + rng.integers(1, 3, len(y))) % 3)
+    return {"first": np.array(list("abc"))[first], "second": np.array(list("xyz"))[second]}
+
+
+def _sum_of_three(rng, frame, y):
+    first, second = rng.normal(0, 3, (2, len(y)))
+    return {"a": first, "b": second, "c": y + rng.normal(0, 0.1, len(y)) - first - second}
+
+
 def _filled_in(rng, frame, y):
     return {"z": np.where(y & (rng.random(len(y)) < 0.6), rng.normal(size=len(y)), np.nan)}
 
@@ -129,8 +140,8 @@ def _fitted_score(rng, frame, y):
     return {"z": RandomForestClassifier(40, random_state=0).fit(frame, y).predict_proba(frame)[:, 1]}
 
 
-@pytest.mark.parametrize("make", [_flipped, _u_shaped, _difference, _ratio, _agreement, _filled_in, _decimals, _odd,
-                                  _note, _encoded, _fitted_score])
+@pytest.mark.parametrize("make", [_flipped, _u_shaped, _difference, _ratio, _agreement, _cells,
+                                  _sum_of_three, _filled_in, _decimals, _odd, _note, _encoded, _fitted_score])
 def test_an_outcome_in_disguise_is_named(rng, make):
     frame, endpoint = binary(rng)
     assert "outcome_in_disguise" in alarms(lint_data(frame.assign(**make(rng, frame, endpoint.outcome)), endpoint))
@@ -233,6 +244,24 @@ def test_a_patient_in_two_folds_is_named_by_groups_or_a_column(rng):
     assert "patient_in_two_folds" in alarms(lint_data(frame, endpoint, groups=rows, splits=splitter))
     assert not lint_data(frame, endpoint, groups=rows, splits=rows % 5)
     assert "patient_in_two_folds" in alarms(lint_data(frame.assign(patient_id=[f"q{row}" for row in rows]), endpoint))
+
+
+def test_lesions_of_a_patient_with_other_outcomes_are_named(rng):
+    frame, endpoint, _ = visits(rng, lambda patient, visit: f"S{patient:03d}-L{visit}")
+    per_lesion = Endpoint("y", endpoint.outcome ^ (rng.random(len(frame)) < 0.3), frame.index)
+    folds = rng.permutation(np.arange(len(frame)) % 5)
+    assert "patient_in_two_folds" in alarms(lint_data(frame, per_lesion, splits=folds))
+
+
+def test_what_raises_the_risk_of_a_competing_event_does_not_go_with_follow_up(rng):
+    frame, endpoint = binary(rng, n=400)
+    hazard = np.exp(3.0 * frame["x0"].to_numpy())
+    times, kind = rng.exponential(1000 / hazard), np.where(rng.random(400) < 0.5, 1, 2)
+    ends = rng.uniform(100, 2500, 400)
+    cause = np.where(times <= ends, kind, 0)
+    competing = Endpoint("relapse", cause == 1, frame.index, np.minimum(times, ends), cause=cause,
+                         causes=("relapse", "death"))
+    assert "time_after_event" not in {finding.kind for finding in lint_data(frame, competing)}
 
 
 def test_rows_that_are_trained_and_tested_on_are_named(rng):

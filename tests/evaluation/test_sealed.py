@@ -181,7 +181,7 @@ def test_runs_that_had_seen_the_patients_are_named(study, relapse):
     run = completed_run(study, relapse.patients[:50])
     made = seal(study, relapse)
     assert made.seen == (run.id,)
-    assert "1 earlier runs had used patients that were sealed afterwards" in made.notes[1]
+    assert "1 earlier run had used patients that were sealed afterwards" in made.notes[1]
 
 
 def test_whoever_changes_the_files_is_noticed(study, relapse):

@@ -55,7 +55,7 @@ SCHEMA = {
 
 BINARY = {"roc", "operating_points"}
 SURVIVAL = {"kaplan_meier", "risk_groups", "shap_survival"}
-MAY_BE_EMPTY = {"lint", "selection"}
+MAY_BE_EMPTY = {"lint"}
 SOMETIMES = {"selection", "nomogram_points", "nomogram_risk"}  # a model that uses every column has no selection
 
 
@@ -179,7 +179,7 @@ def test_cache_notices_every_change(study, few_trees):
 def test_only_what_was_asked_for(study, few_trees):
     result = run_stage(study, outcome="os", learner="ridge", compare=False, ablation=False, explain=False)
     assert set(result.tables) - {"selection"} == {"predictions", "performance", "folds", "calibration", "decision",
-                                                  "kaplan_meier", "risk_groups"}
+                                                  "kaplan_meier", "risk_groups", "lint"}
     assert result.tables["performance"]["learner"].unique().tolist() == ["ridge"]
     assert result.tables["performance"]["default"].all()
     assert set(result.tables["performance"]["blocks"]) == {"clinical + genes"}

@@ -129,6 +129,8 @@ def test_stratum_is_read_for_the_plain_model_only(study):
     frame = clinical().assign(arm=np.where(np.arange(90) % 2, "x", "y"))
     study.add_table("clinical", frame, columns={**COLUMNS, "arm": Column(role="stratum", type="category")})
     assert list(study_patients(study, settings_of(learner="plain")).patients.companions.stratum) == list(frame["arm"])
+    assert any("within the 2 groups of 'arm'" in note
+               for note in study_patients(study, settings_of(learner="plain")).notes)
     found = study_patients(study, settings_of()).patients
     assert found.companions.stratum is None and "arm" not in found.frame
 

@@ -21,6 +21,20 @@ def published(estimate=0.7, lower=0.6, upper=0.8, **more) -> dict[str, pd.DataFr
     return {"performance": pd.DataFrame([row]), **more}
 
 
+def test_each_held_out_centre_is_told_apart():
+    line = {"metric": "auc", "blocks": "clinical + genes", "learner": "ridge", "n_test": 40, "events_test": 20}
+    folds = pd.DataFrame([{**line, "value": 0.9, "centre": "A"}, {**line, "value": 0.7, "centre": "B"},
+                          {**line, "value": 0.1, "centre": "C", "events_test": 38},
+                          {**line, "value": 0.2, "centre": "A", "learner": "forest"}])
+    tables = published(folds=folds)
+    tables["performance"]["learner"] = "ridge"
+    assert words.findings(tables, BINARY, 0.95)[1] == (
+        "Within the centres the AUC was 0.700 in B, 0.900 in A (1 more had too few patients); the number of all "
+        "centres together also compares patients of different centres.")
+    folds["centre"] = None
+    assert len(words.findings(tables, BINARY, 0.95)) == 1
+
+
 def test_notes_of_folds_that_differ_in_numbers_are_said_once():
     left_out = "Block cnv: {} of 2000 columns hardly vary among the training patients and were left out."
     other = "Block rppa: 2 of 5 columns do not reach an ICC(1,1) of 0.75 in {} perturbed training patients."
@@ -71,6 +85,15 @@ def test_size_of_the_sample_in_words(kind):
     said = words.sample(patients, ModelsSettings(outcome="y"), cross_validated=True)
     assert any(text.startswith("A model with 10 candidate parameters needs") for text in said)
     assert any("are uncertain" in text for text in said) == (kind != "continuous")  # 120 patients, but fewer events
+
+
+@pytest.mark.parametrize(("events", "said"), [(20, "With 20 events"), (95, "With 25 patients without the event")])
+def test_the_rarer_class_is_named(events, said):
+    patients = two_blocks("binary")
+    outcome = np.arange(len(patients.endpoint)) < events
+    other = replace(patients, endpoint=replace(patients.endpoint, outcome=outcome))
+    sentences = words.sample(other, ModelsSettings(outcome="y"), cross_validated=False)
+    assert any(text.startswith(f"{said} the estimates") for text in sentences)
 
 
 def test_parameters_are_columns_and_categories_less_one():
