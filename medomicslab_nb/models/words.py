@@ -65,8 +65,8 @@ def _not_harmonised(patients: Patients, settings: ModelsSettings) -> list[str]:
     mixed = settings.fusion != "late" and CLINICAL in patients.blocks and len(patients.blocks) > 1
     if patients.companions.centre is None or not settings.preparation.harmonisation or not mixed:
         return []
-    return [f"Centres were not harmonised: with fusion '{settings.fusion}' the clinical columns, which never are, stand "
-            "among the others."]
+    return [f"Centres were not harmonised: with fusion '{settings.fusion}' the clinical columns, which never are, "
+            "stand among the others."]
 
 
 def parameters(patients: Patients) -> int:
