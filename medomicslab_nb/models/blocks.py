@@ -340,8 +340,8 @@ def _patients(endpoint: Endpoint, parts: Mapping[str, _Part], *, complete: bool)
     for table in parts:
         lacking = int((kept & ~held[table]).sum())
         if lacking:
-            notes.append(f"{lacking} of {int(kept.sum())} patients are not in table '{table}': what they lack counts "
-                         "as average, and its model is made from the others.")
+            notes.append(f"{lacking} of {int(kept.sum())} patients are not in table '{table}': its model is made "
+                         "from the others, and what lacking it means is learned in training.")
     return endpoint.patients[kept.to_numpy()], notes
 
 

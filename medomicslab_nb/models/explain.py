@@ -93,8 +93,8 @@ def explain_score(model: RiskModel, patients: Predictors, *, background: Predict
                   estimation: Estimation | None = None) -> Attribution:
     """SHAP values of the score by original column: base + sum over columns = ``model.score``.
 
-    What preparation made of one column is summed. A patient in whom a whole block is missing has a contribution of 0
-    from the part that uses it; the difference to the part's base is shared equally by the part's columns.
+    What preparation made of one column is summed. In a patient in whom a whole block is missing, what that adds to the
+    score, less the base of the part that uses it, is shared equally by the part's columns.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def explain_score(model: RiskModel, patients: Predictors, *, background: Predict
             values[inside] += factor * _by_column(part, found.values, columns)
             squares[inside] += factor**2 * _by_column(part, found.error**2, columns)
         used = np.isin(columns, list(set(part.preparation.columns_)))
-        values[np.ix_(~inside, used)] -= factor * (found.base - part.centre) / max(1, int(used.sum()))
+        values[np.ix_(~inside, used)] += (part.absent - factor * (found.base - part.centre)) / max(1, int(used.sum()))
         base = base + factor * (found.base - part.centre)
         methods.append(f"{part.kind}: {found.method}")
     return Attribution(values, base, np.sqrt(squares), "; ".join(dict.fromkeys(methods)))
@@ -185,7 +185,7 @@ class _PartGame:
         """Weighted contributions, shape (n_coalitions, n)."""
         scores = mixed_predictions(self.part.score_prepared, self.prepared, self.background[row], self.groups, present)
         absent = np.where(present[:, None, :], self.missing[None], self.missing_background[row]).all(axis=2)
-        return np.where(absent, 0.0, scores)
+        return np.where(absent, self.part.absent, scores)
 
 
 def importance_table(found: Attribution, columns: Sequence[str], labels: Labels, *, seed: int = 0,

@@ -19,7 +19,7 @@ from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.splits import fold_numbers
 from medomicslab_nb.models.companions import Companions
 from medomicslab_nb.models.default import DEFAULT, choose_weight
-from medomicslab_nb.models.fusion import block_factors, stacking_weights
+from medomicslab_nb.models.fusion import block_factors, stack
 from medomicslab_nb.models.learners import FOREST, LEARNERS, RIDGE
 from medomicslab_nb.models.learners.linear import Penalised, scale_coefficients
 from medomicslab_nb.models.learners.problem import (
@@ -167,6 +167,8 @@ class _Member:
     parts: list[Part]
     unseen: np.ndarray
     chosen: str
+    lacking: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """Patients without the block."""
 
 
 def _members_of(learner: str) -> tuple[str, ...]:
@@ -190,7 +192,7 @@ def _fit_unit(patients: Patients, blocks: tuple[str, ...], learners: Sequence[st
             for learner in learners for name in _members_of(learner)}
     members = {learner: _mixture(base, own.endpoint, numbers) if learner == DEFAULT else base[learner]
                for learner in learners}
-    return {name: replace(member, unseen=_everybody(member.unseen, rows, len(present)))
+    return {name: replace(member, unseen=_everybody(member.unseen, rows, len(present)), lacking=~present)
             for name, member in members.items()}
 
 
@@ -273,8 +275,9 @@ def _tuned_by_block(learner: Penalised, problem: Problem, patients: Patients, bl
 
     folds = list(problem.inner)
     if any(fold.train_matrix.shape[1] != problem.matrix.shape[1] for fold in folds):
-        raise DataError("the inner folds do not keep the same columns", where="setting 'fusion'",
-                        todo="Use penalised fusion without selection, or fuse late")
+        raise DataError("the inner folds do not keep the same columns, because of selection or of a column that hardly "
+                        "varies", where="setting 'fusion'",
+                        todo="Leave selection out and such columns too, or fuse late")
 
     def value(factors: dict[str, float]) -> float:
         scale = scales(factors, preparation.columns_)
@@ -312,15 +315,26 @@ def _mixture(base: Mapping[str, _Member], endpoint: Endpoint, inner: np.ndarray)
 
 def _stacked(members: list[_Member], endpoint: Endpoint) -> _Member:
     """The members of several blocks, weighted by stacking."""
-    if len(members) == 1:
+    found = stack([member.unseen for member in members], endpoint, [member.lacking for member in members])
+    if len(members) == 1 and not np.any(found.absent[0]):
         return members[0]
-    weights = stacking_weights([member.unseen for member in members], endpoint)
-    return _weighted(members, list(weights), [member.parts[0].block for member in members])
+    told = [replace(member, parts=[_part(member.parts[0], absent=effect), *member.parts[1:]])
+            for member, effect in zip(members, found.absent, strict=True)]
+    joint = _weighted(told, list(found.weights), [member.parts[0].block for member in members])
+    unseen = joint.unseen.copy()
+    for member, weight, effect in zip(members, found.weights, found.absent, strict=True):
+        if weight:
+            unseen[member.lacking] += effect
+    return replace(joint, unseen=unseen, chosen=joint.chosen if len(members) > 1 else members[0].chosen)
+
+
+def _part(part: Part, **changed: Any) -> Part:
+    return Part(**{**part.get_params(deep=False), **changed})
 
 
 def _weighted(members: list[_Member], weights: list[float], names: list[str]) -> _Member:
     chosen = [(member, weight, name) for member, weight, name in zip(members, weights, names, strict=True) if weight]
-    parts = [Part(**{**part.get_params(deep=False), "weight": part.weight * weight})
+    parts = [_part(part, weight=part.weight * weight)
              for member, weight, _ in chosen for part in member.parts]
     unseen = sum((weight * member.unseen for member, weight, _ in chosen), np.zeros_like(members[0].unseen))
     return _Member(parts, unseen, " + ".join(f"{weight:.2f} {name} ({member.chosen})"

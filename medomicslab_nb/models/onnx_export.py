@@ -60,7 +60,7 @@ def export_onnx(model_file: ModelFile) -> OnnxModel:
     """Convert a model.
 
     ``present_k`` is 1 where a patient has any value in the columns of part k and 0 where not, so that a missing block
-    counts as average; ``prepared_k`` is then not looked at, and may be zeros.
+    counts as it does in the model; ``prepared_k`` is then not looked at, and may be zeros.
 
     Raises
     ------
@@ -82,7 +82,9 @@ def export_onnx(model_file: ModelFile) -> OnnxModel:
         raw = _member(graph, part, f"prepared_{source}")
         moved = graph.op("Sub", raw, graph.constant(np.atleast_2d(np.asarray(part.centre, dtype=float))))
         share = graph.op("Mul", moved, graph.constant(np.array([[part.weight / part.scale]])))
-        shares.append(graph.op("Mul", share, f"present_{source}"))
+        absent = graph.constant(np.atleast_2d(np.asarray(part.absent, dtype=float)))
+        beyond = graph.op("Mul", graph.op("Sub", share, absent), f"present_{source}")
+        shares.append(graph.op("Add", beyond, absent))
     total = shares[0]
     for share in shares[1:]:
         total = graph.op("Add", total, share)

@@ -256,7 +256,7 @@ def _check_table(model_file: ModelFile, table: pd.DataFrame, units: Mapping[str,
     checked = _Checked(frame, [[] for _ in range(len(frame))])
     everyone = np.ones(len(frame), dtype=bool)
     for block in absent:
-        checked.flag(everyone, f"block '{block}' is missing: it counts as average")
+        checked.flag(everyone, f"block '{block}' is missing: it counts as in training")
     _flag_rows(model_file, checked, absent)
     return checked
 
@@ -375,7 +375,7 @@ def _flag_rows(model_file: ModelFile, checked: _Checked, absent: Sequence[str]) 
     for block, names in model_file.blocks.items():
         if block not in absent and len(model_file.blocks) > 1:
             without = frame[list(names)].isna().all(axis=1).to_numpy() & ~empty
-            checked.flag(without, f"no value in block '{block}': it counts as average")
+            checked.flag(without, f"no value in block '{block}': it counts as in training")
 
 
 def _flag_centres(model: Any, checked: _Checked, centre: pd.Series | None) -> None:

@@ -40,10 +40,12 @@ class Part(BaseEstimator):
     centre : float or ndarray, shape (n_classes,)
     scale, weight : float
         The part's score is ``weight / scale * (raw - centre)``.
+    absent : float or ndarray, shape (n_classes,)
+        Its score for a patient without any value of the block; 0 is that of an average one.
     """
 
     def __init__(self, block: str, kind: str, columns: list[str], preparation: Preparation, estimator: Any,
-                 centre: Any, scale: float, weight: float) -> None:
+                 centre: Any, scale: float, weight: float, absent: Any = 0.0) -> None:
         self.block = block
         self.kind = kind
         self.columns = columns
@@ -52,6 +54,7 @@ class Part(BaseEstimator):
         self.centre = centre
         self.scale = scale
         self.weight = weight
+        self.absent = absent
 
     def present(self, frame: pd.DataFrame) -> np.ndarray:
         """Patients with a value in any column of the block, bool, shape (n,)."""
@@ -72,8 +75,8 @@ class RiskModel(BaseEstimator):
     classes : list of str
         Of a multi-class endpoint.
     parts : list of Part
-        The score is the sum of theirs; a block of which a patient has no value at all adds nothing, as for an
-        average patient.
+        The score is the sum of theirs; a block of which a patient has no value at all adds what lacking it added
+        among the training patients.
     columns, categorical : list of str
         What a frame of patients must hold, and which of it are categories.
     slope : float
@@ -134,6 +137,7 @@ class RiskModel(BaseEstimator):
             present, matrix = prepared[key]
             if len(matrix):
                 total[present] += part.score_prepared(matrix)
+            total[~present] += part.absent
         return total
 
     def probability(self, score: np.ndarray) -> np.ndarray:

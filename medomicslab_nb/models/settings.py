@@ -38,7 +38,7 @@ class ModelsSettings(Settings):
     cohort: Annotated[str, Advanced()] = ""
     """Table of the patients to use; empty: the cohort of the newest data run, where there is one; all: everybody."""
     complete: Annotated[bool, Advanced()] = False
-    """Leave out patients who lack a block; otherwise what a patient lacks counts as average."""
+    """Leave out patients who lack a block; otherwise what lacking one means is learned in training."""
     centre: Annotated[str, Advanced()] = ""
     """Column that names each patient's hospital; empty: the column of role centre, where there is one; none."""
     learner: Literal["default", "ridge", "forest", "lasso", "elastic net", "boosting", "svm", "lightgbm", "xgboost",

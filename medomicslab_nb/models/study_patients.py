@@ -148,7 +148,7 @@ def _as_in(development: Design, design: Design) -> tuple[Design, list[str]]:
     frame[numeric] = numbers
     notes = []
     if len(lacking):
-        notes.append(f"{len(lacking)} of {len(frame.columns)} predictors have no value there and count as average.")
+        notes.append(f"{len(lacking)} of {len(frame.columns)} predictors have no value there and count as missing.")
     for column in categorical:
         new = int((frame[column].notna() & ~frame[column].isin(development.frame[column].dropna())).sum())
         if new:

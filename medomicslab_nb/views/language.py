@@ -36,9 +36,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "interval": ("interval", "intervalle"),
     "invalid": ("Correct the settings marked below.", "Corrigez les réglages signalés ci-dessous."),
     "kind": ("kind", "nature"),
-    "lacking": ("{n} patients lack at least one block: what they lack counts as average; the setting 'complete' leaves "
-                "them out.",
-                "{n} patients n'ont pas tous les blocs : ce qui leur manque compte comme la moyenne ; le réglage "
+    "lacking": ("{n} patients lack at least one block; what that means is learned in training. The setting 'complete' "
+                "leaves them out.",
+                "{n} patients n'ont pas tous les blocs ; ce que cela signifie est appris à l'entraînement. Le réglage "
                 "« complete » les exclut."),
     "learner": ("learner", "modèle"),
     "modality": ("modality", "modalité"),

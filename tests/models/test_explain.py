@@ -106,7 +106,7 @@ def test_a_learner_without_exact_values_is_explained_by_permutations(kind):
         assert {event.task for event in events} == {"permutation SHAP"}
 
 
-def test_a_patient_without_a_block_gets_nothing_but_the_block_s_base():
+def test_a_patient_without_a_block_gets_what_lacking_it_adds_less_the_block_s_base():
     who = patients("binary")
     model = model_of(who, "ridge")
     found = explain_score(model, Predictors(who.frame))
@@ -114,7 +114,7 @@ def test_a_patient_without_a_block_gets_nothing_but_the_block_s_base():
     genes = next(part for part in model.parts if part.block == "genes")
     base = float(genes.score_prepared(np.zeros((1, len(genes.preparation.columns_))))[0])
     assert absent.any()
-    assert found.values[absent][:, 3:].sum(axis=1) == pytest.approx(-base, abs=1e-9)
+    assert found.values[absent][:, 3:].sum(axis=1) == pytest.approx(genes.absent - base, abs=1e-9)
     assert np.ptp(found.values[absent][:, 3:]) == pytest.approx(0, abs=1e-12)
 
 

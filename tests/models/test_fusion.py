@@ -11,10 +11,12 @@ from scipy.optimize import nnls
 from sklearn.linear_model import LogisticRegression
 
 from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.calibration import observed_risk
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.models.default import DEFAULT
+from medomicslab_nb.models.explain import Predictors, explain_score
 from medomicslab_nb.models.fitting import FitOptions, Patients, fit_models
-from medomicslab_nb.models.fusion import FACTORS, block_factors, stacking_weights
+from medomicslab_nb.models.fusion import FACTORS, block_factors, stack
 from medomicslab_nb.models.learners.linear import RIDGE, linear_coefficients, linear_intercept, penalties
 from medomicslab_nb.models.learners.problem import SearchOptions, raw_score
 from medomicslab_nb.models.preparation_settings import PreparationSettings
@@ -23,6 +25,10 @@ from tests.models.conftest import KINDS, ids, outcome_of, two_blocks
 BOTH = {"both": ("clinical", "genes")}
 QUICK = [kind for kind in KINDS if kind != "truncated"]  # a ridge with times of entry takes seconds
 PLAIN_PREPARATION = PreparationSettings(harmonisation=False)
+
+
+def weights_of(scores, endpoint):
+    return stack(scores, endpoint, [np.zeros(len(endpoint), dtype=bool)] * len(scores)).weights
 
 
 def scores_of(kind: str, n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray, Endpoint]:
@@ -38,22 +44,22 @@ def scores_of(kind: str, n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.nd
 @pytest.mark.parametrize("kind", KINDS)
 def test_stacking_gives_noise_next_to_nothing_and_halves_copies(kind):
     signal, noise, endpoint = scores_of(kind)
-    weights = stacking_weights([signal, noise], endpoint)
+    weights = weights_of([signal, noise], endpoint)
     assert (weights >= 0).all()
     assert weights[1] < 0.15 * weights[0]
-    copies = stacking_weights([signal, signal.copy()], endpoint)
+    copies = weights_of([signal, signal.copy()], endpoint)
     assert copies[0] == pytest.approx(copies[1], rel=1e-3)
     # The prior pulls the two halves less than the whole.
-    assert copies.sum() == pytest.approx(stacking_weights([signal, np.zeros_like(signal)], endpoint)[0], rel=0.06)
-    backwards = stacking_weights([signal, -signal], endpoint)
+    assert copies.sum() == pytest.approx(weights_of([signal, np.zeros_like(signal)], endpoint)[0], rel=0.06)
+    backwards = weights_of([signal, -signal], endpoint)
     assert backwards[1] == 0.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_blocks_that_say_nothing_share_equally(kind):
     signal, _, endpoint = scores_of(kind)
-    assert stacking_weights([-signal, -signal, -signal], endpoint).tolist() == [1 / 3] * 3
-    assert stacking_weights([signal], endpoint).tolist() == [1.0]
+    assert weights_of([-signal, -signal, -signal], endpoint).tolist() == [1 / 3] * 3
+    assert weights_of([signal], endpoint).tolist() == [1.0]
 
 
 def test_stacking_weights_are_those_of_other_code():
@@ -64,11 +70,11 @@ def test_stacking_weights_are_those_of_other_code():
     outcome = (endpoint.outcome - endpoint.outcome.mean()) / endpoint.outcome.std()
     # Unit prior: as many rows of zeros, one for each weight.
     expected, _ = nnls(np.vstack([np.column_stack(scores), np.eye(3)]), np.concatenate([outcome, np.zeros(3)]))
-    assert stacking_weights(scores, endpoint) == pytest.approx(expected, abs=1e-3)
+    assert weights_of(scores, endpoint) == pytest.approx(expected, abs=1e-3)
     endpoint = outcome_of(scores[0] + 0.5 * scores[1] + 0.3 * scores[2], "binary")
     expected = LogisticRegression(C=1.0, tol=1e-9).fit(np.column_stack(scores), endpoint.event).coef_[0]
     assert (expected > 0).all()
-    assert stacking_weights(scores, endpoint) == pytest.approx(expected, abs=2e-3)
+    assert weights_of(scores, endpoint) == pytest.approx(expected, abs=2e-3)
 
 
 def test_factors_of_blocks_are_the_best_that_were_tried():
@@ -86,7 +92,7 @@ def test_factors_of_blocks_are_the_best_that_were_tried():
 
 @pytest.mark.parametrize("learner", [DEFAULT, "ridge"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_missing_block_counts_as_the_training_mean(kind, learner, few_trees):
+def test_a_missing_block_adds_the_same_to_all_who_lack_it(kind, learner, few_trees):
     if kind == "truncated" and learner == DEFAULT:
         pytest.skip("a forest cannot use times of entry")
     patients = two_blocks(kind, 150)
@@ -98,10 +104,11 @@ def test_a_missing_block_counts_as_the_training_mean(kind, learner, few_trees):
     assert {part.block for part in model.parts} == {"clinical", "genes"}
     score = model.score(frame)
     clinical = replace_parts(model, [part for part in model.parts if part.block == "clinical"])
-    # Exactly: their genes add nothing at all.
-    assert np.array_equal(score[100:], clinical.score(frame)[100:])
-    assert not np.allclose(score[:100], clinical.score(frame)[:100])
-    assert np.array_equal(models["genes", learner].score(frame)[100:], np.zeros_like(score[100:]))
+    absent = sum(part.absent for part in model.parts)
+    assert score[100:] == pytest.approx(clinical.score(frame)[100:] + absent)
+    assert not np.allclose(score[:100], clinical.score(frame)[:100] + absent)
+    alone = models["genes", learner]
+    assert alone.score(frame)[100:] == pytest.approx(np.zeros_like(score[100:]) + alone.parts[0].absent)
     for part in model.parts:
         values = raw_score(part.estimator, part.preparation.transform(frame[part.columns][part.present(frame)]))
         # 0 stands for the mean of scores by models that did not see the patient.
@@ -229,3 +236,36 @@ def test_a_patient_without_any_block_has_the_average_score():
                           index=pd.Index(["x"], name="patient"))
     assert model.score(nobody).tolist() == [0.0]
     assert 0 < model.probability(model.score(nobody))[0] < 1
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "continuous", "survival"])
+def test_a_block_that_the_ill_lack_more_often_does_not_bias_the_risk(kind):
+    rng = np.random.default_rng(4)
+    n = 1200
+    truth = rng.normal(size=(n, 2))
+    lacking = rng.random(n) < 0.4
+    risk = truth.sum(axis=1) + 1.5 * lacking
+    endpoint = outcome_of(risk, kind, 5)
+    frame = pd.DataFrame({"age": truth[:, 0], "gene": np.where(lacking, np.nan, truth[:, 1])}, index=endpoint.patients)
+    patients = Patients(frame, endpoint, {"clinical": ("age",), "genes": ("gene",)})
+    model = fit_models(patients, BOTH, ["ridge"], FitOptions(preparation=PLAIN_PREPARATION))["both", "ridge"]
+    predicted = model.probability(model.score(frame))
+    for rows in (lacking, ~lacking):
+        if kind == "survival":
+            observed = observed_risk(endpoint.event[rows], endpoint.time[rows], model.horizon)[0]
+            assert predicted[rows].mean() == pytest.approx(observed, abs=0.05)
+        elif kind == "multiclass":
+            shares = np.bincount(endpoint.outcome[rows], minlength=3) / rows.sum()
+            assert np.abs(predicted[rows].mean(axis=0) - shares).max() < 0.06
+        else:
+            spread = np.std(endpoint.outcome.astype(float))
+            assert abs(predicted[rows].mean() - endpoint.outcome[rows].mean()) < 0.1 * spread
+    again = explain_score(model, Predictors(frame))
+    assert again.values.sum(axis=1) + again.base == pytest.approx(model.score(frame), abs=1e-9)
+
+
+def test_too_few_patients_without_a_block_say_nothing_about_lacking_it():
+    signal, noise, endpoint = scores_of("binary")
+    few = np.arange(len(endpoint)) < 4
+    found = stack([signal, np.where(few, 0, noise)], endpoint, [np.zeros_like(few), few])
+    assert found.absent == [0.0, 0.0]

@@ -124,14 +124,14 @@ def test_another_unit_is_refused_and_an_unknown_one_is_not(binary, new):
 
 def test_a_missing_block_counts_as_average_and_is_said(binary, new):
     found = predict(binary, new.drop(columns=list(BLOCKS["genes"])))
-    assert set(found["flags"]) == {"block 'genes' is missing: it counts as average"}
+    assert set(found["flags"]) == {"block 'genes' is missing: it counts as in training"}
     clinical = sum(part.score_prepared(part.preparation.transform(new[part.columns]))
                    for part in binary.model.parts if part.block == "clinical")
     assert found["score"].to_numpy() == pytest.approx(clinical)
     one = new.copy()
     one.loc[one.index[0], list(BLOCKS["genes"])] = np.nan
     flags = list(predict(binary, one)["flags"])
-    assert flags == ["no value in block 'genes': it counts as average", "", "", "", ""]
+    assert flags == ["no value in block 'genes': it counts as in training", "", "", "", ""]
 
 
 def test_what_was_never_seen_is_flagged(binary, new):
