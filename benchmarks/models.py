@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +36,7 @@ from medomicslab_nb.parallel import single_thread
 BASELINES = ("ridge", "forest", "plain")
 OTHERS = ("lasso", "elastic net", "boosting", "svm")
 _EVENTS_PER_COLUMN = 10
+_MUCH_MISSING = 0.2
 
 
 def main() -> None:
@@ -83,16 +83,16 @@ def evaluate(patients: Patients, test: Patients | None, learners: tuple[str, ...
             continue
         everybody = cases[0].patients.endpoint
         by_centre = {case.centre: _interval(predictions, everybody.take(case.test)) for case in cases if case.centre}
-        main = _interval(predictions, everybody.restrict(pd.Index(predictions["patient"])))
-        if by_centre:
-            main = replace(main, estimate=float(np.mean([interval.estimate for interval in by_centre.values()])))
-        found[learner] = (main, by_centre)
+        centre = None if test is not None else patients.companions.centre
+        tested = everybody.restrict(pd.Index(predictions["patient"]))
+        found[learner] = (_interval(predictions, tested, centre), by_centre)
     return found
 
 
-def _interval(predictions: pd.DataFrame, tested: Endpoint) -> Interval:
+def _interval(predictions: pd.DataFrame, tested: Endpoint, centre: pd.Series | None = None) -> Interval:
     own = predictions[predictions["patient"].isin(tested.patients)]
-    return held_out_interval(tested, score_matrix(own, tested), seed=0, confidence=0.95)
+    within = None if centre is None else centre.reindex(tested.patients).to_numpy(dtype=str)
+    return held_out_interval(tested, score_matrix(own, tested), seed=0, confidence=0.95, within=within)
 
 
 def _cases(patients: Patients, test: Patients | None, learners: tuple[str, ...],
@@ -120,6 +120,9 @@ def read_patients(path: Path, options: argparse.Namespace, like: Patients | None
     endpoint = _endpoint(frame, options)
     if like is not None and like.endpoint.classes != endpoint.classes:
         raise SystemExit("the outcome has other classes in the test file")
+    missing = frame.isna().sum()
+    for column, count in missing[missing >= _MUCH_MISSING * len(frame)].items():
+        print(f"missing: {column} in {count} of {len(frame)} patients")
     centre = frame[options.centre].map(str, na_action="ignore") if options.centre else None
     columns = [name for name in (options.outcome, options.time, options.event, options.centre, *options.drop) if name]
     frame = frame[options.features] if options.features else frame.drop(columns=columns)

@@ -190,25 +190,28 @@ def bootstrap_c_index(event: np.ndarray, time: np.ndarray, scores: np.ndarray, *
 
 
 def bootstrap_discrimination(endpoint: Endpoint, scores: np.ndarray, *, draws: int = 1000, seed: int = 0,
-                             confidence: float = 0.95) -> Interval:
+                             confidence: float = 0.95, within: np.ndarray | None = None) -> Interval:
     """The endpoint's measure of discrimination with a percentile interval over bootstrap samples of patients.
 
     Parameters
     ----------
     scores : ndarray, shape (n,) or (n, repeats); multi-class (n, classes) or (n, classes, repeats)
         With repeats the mean of the measure over them is estimated; a sample takes the same patients in all.
+    within : ndarray of str, shape (n,), optional
+        Centre of each patient: the mean of the measure within centres is estimated, each weighted by its patients.
+        Pairs of patients of two centres tell how far these differ, and compare scores of two models.
     """
-    return bootstrap(_discrimination_measure(endpoint, scores), len(endpoint), draws=draws, seed=seed,
+    return bootstrap(_discrimination_measure(endpoint, scores, within), len(endpoint), draws=draws, seed=seed,
                      confidence=confidence)
 
 
 def bootstrap_difference(endpoint: Endpoint, first: np.ndarray, second: np.ndarray, *, draws: int = 1000,
-                         seed: int = 0, confidence: float = 0.95) -> Interval:
+                         seed: int = 0, confidence: float = 0.95, within: np.ndarray | None = None) -> Interval:
     """Discrimination of ``first`` minus that of ``second`` on the same patients; see :func:`bootstrap_discrimination`.
 
     p (two-sided) is twice the smaller share of samples on one side of 0, at least 1 / (draws + 1).
     """
-    one, other = _discrimination_measure(endpoint, first), _discrimination_measure(endpoint, second)
+    one, other = (_discrimination_measure(endpoint, scores, within) for scores in (first, second))
     n = len(endpoint)
     values = np.concatenate([one(weights) - other(weights) for weights in bootstrap_weights(n, draws, seed)])
     estimate = float((one(np.ones((1, n))) - other(np.ones((1, n))))[0])
@@ -219,7 +222,9 @@ def bootstrap_difference(endpoint: Endpoint, first: np.ndarray, second: np.ndarr
     return Interval(found.estimate, found.lower, found.upper, min(1.0, 2 * tail))
 
 
-def _discrimination_measure(endpoint: Endpoint, scores: np.ndarray) -> Measure:
+def _discrimination_measure(endpoint: Endpoint, scores: np.ndarray, within: np.ndarray | None = None) -> Measure:
+    if within is not None:
+        return _mean_within(endpoint, np.asarray(scores, dtype=float), within)
     if endpoint.kind == "survival" and endpoint.time is not None:
         return _concordance_measure(endpoint.event, endpoint.time, scores, endpoint.entry)
     if endpoint.kind == "binary":
@@ -227,6 +232,21 @@ def _discrimination_measure(endpoint: Endpoint, scores: np.ndarray) -> Measure:
     if endpoint.kind == "continuous":
         return _mean_over_columns(weighted_r2, endpoint.outcome, scores)
     return _macro_auc(endpoint.outcome, np.asarray(scores, dtype=float))
+
+
+def _mean_within(endpoint: Endpoint, scores: np.ndarray, within: np.ndarray) -> Measure:
+    """Mean over groups of patients, weighted by their sizes in the sample; groups without a value are left out."""
+    members = [np.flatnonzero(within == name) for name in np.unique(within)]
+    measures = [_discrimination_measure(endpoint.take(rows), scores[rows]) for rows in members]
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        sizes = np.array([weights[:, rows].sum(axis=1) for rows in members])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = np.array([one(weights[:, rows]) for one, rows in zip(measures, members, strict=True)])
+            known = ~np.isnan(values)
+            return (np.where(known, values, 0) * sizes).sum(axis=0) / (known * sizes).sum(axis=0)
+
+    return measure
 
 
 def _concordance_measure(event: np.ndarray, time: np.ndarray, scores: np.ndarray, entry: np.ndarray | None) -> Measure:

@@ -113,6 +113,12 @@ class _Plan:
     def design(self) -> Any:
         return self.development.design
 
+    def within(self, tested: Endpoint) -> np.ndarray | None:
+        """The centre of each held-out patient, where every centre was held out in turn; None otherwise."""
+        if not self.cases[0].centre or self.centre is None:
+            return None
+        return self.centre.reindex(tested.patients).to_numpy(dtype=str)
+
     @property
     def reference(self) -> str:
         """The set that the others are compared with."""
@@ -259,15 +265,17 @@ def _published(plan: _Plan, held_out: _HeldOut, settings: ModelsSettings) -> dic
     """The tables that are made of held-out predictions."""
     predictions, folds = held_out.of(plan.headline)
     tested, horizon = held_out.tested, plan.options.horizon
+    within = plan.within(tested)
     options = {"seed": settings.seed, "confidence": settings.confidence}
     published = {"predictions": held_out.predictions, "folds": held_out.folds,
                  "performance": tables.performance(
                      held_out.predictions, held_out.folds, tested, headline=plan.headline, horizon=horizon,
-                     cross_validated=plan.cross_validated, **options)}
+                     cross_validated=plan.cross_validated, within=within, **options)}
     published["performance"]["default"] &= published["performance"]["blocks"] != SCORE
     if len(plan.sets) > 1:
         published["ablation"] = tables.ablation(folds, predictions, tested, sizes=_sizes(plan),
-                                                reference=plan.reference, cross_validated=plan.cross_validated,
+                                                reference=plan.reference, within=within,
+                                                cross_validated=plan.cross_validated,
                                                 **options)
     if tested.kind != "continuous":
         published["calibration"] = tables.calibration(held_out.predictions, tested, horizon, settings.confidence)

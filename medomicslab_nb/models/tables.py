@@ -32,6 +32,7 @@ HELD_OUT = "held out"
 
 CORRECTED_T = "corrected resampled t over folds (Nadeau and Bengio 2003)"
 BOOTSTRAP = "percentile bootstrap of patients, 1000 samples"
+WITHIN = "mean within centres, weighted by their patients; percentile bootstrap of patients, 1000 samples"
 DELONG = "DeLong on the logit scale, Student's t"
 
 _DRAWS = 1000
@@ -42,7 +43,8 @@ _GROUPS = {2: ("low risk", "high risk"), 3: ("low risk", "intermediate risk", "h
 
 
 def performance(predictions: pd.DataFrame, folds: pd.DataFrame, endpoint: Endpoint, *, headline: str, seed: int,
-                confidence: float, horizon: float | None, cross_validated: bool) -> pd.DataFrame:
+                confidence: float, horizon: float | None, cross_validated: bool,
+                within: np.ndarray | None = None) -> pd.DataFrame:
     """Every measure of every set of blocks and learner.
 
     Parameters
@@ -50,7 +52,9 @@ def performance(predictions: pd.DataFrame, folds: pd.DataFrame, endpoint: Endpoi
     endpoint : Endpoint
         Of the patients that were held out.
     cross_validated : bool
-        Means over folds are then the estimates; otherwise one test set, or the centres together, is.
+        Means over folds are then the estimates; otherwise one test set, or the mean within centres, is.
+    within : ndarray of str, shape (n,), optional
+        Centre of each patient, where every centre was held out in turn.
     """
     rows = []
     for (blocks, learner), part in _by_model(folds):
@@ -59,7 +63,8 @@ def performance(predictions: pd.DataFrame, folds: pd.DataFrame, endpoint: Endpoi
             rows += [(blocks, learner, metric, FOLD_MEAN, fold_mean(of_metric, endpoint, confidence), CORRECTED_T)
                      for metric, of_metric in part.groupby("metric", sort=False)]
         aggregation = POOLED if cross_validated else HELD_OUT
-        main, method = _pooled(endpoint, score_matrix(own, endpoint), seed, confidence, single=not cross_validated)
+        main, method = _pooled(endpoint, score_matrix(own, endpoint), seed, confidence, single=not cross_validated,
+                               within=within)
         rows.append((blocks, learner, endpoint.metric, aggregation, main, method))
         if not cross_validated:
             rows += _single_fold(part, endpoint, blocks, learner)
@@ -106,14 +111,15 @@ def _wide(predictions: pd.DataFrame, column: str, endpoint: Endpoint) -> np.ndar
     return wide.to_numpy()
 
 
-def held_out_interval(endpoint: Endpoint, scores: np.ndarray, *, seed: int, confidence: float) -> Interval:
+def held_out_interval(endpoint: Endpoint, scores: np.ndarray, *, seed: int, confidence: float,
+                      within: np.ndarray | None = None) -> Interval:
     """Discrimination in patients that the model did not learn from, by :func:`score_matrix`'s scores."""
-    return _pooled(endpoint, scores, seed, confidence, single=True)[0]
+    return _pooled(endpoint, scores, seed, confidence, single=True, within=within)[0]
 
 
 def ablation(folds: pd.DataFrame, predictions: pd.DataFrame, endpoint: Endpoint, *,
              sizes: Mapping[str, tuple[int, int]], reference: str, seed: int, confidence: float,
-             cross_validated: bool) -> pd.DataFrame:
+             cross_validated: bool, within: np.ndarray | None = None) -> pd.DataFrame:
     """Every set of blocks against the reference, on the same folds or the same held-out patients.
 
     Parameters
@@ -139,8 +145,8 @@ def ablation(folds: pd.DataFrame, predictions: pd.DataFrame, endpoint: Endpoint,
         else:
             scores, other = (score_matrix(predictions[predictions["blocks"] == name], endpoint)
                              for name in (blocks, reference))
-            mean, _ = _pooled(endpoint, scores, seed, confidence, single=True)
-            gain, method = _held_out_gain(endpoint, scores, other, seed, confidence)
+            mean, _ = _pooled(endpoint, scores, seed, confidence, single=True, within=within)
+            gain, method = _held_out_gain(endpoint, scores, other, seed, confidence, within)
         if blocks == reference:
             gain = Interval(0.0, np.nan, np.nan)
         features, patients = sizes[blocks]
@@ -160,12 +166,13 @@ def _gain(part: pd.DataFrame, reference: pd.DataFrame, confidence: float) -> Int
                                  n_train=part["n_train"].mean(), n_test=part["n_test"].mean(), confidence=confidence)
 
 
-def _held_out_gain(endpoint: Endpoint, scores: np.ndarray, other: np.ndarray, seed: int,
-                   confidence: float) -> tuple[Interval, str]:
+def _held_out_gain(endpoint: Endpoint, scores: np.ndarray, other: np.ndarray, seed: int, confidence: float,
+                   within: np.ndarray | None) -> tuple[Interval, str]:
     """Paired difference on patients that no model learned from."""
-    if endpoint.kind == "binary":
+    if endpoint.kind == "binary" and within is None:
         return delong_test(endpoint.event, scores[:, 0], other[:, 0], confidence=confidence), "DeLong's paired test"
-    return (bootstrap_difference(endpoint, scores, other, draws=_DRAWS, seed=seed, confidence=confidence), BOOTSTRAP)
+    return (bootstrap_difference(endpoint, scores, other, draws=_DRAWS, seed=seed, confidence=confidence,
+                                 within=within), BOOTSTRAP if within is None else WITHIN)
 
 
 def roc(predictions: pd.DataFrame, endpoint: Endpoint, *, seed: int, confidence: float) -> pd.DataFrame:
@@ -295,7 +302,10 @@ def _single_fold(folds: pd.DataFrame, endpoint: Endpoint, blocks: str,
 
 
 def _pooled(endpoint: Endpoint, scores: np.ndarray, seed: int, confidence: float, *,
-            single: bool) -> tuple[Interval, str]:
+            single: bool, within: np.ndarray | None = None) -> tuple[Interval, str]:
+    if within is not None:
+        return bootstrap_discrimination(endpoint, scores, draws=_DRAWS, seed=seed, confidence=confidence,
+                                        within=within), WITHIN
     if single and endpoint.kind == "binary":
         return external_auc_interval(endpoint.event, scores[:, 0], confidence=confidence), DELONG
     return bootstrap_discrimination(endpoint, scores, draws=_DRAWS, seed=seed, confidence=confidence), BOOTSTRAP

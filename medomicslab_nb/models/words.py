@@ -97,7 +97,7 @@ def findings(published: Mapping[str, pd.DataFrame], endpoint: Endpoint, confiden
 
 
 def _in_each_centre(folds: pd.DataFrame, main: pd.Series, endpoint: Endpoint) -> list[str]:
-    """The measure within each centre that was held out: the pooled one also compares patients of different centres."""
+    """The measure within each centre that was held out."""
     rows = folds[(folds["metric"] == endpoint.metric) & (folds["blocks"] == main["blocks"])
                  & (folds["learner"] == main["learner"]) & (folds["centre"].fillna("") != "")]
     others = rows["n_test"] if endpoint.kind == "continuous" else rows["n_test"] - rows["events_test"]
@@ -106,8 +106,8 @@ def _in_each_centre(folds: pd.DataFrame, main: pd.Series, endpoint: Endpoint) ->
         return []
     listed = ", ".join(f"{line.value:.3f} in {line.centre}" for line in known.itertuples())
     few = f" ({len(rows) - len(known)} more had too few patients)" if len(known) < len(rows) else ""
-    return [f"Within the centres the {METRIC_WORDS[endpoint.metric]} was {listed}{few}; the number of all centres "
-            "together also compares patients of different centres."]
+    return [f"Within the centres the {METRIC_WORDS[endpoint.metric]} was {listed}{few}. The estimate is the mean over "
+            "centres, weighted by their patients: pairs of patients of two centres are not compared."]
 
 
 def _against_chance(line: object, endpoint: Endpoint, confidence: float) -> str:

@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 from sksurv.metrics import concordance_index_censored
 
+from medomicslab_nb.evaluation import intervals
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.intervals import (
     bootstrap,
@@ -168,3 +169,21 @@ def test_where_cross_validation_under_covers_it_says_so():
     assert "ten repeats" in undercoverage_warning(400, repeats=10)
     assert undercoverage_warning(400) is None
     assert "90% were not measured" in undercoverage_warning(60, 0.9)
+
+
+def test_mean_within_centres_compares_no_patients_of_two():
+    rng = np.random.default_rng(0)
+    n = 300
+    centre = np.repeat(["a", "b", "c"], [150, 100, 50])
+    # Each centre's scores have another level, and its outcome another frequency: pooled, the level is all there is.
+    event = rng.random(n) < np.repeat([0.2, 0.5, 0.8], [150, 100, 50])
+    score = rng.normal(size=n) + 3 * np.repeat([0, 1, 2], [150, 100, 50])
+    endpoint = Endpoint("y", event, pd.Index([f"P{i}" for i in range(n)]))
+    by_hand = np.average([roc_auc_score(event[centre == name], score[centre == name]) for name in "abc"],
+                         weights=[150, 100, 50])
+    found = intervals.bootstrap_discrimination(endpoint, score, within=centre, draws=200)
+    assert found.estimate == pytest.approx(by_hand)
+    assert found.lower < 0.5 < found.upper
+    assert roc_auc_score(event, score) > 0.65
+    nothing = intervals.bootstrap_difference(endpoint, score, score, within=centre, draws=50)
+    assert (nothing.estimate, nothing.lower, nothing.upper) == (0, 0, 0)

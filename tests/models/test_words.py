@@ -29,8 +29,8 @@ def test_each_held_out_centre_is_told_apart():
     tables = published(folds=folds)
     tables["performance"]["learner"] = "ridge"
     assert words.findings(tables, BINARY, 0.95)[1] == (
-        "Within the centres the AUC was 0.700 in B, 0.900 in A (1 more had too few patients); the number of all "
-        "centres together also compares patients of different centres.")
+        "Within the centres the AUC was 0.700 in B, 0.900 in A (1 more had too few patients). The estimate is "
+        "the mean over centres, weighted by their patients: pairs of patients of two centres are not compared.")
     folds["centre"] = None
     assert len(words.findings(tables, BINARY, 0.95)) == 1
 
