@@ -15,8 +15,8 @@ Tables = Mapping[str, pd.DataFrame]
 _KINDS = {"auc": "binary", "auc_ovr": "multiclass", "r2": "continuous", "c_index": "survival"}
 _KIND_WORDS = {"binary": "two classes", "multiclass": "several classes", "continuous": "a number",
                "survival": "time to an event"}
-_FINDINGS = ("The model predicts ", "The model cannot be told ", "There are too few held-out ", "Adding ",
-             "With the outcome permuted ")
+_FINDINGS = ("The model predicts ", "The model cannot be told ", "There are too few held-out ",
+             "Within the centres the ", "Adding ", "With the outcome permuted ")
 _FUSION = {"late": "Blocks were fused late: each block has a model of its own, whose scores are weighted inside the "
                    "training folds.",
            "early": "Blocks were fused early: one model learned from the columns of all blocks at once.",
