@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from model_tables import deepsurv
 from sklearn import datasets
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegressionCV
@@ -294,18 +295,13 @@ def _lymph_nodes(folder: Path) -> Iterator[Clean]:
 
 
 def _deepsurv(folder: Path) -> Iterator[Clean]:
-    """The fixed splits; they need h5py, without which they are left out."""
-    try:
-        import h5py
-    except ImportError:
-        return
-    for path in sorted((folder / "deepsurv").glob("*.h5")):
-        with h5py.File(path) as file:
-            for part in ("train", "test"):
-                frame = pd.DataFrame(file[part]["x"][:].astype(float)).add_prefix("x")
-                event, time = file[part]["e"][:].astype(bool), file[part]["t"][:].astype(float)
-                endpoint = Endpoint("os", event, frame.index, time)
-                yield f"deepsurv {path.stem.partition('_')[0]} {part}", frame, endpoint, None
+    """The fixed splits of METABRIC and of Rotterdam and GBSG."""
+    for name in ("metabric", "gbsg"):
+        for part in ("train", "test"):
+            frame = deepsurv(folder, name, part).set_index("patient")
+            event, time = frame.pop("event").astype(bool), frame.pop("time").astype(float)
+            yield (f"deepsurv {name} {part}", frame, Endpoint("os", event.to_numpy(), frame.index, time.to_numpy()),
+                   None)
 
 
 def generated_table(seed: int) -> tuple[pd.DataFrame, Endpoint, pd.Series | None]:
