@@ -664,3 +664,12 @@ def test_f_of_centres_is_that_of_scipy(rng):
     design = (codes[:, None] == np.arange(3)).astype(float)
     expected = f_oneway(*(values[codes == code, 0] for code in range(3)))[0]
     assert leak_fitted._median_f(standardised(values), np.ones((90, 1)), design) == pytest.approx(expected, rel=1e-9)
+
+
+def test_rows_that_lack_most_values_are_no_mixtures_of_others():
+    rng = np.random.default_rng(11)
+    index = pd.Index([f"P{i:03d}" for i in range(120)])
+    frame = pd.DataFrame(rng.normal(size=(120, 14)), index=index, columns=[f"x{i}" for i in range(14)])
+    frame.iloc[100:, 1:] = np.nan  # on a line, once they are filled with means
+    endpoint = Endpoint("y", rng.random(120) < 0.4, index)
+    assert not [finding for finding in lint_data(frame, endpoint) if finding.kind == "duplicated_rows"]
