@@ -54,6 +54,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
+    _add_study(commands)
+    _add_runs(commands)
+    _add_models(commands)
+    _add_surroundings(commands)
+    return parser
+
+
+def _add_study(commands: Any) -> None:
+    """A study and what is in it."""
     command = _command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package and "
                        "on generated ones with images")
     command.add_argument("dir", nargs="?", metavar="DIR", help="study folder to make or reuse (default: demo-study); "
@@ -91,6 +100,9 @@ def build_parser() -> argparse.ArgumentParser:
     command = _command(commands, "status", status, "tables, runs and what is stale")
     command.add_argument("dir", metavar="DIR")
 
+
+def _add_runs(commands: Any) -> None:
+    """Stages, and what they leave."""
     command = commands.add_parser("run", add_help=False, help="run a stage's notebook headless")
     command.set_defaults(command=run)
     command.add_argument("stage", nargs="?", metavar="STAGE", help=", ".join(STAGES))
@@ -112,14 +124,6 @@ def build_parser() -> argparse.ArgumentParser:
     command = _command(commands, "report", report, "write report.html of a run, or of the whole study")
     command.add_argument("dir", metavar="DIR")
     command.add_argument("run", metavar="RUN", nargs="?")
-
-    _add_more(commands)
-    return parser
-
-
-def _add_more(commands: Any) -> None:
-    _add_models(commands)
-    _add_surroundings(commands)
 
 
 def _add_models(commands: Any) -> None:

@@ -167,7 +167,7 @@ def multiclass_endpoint(name: str, outcome: pd.Series) -> Endpoint:
         Fewer than three classes, or an infinite one.
     """
     known, notes = _known(name, outcome.to_frame("outcome"))
-    labels = known["outcome"].astype(object).map(_label)
+    labels = known["outcome"].astype(object).map(as_category)
     _refuse(name, [*endpoint_faults(outcome=known["outcome"].rename(name)), *_infinite(name, known["outcome"])])
     classes = sorted(labels.unique(), key=_order)
     if len(classes) == 2:
@@ -237,7 +237,7 @@ def survival_endpoint(name: str, time: pd.Series, event: pd.Series | None = None
     codes: np.ndarray | None = None
     causes: tuple[str, ...] = ()
     if cause is not None:
-        labels = cause.reindex(known.index).astype(object).map(_label, na_action="ignore")
+        labels = cause.reindex(known.index).astype(object).map(as_category, na_action="ignore")
         codes, causes = _as_causes(name, labels, cause_of_interest)
         if event is not None:
             _refuse_contradiction(name, happened, codes)
@@ -349,7 +349,7 @@ def _kind(name: str, source: EndpointColumns, values: pd.Series, info: TableInfo
         return "multiclass"
     raise DataError(f"it is not clear what kind of outcome its {classes} different values make",
                     where=f"endpoint {name}", todo="Set 'kind' to multiclass or continuous, or 'positive' to the class "
-                    f"that counts as the event{_listed(sorted(values.dropna().map(_label).unique(), key=_order))}")
+                    f"that counts as the event{_listed(sorted(values.dropna().map(as_category).unique(), key=_order))}")
 
 
 def check_patient_level(frame: pd.DataFrame, id_column: str, table: str) -> None:
@@ -449,7 +449,7 @@ def _competing(causes: Sequence[str], codes: np.ndarray) -> tuple[str, ...]:
 
 def _as_event(name: str, values: pd.Series, positive: str) -> np.ndarray:
     """True where the event happened or the class is the positive one."""
-    texts = values.map(_label)
+    texts = values.map(as_category)
     classes = sorted(texts.unique())
     if positive:
         if positive not in classes:
@@ -463,8 +463,8 @@ def _as_event(name: str, values: pd.Series, positive: str) -> np.ndarray:
     return words.isin(_YES).to_numpy()
 
 
-def _label(value: Any) -> str:
-    """A class as people write it: 1, not 1.0."""
+def as_category(value: Any) -> str:
+    """A class or category as people write it: 1, not 1.0, as whole numbers are read where some are missing."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.evaluation.checks import Disguise, disguised_predictors
 from medomicslab_nb.evaluation.dates import as_dates, check_dates, index_dates
-from medomicslab_nb.evaluation.endpoints import Endpoint
+from medomicslab_nb.evaluation.endpoints import Endpoint, as_category
 from medomicslab_nb.evaluation.visits import changes
 from medomicslab_nb.tables import Column, TableInfo
 
@@ -116,13 +115,6 @@ def build_design(study: Any, endpoint: Endpoint, *, blocks: Mapping[str, tuple[s
                     {block: tuple(table for table in tables if table in used) for block, tables in chosen.items()
                      if used.keys() & set(tables)}, used)
     return design if keep_empty else _without(design, empty)
-
-
-def as_category(value: object) -> str:
-    """A category as people write it: 1, not 1.0, as whole numbers are read where some are missing."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def find_disguises(design: Design, endpoint: Endpoint) -> list[Disguise]:

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError, RunError
+from medomicslab_nb.evaluation.endpoints import as_category
 from medomicslab_nb.evaluation.risk_groups import risk_groups
 from medomicslab_nb.files import read_document, sha256_of
-from medomicslab_nb.models.blocks import as_category
 from medomicslab_nb.models.model_file import ColumnSchema, ModelFile, load
 from medomicslab_nb.models.out_of_distribution import prepared_matrix
 from medomicslab_nb.protect import safe_cells

@@ -161,7 +161,7 @@ def _plan(study: Any, settings: ModelsSettings) -> _Plan:
     options = fit_options(settings, patients)
     headline = DEFAULT if settings.learner == "default" else settings.learner
     learners = tuple(dict.fromkeys([headline, *((DEFAULT, "ridge", "forest") if settings.compare else ())]))
-    _refuse_what_cannot_be(settings, patients, learners)
+    _refuse_what_cannot_be(study, settings, patients, learners)
     notes = [*development.notes, *(seal.notes if seal else ())]
     tested = patients
     if settings.validation == "cross-validation":
@@ -185,7 +185,7 @@ def _plan(study: Any, settings: ModelsSettings) -> _Plan:
                  _subgroups(study, settings, tested), tuple(notes))
 
 
-def _refuse_what_cannot_be(settings: ModelsSettings, patients: Patients, learners: Sequence[str]) -> None:
+def _refuse_what_cannot_be(study: Any, settings: ModelsSettings, patients: Patients, learners: Sequence[str]) -> None:
     """Refuse settings that contradict the data or each other: before anything is fitted, or a sealed test opened."""
     refuse_learners(learners, patients.endpoint)
     if settings.balanced and patients.endpoint.kind not in ("binary", "multiclass"):
@@ -194,6 +194,19 @@ def _refuse_what_cannot_be(settings: ModelsSettings, patients: Patients, learner
     if settings.fusion == "penalised" and learners[0] not in PENALISED and len(patients.blocks) > 1:
         raise DataError(f"learner '{settings.learner}' has no penalty for each block", where="setting 'fusion'",
                         todo="Use 'late' or 'early', or the learner default, ridge, lasso or elastic net")
+    if settings.clinical_score:
+        _refuse_score(settings, patients)
+    for name in settings.subgroups:
+        _owners(study, name)
+
+
+def _refuse_score(settings: ModelsSettings, patients: Patients) -> None:
+    if SCORE in patients.blocks:
+        raise DataError(f"a block is called '{SCORE}'", where="setting 'clinical_score'", todo="Give it another name")
+    unknown = [column for column in settings.clinical_score if column not in patients.frame.columns]
+    if unknown:
+        raise DataError(f"there is no predictor '{unknown[0]}'", where="setting 'clinical_score'",
+                        todo="Name columns that are predictors")
 
 
 def fit_options(settings: ModelsSettings, patients: Patients) -> FitOptions:
@@ -228,12 +241,6 @@ def _with_score(cases: list[FoldCase], settings: ModelsSettings, patients: Patie
     """The cases with the clinical score as one more block, alone in its set."""
     if not settings.clinical_score:
         return cases
-    if SCORE in patients.blocks:
-        raise DataError(f"a block is called '{SCORE}'", where="setting 'clinical_score'", todo="Give it another name")
-    unknown = [column for column in settings.clinical_score if column not in patients.frame.columns]
-    if unknown:
-        raise DataError(f"there is no predictor '{unknown[0]}'", where="setting 'clinical_score'",
-                        todo="Name columns that are predictors")
     blocks = {**patients.blocks, SCORE: settings.clinical_score}
     return [replace(case, patients=replace(case.patients, blocks=blocks), score=SCORE) for case in cases]
 
@@ -243,12 +250,16 @@ def _subgroups(study: Any, settings: ModelsSettings, patients: Patients) -> dict
     index = patients.frame.index
     found = {} if patients.companions.centre is None else {"centre": patients.companions.centre}
     for name in settings.subgroups:
-        owners = [table for table, info in study.tables.items() if info.level == "patient" and name in info.columns]
-        if not owners:
-            raise DataError(f"there is no column '{name}'", where="setting 'subgroups'", todo="Correct the setting")
-        parts = [study.table(table)[name] for table in owners]
-        values = pd.concat(parts)
+        values = pd.concat([study.table(table)[name] for table in _owners(study, name)])
         found[name] = values[~values.index.duplicated()].map(str, na_action="ignore").reindex(index)
+    return found
+
+
+def _owners(study: Any, column: str) -> list[str]:
+    """The tables with one row per patient that hold a column by which performance is also reported."""
+    found = [table for table, info in study.tables.items() if info.level == "patient" and column in info.columns]
+    if not found:
+        raise DataError(f"there is no column '{column}'", where="setting 'subgroups'", todo="Correct the setting")
     return found
 
 

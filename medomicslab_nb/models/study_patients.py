@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
+from medomicslab_nb.evaluation.endpoints import Endpoint, as_category, find_endpoint
 from medomicslab_nb.evaluation.event_dates import endpoint_from_dates
 from medomicslab_nb.evaluation.landmark import landmark
 from medomicslab_nb.evaluation.sealed import Seal, seal
-from medomicslab_nb.models.blocks import Design, as_category, build_design
+from medomicslab_nb.models.blocks import Design, build_design
 from medomicslab_nb.models.companions import Companions
 from medomicslab_nb.models.fitting import Patients
 from medomicslab_nb.models.settings import ModelsSettings

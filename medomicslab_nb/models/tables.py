@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation import calibration as calibrations
 from medomicslab_nb.evaluation.competing import aalen_johansen
-from medomicslab_nb.evaluation.decision import decision_curve, survival_decision_curve
+from medomicslab_nb.evaluation.decision import decision_curve, operating_point, survival_decision_curve
 from medomicslab_nb.evaluation.delong import delong_test, external_auc_interval
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.evaluation.intervals import (
@@ -221,23 +220,17 @@ def groups_compared(predictions: pd.DataFrame, groups: int) -> pd.DataFrame:
 
 def operating_points(predictions: pd.DataFrame, endpoint: Endpoint, confidence: float) -> pd.DataFrame:
     """Sensitivity, specificity and predictive values at thresholds of the training folds, first repeat only."""
-    rows = []
+    parts = []
     points = [column for column in predictions.columns if column.startswith("at ")]
     for blocks, part in predictions[predictions["repeat"] == 0].groupby("blocks", sort=False):
-        observed = part["observed"].to_numpy(bool)
         for point in points:
-            positive = part[point].to_numpy(bool)
-            shares = {"sensitivity": positive[observed], "specificity": ~positive[~observed],
-                      "ppv": observed[positive], "npv": ~observed[~positive]}
-            for metric, hits in shares.items():
-                limits = None
-                if len(hits):
-                    limits = binomtest(int(hits.sum()), len(hits)).proportion_ci(confidence, "wilson")
-                rows.append({"blocks": blocks, "threshold": f"training {point.removeprefix('at ')}", "metric": metric,
-                             "estimate": hits.mean() if len(hits) else np.nan,
-                             "lower": limits.low if limits else np.nan, "upper": limits.high if limits else np.nan,
-                             "n": len(hits), "prevalence": endpoint.event.mean()})
-    return pd.DataFrame(rows)
+            # Every fold has a threshold of its own: what is left of it is who was above.
+            found = operating_point(part["observed"].to_numpy(bool), part[point].to_numpy(float), 0.5,
+                                    confidence=confidence).drop(columns="events")
+            found["threshold"] = f"training {point.removeprefix('at ')}"
+            parts.append(_labelled(found, blocks=str(blocks)).assign(prevalence=endpoint.event.mean()))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["blocks", "threshold", "metric", "estimate", "lower", "upper", "n", "prevalence"]]
 
 
 def decision(predictions: pd.DataFrame, endpoint: Endpoint, horizon: float | None, *, seed: int,
