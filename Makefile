@@ -30,6 +30,7 @@ JOBS ?= 2
 PYTEST_ARGS ?=
 DEMO ?= demo-study
 PROVE := prove
+WIDGET_TESTS := tests/widgets
 
 # One BLAS thread per process: results do not depend on the number of cores, and workers do not fight over them.
 export OMP_NUM_THREADS := 1
@@ -72,10 +73,16 @@ $(VENV)/.installed-test: pyproject.toml $(wildcard constraints/*.txt) | $(VENV)/
 	$(PIP) --constraint $(CONSTRAINTS) --editable '.[$(EXTRAS)]'
 	touch $(VENV)/.installed $@
 
+# What checks the widgets' modules; nothing of it is needed to use or to change them.
+$(WIDGET_TESTS)/node_modules/.installed: $(WIDGET_TESTS)/package.json $(WIDGET_TESTS)/package-lock.json
+	@cd $(WIDGET_TESTS)
+	npm ci --silent --no-audit --no-fund
+	touch node_modules/.installed
+
 install: $(VENV)/.installed
 	@echo "Installed: $(BIN)/medomicslab"
 
-test-install: $(VENV)/.installed-test
+test-install: $(VENV)/.installed-test $(WIDGET_TESTS)/node_modules/.installed
 
 # --- Use --------------------------------------------------------------------------------------------------------------
 
@@ -95,6 +102,7 @@ lint: test-install
 	@$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd $(WIDGET_TESTS) && npm run --silent check
 
 prove: test-install
 	@mkdir -p $(PROVE)

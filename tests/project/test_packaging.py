@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 TEMPLATES = sorted(path.name for path in ROOT.glob("templates/*.ipynb"))
 CONSTRAINTS = sorted(ROOT.glob("constraints/py*.txt"))
-FIND = "from medomicslab_nb.notebook import find_template; print(find_template('01_data.ipynb'))"
+FIND = "from medomicslab_nb.notebook import find_shipped; print(find_shipped('_{0}', '{0}', '{1}'))"
+# A file of each folder that ships beside the package's code.
+SHIPPED = pytest.mark.parametrize(("folder", "name"), [("templates", "01_data.ipynb"), ("widgets", "common.css")])
 
 # One worker builds the wheel once.
 pytestmark = pytest.mark.xdist_group("wheel")
@@ -56,37 +58,42 @@ def test_wheel_holds_code_templates_and_pages(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_template_is_found_in_an_installed_wheel(wheel, tmp_path):
+@SHIPPED
+def test_shipped_file_is_found_in_an_installed_wheel(wheel, tmp_path, folder, name):
     site = tmp_path / "site"
     command([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel],
             cwd=tmp_path)
-    found = Path(command([sys.executable, "-c", FIND], cwd=tmp_path, path=site))
-    assert found == site / "medomicslab_nb" / "_templates" / "01_data.ipynb"
+    found = Path(command([sys.executable, "-c", FIND.format(folder, name)], cwd=tmp_path, path=site))
+    assert found == site / "medomicslab_nb" / f"_{folder}" / name
 
 
-def test_template_is_found_in_a_plain_checkout(tmp_path):
+@SHIPPED
+def test_shipped_file_is_found_in_a_plain_checkout(tmp_path, folder, name):
     checkout = make_checkout(tmp_path)
-    found = Path(command([sys.executable, "-c", FIND], cwd=tmp_path, path=checkout))
-    assert found == checkout / "templates" / "01_data.ipynb"
+    found = Path(command([sys.executable, "-c", FIND.format(folder, name)], cwd=tmp_path, path=checkout))
+    assert found == checkout / folder / name
 
 
-def test_template_of_an_editable_install_is_the_one_in_the_checkout(tmp_path):
+@SHIPPED
+def test_shipped_file_of_an_editable_install_is_the_one_in_the_checkout(tmp_path, folder, name):
     # An editable install copies shipped files beside its pointer to the checkout, and the copies go stale.
     checkout, site = make_checkout(tmp_path), tmp_path / "site"
     build = f"from hatchling.build import build_editable; print(build_editable({str(tmp_path)!r}))"
     built = tmp_path / command([sys.executable, "-c", build], cwd=checkout).splitlines()[-1]
     zipfile.ZipFile(built).extractall(site)
-    for copied in site.rglob("01_data.ipynb"):
+    for copied in site.rglob(name):
         copied.write_text("stale")
-    start = f"import site; site.addsitedir({str(site)!r}); site.addsitedir({sysconfig.get_path('purelib')!r}); {FIND}"
+    start = f"import site; site.addsitedir({str(site)!r}); site.addsitedir({sysconfig.get_path('purelib')!r}); "
+    start += FIND.format(folder, name)
     found = Path(command([sys.executable, "-S", "-c", start], cwd=tmp_path))
-    assert found == checkout / "templates" / "01_data.ipynb"
+    assert found == checkout / folder / name
 
 
 def make_checkout(folder: Path) -> Path:
     checkout = folder / "checkout"
     copytree(ROOT / "medomicslab_nb", checkout / "medomicslab_nb", ignore=ignore_patterns("__pycache__"))
-    copytree(ROOT / "templates", checkout / "templates")
+    for name in ("templates", "widgets"):
+        copytree(ROOT / name, checkout / name)
     for name in ("pyproject.toml", "LICENSE", "README.md"):
         copy(ROOT / name, checkout)
     return checkout
