@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from medomicslab_nb.errors import MedomicsError
-from medomicslab_nb.evaluation.endpoints import Endpoint, find_endpoint
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report.evidence import evidence
 from medomicslab_nb.study import Study
 from medomicslab_nb.tables import TableInfo, identifiers_of
 from medomicslab_nb.views.data_loader import figures, outcomes
+from medomicslab_nb.views.endpoints import endpoint_table
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, heading, muted, table
 from medomicslab_nb.views.record_view import Bundle
@@ -29,7 +28,7 @@ class ModelBuilder(StageView):
         tables = self.study.tables
         if not tables:
             return escape(text("no_tables"))
-        return f"{heading(text('endpoints'))}{_endpoints(self.study)}{heading(text('blocks'))}{_blocks(self.study)}"
+        return f"{heading(text('endpoints'))}{endpoint_table(self.study)}{heading(text('blocks'))}{_blocks(self.study)}"
 
     def suggestions(self) -> dict[str, tuple[str, ...]]:
         """The endpoints that the dictionaries name."""
@@ -38,30 +37,6 @@ class ModelBuilder(StageView):
     def result(self, record: RunRecord) -> list[Bundle]:
         """Summary, findings, tables and figures of a finished run."""
         return [*super().result(record), *_findings(record), *figures(record, _FIGURES)]
-
-
-def _endpoints(study: Study) -> str:
-    """Every endpoint that the dictionaries name, with its kind, patients and events; or why it is not clear."""
-    names = outcomes(study.tables)
-    if not names:
-        return escape(text("no_endpoint"))
-    return table([text("endpoint"), text("kind"), text("patients"), text("events")],
-                 [[name, *_described(study, name)] for name in names])
-
-
-def _described(study: Study, name: str) -> tuple[str, str, str]:
-    try:
-        found = find_endpoint(study, name)
-    except MedomicsError as error:
-        return text("not_clear", reason=error.found), "", ""
-    events = str(found.events) if found.kind in ("binary", "survival") else ""
-    return _kind(found), str(len(found)), events
-
-
-def _kind(endpoint: Endpoint) -> str:
-    kinds = {"binary": text("binary"), "multiclass": text("multiclass"), "continuous": text("continuous"),
-             "survival": text("survival")}
-    return text("survival_competing") if endpoint.cause is not None else kinds[endpoint.kind]
 
 
 def _blocks(study: Study) -> str:
