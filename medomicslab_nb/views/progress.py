@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medomicslab_nb.progress import Event, PlainLines, Sink
+from medomicslab_nb.record import RunRecord
 from medomicslab_nb.views.front_end import interactive
 
 _EVERY_S = 0.1
@@ -42,6 +43,24 @@ class Bar:
     def hide(self) -> None:
         """Take the bar away."""
         self.widget.layout.display = "none"
+
+
+class RunBar:
+    """The present task of a run under way, whichever process does the work."""
+
+    def __init__(self) -> None:
+        self._bar = Bar()
+        self.widget = self._bar.widget
+
+    def show(self, record: RunRecord) -> None:
+        """Show where the run is."""
+        event = record.progress()
+        if event:
+            self._bar.show(Event(**event))
+
+    def hide(self) -> None:
+        """Take the bar away."""
+        self._bar.hide()
 
 
 def caption(event: Event) -> str:

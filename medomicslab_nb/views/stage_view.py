@@ -6,27 +6,24 @@ stays small and holds no widget state.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from medomicslab_nb.errors import MedomicsError
-from medomicslab_nb.progress import Event
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report.evidence import part_records
 from medomicslab_nb.report.settings_rows import settings_rows
-from medomicslab_nb.report.wording import duration
 from medomicslab_nb.settings import Settings, read_mapping
 from medomicslab_nb.stages import get_stage, load
 from medomicslab_nb.study import Study, open_study
-from medomicslab_nb.views.form import Form, complete
+from medomicslab_nb.views.form import complete
 from medomicslab_nb.views.front_end import in_notebook, interactive
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.markup import escape, heading, muted, plain_table, table
+from medomicslab_nb.views.markup import heading, plain_table, table
 from medomicslab_nb.views.record_view import Bundle, mimebundle
 
-_POLL_S = 0.4
+if TYPE_CHECKING:
+    from medomicslab_nb.views.panel import Panel
 
 
 def view(stage: str, study: Study | str | Path,
@@ -70,7 +67,7 @@ class StageView:
         self._missing = [name for name, field in self.spec.settings_class().model_fields.items()
                          if field.is_required() and name not in dict(given)]
         self.record: RunRecord | None = None
-        self.panel: Panel | None = Panel(self) if interactive() else None
+        self.panel: Panel | None = load("medomicslab_nb.views.panel:Panel")(self) if interactive() else None
 
     @property
     def settings(self) -> Settings:
@@ -112,10 +109,10 @@ class StageView:
         if self.record is not None:
             self.record.cancel()
 
-    def running(self) -> RunRecord | None:
-        """The newest run of this stage in this study that is still under way, whoever started it."""
-        return next((record for record in reversed(self.study.runs)
-                     if record.stage == self.spec.name and record.status == "running"), None)
+    def newest(self) -> RunRecord | None:
+        """The run of this stage in this study that is still under way, whoever started it, else the newest one."""
+        own = [record for record in reversed(self.study.runs) if record.stage == self.spec.name]
+        return next((record for record in own if record.status == "running"), own[0] if own else None)
 
     def before(self) -> str:
         """HTML to show above the form; no identifiers."""
@@ -128,6 +125,13 @@ class StageView:
     def tools(self) -> tuple[Any, ...]:
         """Further widgets between the introduction and the form."""
         return ()
+
+    def progress_widget(self) -> Any:
+        """What shows a run under way: an object with ``widget``, ``show(record)`` and ``hide()``."""
+        return load("medomicslab_nb.views.progress:RunBar")()
+
+    def on_settings(self, settings: Settings) -> None:
+        """Called when the form has come to hold other valid settings."""
 
     def result(self, record: RunRecord) -> list[Bundle]:
         """What to show of a finished run, as mime bundles; of a pipeline, every part."""
@@ -145,95 +149,6 @@ class StageView:
         markup = heading(title) + self.before() + heading(text("settings")) + \
             table(columns, cells, strong=[row["differs"] for row in rows])
         return {"text/html": markup, "text/plain": f"{title}\n{plain_table(columns, cells)}"}
-
-
-class Panel:
-    """The widgets of a stage view."""
-
-    def __init__(self, shown: StageView) -> None:
-        import ipywidgets
-
-        from medomicslab_nb.views.progress import Bar
-
-        self.view = shown
-        self.form: Form[Settings] = Form(shown.spec.settings_class(), shown.suggestions())
-        self.form.value = {name: value for name, value in shown._values.items() if name not in shown._missing}
-        self.run_button = ipywidgets.Button(description=text("run"), button_style="primary", icon="play")
-        self.cancel_button = ipywidgets.Button(description=text("cancel"), icon="stop", disabled=True)
-        self.status = ipywidgets.HTML()
-        self.bar = Bar()
-        self.output = ipywidgets.Output()
-        self.run_button.on_click(lambda _: self._start())
-        self.cancel_button.on_click(lambda _: self._cancel())
-        self.form.on_change(self._check)
-        title = ipywidgets.HTML(f"{heading(shown.spec.title)}{muted(shown.study.name)}{shown.before()}")
-        buttons = ipywidgets.HBox([self.run_button, self.cancel_button, self.status])
-        self.widget = ipywidgets.VBox([title, *shown.tools(), self.form.widget, buttons, self.bar.widget, self.output])
-        self._check()
-        found = shown.running()
-        if found is not None:
-            shown.record = found
-            self.follow(found, note=text("found_again"))
-
-    @property
-    def busy(self) -> bool:
-        """Whether a run is followed."""
-        return not self.cancel_button.disabled
-
-    def follow(self, record: RunRecord, note: str = "") -> None:
-        """Show the run until it ends: its folder is read by a thread, since the process is another one."""
-        self._busy(busy=True)
-        self.output.outputs = ()
-        self._say(f"{text('running')} ... {note}")
-        threading.Thread(target=self._poll, args=(record,), daemon=True).start()
-
-    def show_end(self, record: RunRecord) -> None:
-        """Show how a run ended."""
-        self._busy(busy=False)
-        self.bar.hide()
-        status = record.status
-        self._say(text(status, duration=duration(record.started, record.finished or ""), reason=record.error or ""),
-                  fault=status == "failed")
-
-    def _poll(self, record: RunRecord) -> None:
-        pause = threading.Event()
-        while record.status == "running":
-            event = record.progress()
-            if event:
-                self.bar.show(Event(**event))
-            pause.wait(_POLL_S)
-        self.show_end(record)
-        if record.status == "completed":
-            self.output.outputs = tuple({"output_type": "display_data", "data": bundle, "metadata": {}}
-                                        for bundle in self.view.result(record))
-
-    def _start(self) -> None:
-        try:
-            self.view.start()
-        except MedomicsError as error:
-            self._busy(busy=False)
-            self._say(str(error), fault=True)
-
-    def _cancel(self) -> None:
-        self.cancel_button.disabled = True
-        self._say(text("cancelling"))
-        # It waits for the process to end, and a waiting callback would hold up every other widget.
-        threading.Thread(target=self.view.cancel, daemon=True).start()
-
-    def _check(self) -> None:
-        if self.busy:
-            return
-        faults = self.form.faults
-        self.run_button.disabled = bool(faults)
-        self._say(text("invalid") if faults else text("ready"), fault=bool(faults))
-
-    def _busy(self, *, busy: bool) -> None:
-        self.cancel_button.disabled = not busy
-        self.run_button.disabled = busy or bool(self.form.faults)
-
-    def _say(self, words: str, *, fault: bool = False) -> None:
-        colour = "#b02a00" if fault else "inherit"
-        self.status.value = f'<span class="medomicslab-status" style="color:{colour}">{escape(words)}</span>'
 
 
 def _display(bundles: list[Bundle]) -> None:

@@ -112,7 +112,7 @@ def test_started_run_is_followed_to_its_end(study: Study, monkeypatch: pytest.Mo
     assert panel.busy
     assert "found" not in panel.status.value
     record.progress_sink(Event("checking tables", 1, 4, 1.0))
-    wait_until(lambda: "checking tables: 1/4" in panel.bar._label.value)
+    wait_until(lambda: "checking tables: 1/4" in panel.progress._bar._label.value)
     finished = finished_run(study, "data", data_tables())
     record.update(status="completed", finished=finished.finished)
     wait_until(lambda: not panel.busy and bool(panel.output.outputs))
@@ -132,6 +132,37 @@ def test_newly_made_view_says_that_it_found_a_run(study: Study) -> None:
     assert record.cancel_requested()
     record.update(status="cancelled", finished=record.started)
     wait_until(lambda: "Cancelled" in view.panel.status.value)
+
+
+@pytest.mark.usefixtures("live")
+def test_newly_made_view_offers_the_result_of_the_last_run(study: Study) -> None:
+    assert ml.view("data", study).panel.show_button.layout.display == "none"
+    finished_run(study, "data", data_tables())
+    panel = ml.view("data", study).panel
+    assert "Last run (20" in panel.status.value
+    assert "Completed in" in panel.status.value
+    assert not panel.output.outputs
+    assert not panel.busy
+    panel.show_button.click()
+    assert panel.output.outputs
+    assert panel.show_button.layout.display == "none"
+
+
+@pytest.mark.usefixtures("live")
+def test_newly_made_view_says_how_the_last_run_failed(study: Study) -> None:
+    finished_run(study, "data", {}, status="failed", error="no such <table>")
+    panel = ml.view("data", study).panel
+    assert "no such &lt;table&gt;" in panel.status.value
+    assert panel.show_button.layout.display == "none"
+
+
+@pytest.mark.usefixtures("live")
+def test_view_hears_of_valid_settings_only(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+    monkeypatch.setattr(stage_view.StageView, "on_settings", lambda _, settings: heard.append(settings.outcome))
+    view = ml.view("data", study, {"outcome": "dmfs"})
+    view.panel.form.value = {"outcome": "age"}
+    assert heard[-2:] == ["dmfs", "age"]
 
 
 @pytest.mark.usefixtures("live")
