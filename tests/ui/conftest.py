@@ -7,10 +7,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from medomicslab_nb.data.samples import get_sample
 from medomicslab_nb.study import Study, create_study
+from medomicslab_nb.tables import Column
 from tests.image_study import add_images
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -40,6 +43,30 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 @pytest.fixture(scope="session")
+def wide_study(study: Study) -> Study:
+    """Beside the study: tables so wide that the data stage takes long enough to be interrupted."""
+    made = create_study(study.path.parent / "wide_study")
+    rng = np.random.default_rng(5)
+    patients = pd.Index([f"WIDE-{i:04d}" for i in range(300)], name="patient")
+    made.add_table("clinical", pd.DataFrame({"patient": patients, "relapse": rng.integers(0, 2, 300)}), columns={
+        "patient": Column(role="identifier", type="text"), "relapse": Column(role="outcome", type="boolean")})
+    for number in range(8):
+        values = pd.DataFrame(rng.normal(size=(300, 15_000)).astype("float32"), index=patients,
+                              columns=[f"G{number}_{i}" for i in range(15_000)])
+        made.add_table(f"genes{number}", values, block="genes", default_column=Column(), transposed=True)
+    return made
+
+
+def put_notebook(template: str, target: Path, study: str, settings: object) -> None:
+    """A template as a user's notebook, with the parameters written into its cell."""
+    content = json.loads((TEMPLATES / template).read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = [f"study = {study!r}\n", f"settings = {settings!r}"]
+    target.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
 def lab(browser: object, study: Study, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of JupyterLab with the templates beside the study, settings as a user would write them."""
     from tests.ui.notebook_page import jupyter_lab
@@ -48,13 +75,25 @@ def lab(browser: object, study: Study, tmp_path_factory: pytest.TempPathFactory)
     settings = {"01_data": {}, "02_radiomics": {"preset": "plain"}, "03_models": MODELS,
                 "00_pipeline": {"data": {}, "models": MODELS}}
     for name, values in settings.items():
-        content = json.loads((TEMPLATES / f"{name}.ipynb").read_text(encoding="utf-8"))
-        for cell in content["cells"]:
-            if "parameters" in cell["metadata"].get("tags", []):
-                cell["source"] = ['study = "my_study"\n', f"settings = {values!r}"]
-        (root / f"{name}.ipynb").write_text(json.dumps(content), encoding="utf-8")
+        put_notebook(f"{name}.ipynb", root / f"{name}.ipynb", "my_study", values)
     with jupyter_lab(root, tmp_path_factory.mktemp("home")) as address:
         yield address
+
+
+@pytest.fixture
+def open_notebook(browser: object, lab: str) -> Iterator[object]:
+    """Opens a notebook of the folder that JupyterLab serves."""
+    from tests.ui.notebook_page import NotebookPage
+
+    opened = []
+
+    def open_one(name: str) -> NotebookPage:
+        opened.append(NotebookPage(browser, lab, name))
+        return opened[-1]
+
+    yield open_one
+    for page in opened:
+        page.close()
 
 
 @pytest.fixture(scope="session")

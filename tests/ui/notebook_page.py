@@ -28,15 +28,22 @@ FAULT = ".jp-OutputArea-output:has-text('Traceback')"
 NOT_OURS = ("favicon", "Service Worker", "workspaces", "[LSP]", "/lsp", "api/me", "ResizeObserver", "manifest")
 
 
+COLLABORATION = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
+
+
 @contextmanager
-def jupyter_lab(root: Path, home: Path) -> Iterator[str]:
+def jupyter_lab(root: Path, home: Path, *, collaboration: bool = False) -> Iterator[str]:
     """JupyterLab on 127.0.0.1 with a home of its own; gives its address."""
     _settings(home, "notebook-extension/tracker", {"windowingMode": "none"})
     _settings(home, "docmanager-extension/plugin", {"autosave": False})
+    page = home / ".jupyter" / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(json.dumps({"disabledExtensions": dict.fromkeys(COLLABORATION, not collaboration)}))
     _settings(home, "apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False})
     port = _free_port()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
                f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}",
+               f"--ServerApp.jpserver_extensions={{'jupyter_server_ydoc': {collaboration}}}",
                "--IdentityProvider.token=", *OFFLINE]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "MEDOMICSLAB"))}
     environment |= {"HOME": str(home), "PYTHONPATH": str(REPOSITORY), "XDG_RUNTIME_DIR": str(home)}
@@ -97,6 +104,18 @@ class NotebookPage:
         """Choose an entry of the menu bar."""
         self.page.click(f".lm-MenuBar-itemLabel:text-is('{menu}')")
         self.page.click(f".lm-Menu-itemLabel:text-is('{entry}')")
+
+    def restart_kernel(self) -> None:
+        """Kernel > Restart Kernel, confirmed."""
+        self.menu("Kernel", "Restart Kernel…")
+        self.page.click(".jp-Dialog button:has-text('Restart')")
+        self.page.wait_for_timeout(500)
+        self.wait_for_kernel()
+
+    def show_view(self) -> None:
+        """Run the cells up to the view."""
+        self.run_cells("study =", "import medomicslab_nb", "ml.view(")
+        self.view.locator(".medomicslab-status").wait_for()
 
     def run_all(self) -> None:
         """Run > Run All Cells, until the last cell has its output."""

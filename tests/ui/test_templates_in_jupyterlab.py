@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,26 +11,28 @@ import medomicslab_nb as ml
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.stages import STAGES
 from medomicslab_nb.study import Study
-from tests.ui.conftest import MODELS
+from tests.ui.conftest import MODELS, put_notebook
 
 pytestmark = pytest.mark.ui
 TEMPLATES = {stage.name: stage.template for stage in STAGES.values()}
 FIGURES = {"data": 2, "radiomics": 1, "models": 4, "pipeline": 0}
 
 
-@pytest.fixture
-def open_notebook(browser: object, lab: str) -> Iterator[object]:
-    from tests.ui.notebook_page import NotebookPage
+# What makes a run of each stage long enough to be interrupted: the notebook, the setting that is changed in the form.
+LONG = {"data": ("01_data_wide.ipynb", "outcome", "relapse"),
+        "radiomics": ("02_radiomics_long.ipynb", "perturbation_count", "100"),
+        "models": ("03_models.ipynb", "repeats", "50"),
+        "pipeline": ("00_pipeline_long.ipynb", "", "")}
 
-    opened = []
 
-    def open_one(name: str) -> NotebookPage:
-        opened.append(NotebookPage(browser, lab, name))
-        return opened[-1]
-
-    yield open_one
-    for page in opened:
-        page.close()
+@pytest.fixture(scope="module")
+def long_notebooks(study: Study, wide_study: Study) -> None:
+    root = study.path.parent
+    put_notebook("01_data.ipynb", root / "01_data_wide.ipynb", wide_study.path.name, {})
+    put_notebook("02_radiomics.ipynb", root / "02_radiomics_long.ipynb", "my_study", {
+        "preset": "plain", "perturbations": ["noise", "rotation", "contour"]})
+    put_notebook("00_pipeline.ipynb", root / "00_pipeline_long.ipynb", "my_study", {
+        "data": {}, "models": {**MODELS, "folds": 5, "repeats": 50}})
 
 
 def newest(study: Study, stage: str) -> RunRecord:
@@ -54,39 +55,49 @@ def test_run_all(stage: str, open_notebook, study: Study, artefacts: Path) -> No
     assert ml.run(stage, study, record.settings, sinks=[]).table_hashes == record.table_hashes
 
 
-def test_button_reload_cancel(open_notebook, study: Study, artefacts: Path) -> None:
-    notebook = open_notebook(TEMPLATES["models"])
-    notebook.run_cells("study =", "import medomicslab_nb", "ml.view(")
-    notebook.wait_for_status("Ready.")
+@pytest.mark.parametrize("stage", TEMPLATES)
+@pytest.mark.usefixtures("long_notebooks")
+def test_form_button_reload_restart_cancel(stage: str, open_notebook, study: Study, wide_study: Study,
+                                           artefacts: Path) -> None:
+    name, setting, value = LONG[stage]
+    owner = wide_study if stage == "data" else study
+    notebook = open_notebook(name)
+    notebook.show_view()
+    if setting:
+        notebook.set(setting, value)
+        notebook.view.locator(f"[data-field='{setting}']", has_text="default").first.wait_for()
+    notebook.button("Run").click()
+    notebook.wait_for_status("Running")
+    record = newest(owner, stage)
+    assert str(record.settings.get(setting, "")) == value
 
+    # The notebook stays usable while the run is under way; then the page is reloaded, then the kernel is restarted.
+    notebook.page.reload()
+    notebook.wait_for_kernel()
+    notebook.show_view()
+    notebook.wait_for_status("Running")
+    notebook.restart_kernel()
+    notebook.show_view()
+    notebook.wait_for_status("Running")
+    notebook.page.screenshot(path=artefacts / f"jupyterlab_{stage}_running.png")
+    assert (newest(owner, stage).id, record.status) == (record.id, "running")
+    notebook.button("Cancel").click()
+    notebook.wait_for_status("Cancelled", timeout_s=30)
+    assert record.status == "cancelled"
+    assert notebook.foreign() == []
+    assert notebook.our_complaints() == []
+
+
+def test_fault_beside_the_field_then_run_by_the_button(open_notebook, study: Study, artefacts: Path) -> None:
+    notebook = open_notebook(TEMPLATES["models"])
+    notebook.show_view()
     notebook.set("folds", "1")
     notebook.wait_for_status("Correct the settings")
     assert "greater than or equal to 2" in notebook.field("folds").locator(".medomicslab-fault").inner_text()
     assert notebook.button("Run").is_disabled()
 
-    notebook.set("folds", "5")
-    notebook.set("repeats", "50")
-    notebook.wait_for_status("Ready.")
-    assert "default: 2" in notebook.field("repeats").inner_text()
-    notebook.button("Run").click()
-    notebook.wait_for_status("Running")
-    notebook.view.locator(".widget-hprogress").first.wait_for()
-    notebook.page.screenshot(path=artefacts / "jupyterlab_running.png")
-    record = newest(study, "models")
-    assert record.status == "running"
-    assert record.settings["repeats"] == 50
-
-    # The page is reloaded and the cells run again: the view finds the run and can cancel it.
-    notebook.page.reload()
-    notebook.wait_for_kernel()
-    notebook.run_cells("study =", "import medomicslab_nb", "ml.view(")
-    notebook.wait_for_status("Running")
-    notebook.button("Cancel").click()
-    notebook.wait_for_status("Cancelled", timeout_s=30)
-    assert record.status == "cancelled"
-
-    notebook.set("repeats", "1")
     notebook.set("folds", "3")
+    notebook.wait_for_status("Ready.")
     notebook.button("Run").click()
     notebook.wait_for_status("Completed")
     notebook.view.locator(".js-plotly-plot").first.wait_for()
@@ -94,6 +105,13 @@ def test_button_reload_cancel(open_notebook, study: Study, artefacts: Path) -> N
     notebook.page.screenshot(path=artefacts / "jupyterlab_button.png")
     done = newest(study, "models")
     assert (done.status, done.settings["folds"]) == ("completed", 3)
+
+    # A kernel that knows nothing of the run offers its result.
+    notebook.restart_kernel()
+    notebook.show_view()
+    notebook.wait_for_status("Last run")
+    notebook.button("Show its result").click()
+    notebook.view.locator(".js-plotly-plot").first.wait_for()
     assert notebook.foreign() == []
     assert notebook.our_complaints() == []
 
