@@ -105,6 +105,14 @@ class NotebookPage:
         self.page.click(f".lm-MenuBar-itemLabel:text-is('{menu}')")
         self.page.click(f".lm-Menu-itemLabel:text-is('{entry}')")
 
+    def theme(self, name: str) -> None:
+        """Settings > Theme > the named one."""
+        self.page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
+        self.page.click(".lm-Menu-itemLabel:text-is('Theme')")
+        self.page.click(f".lm-Menu-itemLabel:text-is('{name}')")
+        self.page.wait_for_function("dark => document.body.dataset.jpThemeLight === dark",
+                                    arg=str("Dark" not in name).lower())
+
     def restart_kernel(self) -> None:
         """Kernel > Restart Kernel, confirmed."""
         self.menu("Kernel", "Restart Kernel…")
