@@ -107,6 +107,11 @@ def read_mapping(value: Mapping[str, Any] | str | Path | None) -> tuple[dict[str
     """The mapping that a dict, YAML or JSON text, or a path to such a file stands for, and where it came from.
 
     papermill hands ``-p settings '{"a": 1}'`` over as text, ``-f`` as a mapping, and people pass paths.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or its text is no mapping.
     """
     if value is None:
         return {}, ""
@@ -115,28 +120,49 @@ def read_mapping(value: Mapping[str, Any] | str | Path | None) -> tuple[dict[str
     if not isinstance(value, (str, Path)):
         raise SettingsError(f"a mapping, text or a path was expected, {type(value).__name__} was found",
                             where="settings", todo="Pass a dict, YAML or JSON text, or the path of such a file")
-    where, text = "", str(value)
-    if isinstance(value, Path) or text.strip().endswith((".yaml", ".yml", ".json")):
-        path = Path(text.strip()).expanduser()
-        where = f"settings file {path.name}"
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"the file cannot be read ({type(error).__name__})", where=where,
-                                todo="Check the path and the file") from None
+    text = str(value)
+    if not isinstance(value, Path) and not _names_a_file(text):
+        return read_text(text), ""
+    path = Path(text.strip()).expanduser()
+    where = f"settings file {path.name}"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the file cannot be read ({type(error).__name__})", where=where,
+                            todo="Check the path and the file") from None
+    return read_text(text, where), where
+
+
+def read_text(text: str, where: str = "settings") -> dict[str, Any]:
+    """The mapping that YAML or JSON text holds; ``where`` names the text in errors.
+
+    Raises
+    ------
+    SettingsError
+        The text is neither, or holds no mapping.
+    """
     try:
         loaded = _load_text(text)
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         place = "" if line is None else f" (line {line + 1})"
-        raise SettingsError(f"the text is neither YAML nor JSON{place}", where=where or "settings",
-                            todo="Correct the text") from None
+        raise SettingsError(f"the text is neither YAML nor JSON{place}", where=where, todo="Correct the text") from None
     if loaded is None:
-        return {}, where
+        return {}
     if not isinstance(loaded, dict):
-        raise SettingsError(f"names with values were expected, {type(loaded).__name__} was found",
-                            where=where or "settings", todo="Write 'name: value', one a line, or a JSON object")
-    return loaded, where
+        raise SettingsError(f"names with values were expected, {type(loaded).__name__} was found", where=where,
+                            todo="Write 'name: value', one a line, or a JSON object")
+    return loaded
+
+
+def _names_a_file(text: str) -> bool:
+    """Whether text is a path: one line with a file's ending that is no mapping, as ``outcome: x.json`` is one."""
+    line = text.strip()
+    if not line.endswith((".yaml", ".yml", ".json")) or len(line.splitlines()) != 1:
+        return False
+    with contextlib.suppress(yaml.YAMLError):
+        return not isinstance(load_yaml(line), dict)
+    return True
 
 
 def _load_text(text: str) -> Any:
@@ -148,17 +174,21 @@ def _load_text(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans: ``Yes`` and ``No`` are labels of classes far more often than truth values."""
+    """YAML 1.2's booleans: ``Yes`` and ``No`` are labels of classes far more often than truth values.
+
+    Dates stay text, as they are in JSON: a setting that wants a date reads it, one that takes text keeps it.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, pattern) for tag, pattern in resolvers
+            if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
 
 
 def load_yaml(text: str) -> Any:
-    """A YAML text as Python values, with only ``true`` and ``false`` as truth values."""
+    """A YAML text as Python values, with only ``true`` and ``false`` as truth values and dates as text."""
     return yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
 
 

@@ -85,8 +85,8 @@ class RadiomicsSettings(Settings):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{name}: give at least one, and none twice")
-        own = {"spacing", "interpolation", "range", "outliers", "bin_width", "bin_count"}
-        if self.parameter_file and (own & self.model_fields_set or self.preset != "auto"):
+        own = (self.spacing, self.interpolation, self.range, self.outliers, self.bin_width, self.bin_count)
+        if self.parameter_file and (self.preset != "auto" or any(value is not None for value in own)):
             raise ValueError("parameter_file brings its own preprocessing: leave preset, spacing, interpolation, "
                              "range, outliers, bin_width and bin_count out")
         if self.parameter_file and self.engine != "pyradiomics":

@@ -96,6 +96,21 @@ def test_parse_reads_a_file(tmp_path: Path) -> None:
         ExampleSettings.parse(str(tmp_path / "missing.yaml"))
 
 
+@pytest.mark.parametrize("text", ["names: [x.json]\nfile: x.json", "file: x.json", "file: tables/x.yaml\n"])
+def test_text_that_ends_like_a_path_is_no_path(text: str) -> None:
+    assert ExampleSettings.parse(text).file.startswith(("x", "tables/x"))
+
+
+def test_path_with_a_blank_is_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "my settings - a [1].yaml"
+    path.write_text("bin_width: 10\n")
+    assert ExampleSettings.parse(str(path)).bin_width == 10
+
+
+def test_dates_stay_text() -> None:
+    assert ExampleSettings.parse("names: [2021-04-30]").names == ("2021-04-30",)
+
+
 def test_bad_input_59_unknown_setting_names_the_nearest() -> None:
     with pytest.raises(SettingsError, match="'binn_width', did you mean 'bin_width'"):
         ExampleSettings.parse({"binn_width": 1})
