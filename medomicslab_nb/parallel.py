@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from medomicslab_nb.progress import Progress
 
 CaseFunction = Callable[[Any], Mapping[str, "pd.DataFrame"]]
+Detail = Callable[[str, "CaseResult"], Mapping[str, Any]]
 _ATTEMPTS = 3  # of a case whose worker died; the second and third time it runs alone
 _CONNECT_S = 10
 _WATCH_S = 1.0
@@ -49,7 +50,7 @@ class CaseResult:
 
 def map_cases(function: CaseFunction, cases: Mapping[str, Any], *, cache: Cache | None = None,
               keys: Mapping[str, str] | None = None, jobs: int = 0, cluster: str = "",
-              progress: Progress, label: str) -> dict[str, CaseResult]:
+              progress: Progress, label: str, detail: Detail | None = None) -> dict[str, CaseResult]:
     """Apply ``function`` to every case, each on one thread, and keep each result as soon as it is there.
 
     Parameters
@@ -66,6 +67,8 @@ def map_cases(function: CaseFunction, cases: Mapping[str, Any], *, cache: Cache 
         Address of a Dask scheduler, e.g. ``tcp://127.0.0.1:8786``; the cases then run on its workers.
     progress, label
         One step per case.
+    detail : callable, optional
+        From a finished case's name and result to what its step tells, see :class:`~medomicslab_nb.progress.Event`.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def map_cases(function: CaseFunction, cases: Mapping[str, Any], *, cache: Cache 
             stored = cache.payload(keys[name]) if cache and keys else None
             if stored is not None:
                 found[name] = CaseResult(stored)
-                step()
+                step(detail=detail and detail(name, found[name]))
         missing = {name: value for name, value in cases.items() if name not in found}
         payloads = (_on_cluster(function, missing, cluster, progress) if cluster and missing
                     else _payloads(function, missing, jobs or cores(), progress))
@@ -90,7 +93,7 @@ def map_cases(function: CaseFunction, cases: Mapping[str, Any], *, cache: Cache 
                 if cache and keys:
                     cache.put(keys[name], payload)
                 found[name] = CaseResult(payload)
-            step()
+            step(detail=detail and detail(name, found[name]))
     return {name: found[name] for name in cases}
 
 

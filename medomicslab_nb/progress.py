@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 from medomicslab_nb.errors import Cancelled
 
 
 @dataclass(frozen=True)
 class Event:
-    """One moment of a task. ``total`` is None while it is unknown."""
+    """One moment of a task.
+
+    Attributes
+    ----------
+    total : int or None
+        None while it is unknown.
+    detail : mapping or None
+        What has just been done, as JSON types, for views that show more than a bar. It is written into the run's
+        folder: never who a patient is. A file of an older version has none.
+    """
 
     task: str
     done: int
     total: int | None
     elapsed_s: float
     finished: bool = False
+    detail: Mapping[str, Any] | None = None
 
 
 Sink = Callable[[Event], None]
@@ -50,18 +60,21 @@ class Progress:
 
     @contextmanager
     def task(self, name: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-        """A task of ``total`` steps; yields the function that counts ``n`` more of them, one by default."""
+        """A task of ``total`` steps; yields the function that counts ``n`` more of them, one by default.
+
+        That function also takes ``detail``, see :class:`Event`.
+        """
         start, done = time.monotonic(), 0
 
-        def emit(finished: bool = False) -> None:
-            event = Event(name, done, total, time.monotonic() - start, finished)
+        def emit(finished: bool = False, detail: Mapping[str, Any] | None = None) -> None:
+            event = Event(name, done, total, time.monotonic() - start, finished, detail)
             for sink in self._sinks:
                 sink(event)
 
-        def step(n: int = 1) -> None:
+        def step(n: int = 1, detail: Mapping[str, Any] | None = None) -> None:
             nonlocal done
             done += n
-            emit()
+            emit(detail=detail)
             self.check()
 
         self.check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -44,7 +44,7 @@ from medomicslab_nb.models.validation import (
     evaluate_subsample,
     held_out_case,
 )
-from medomicslab_nb.parallel import map_cases, require_all
+from medomicslab_nb.parallel import CaseResult, map_cases, require_all
 from medomicslab_nb.stages import StageResult
 
 SCORE = "clinical score"
@@ -87,6 +87,9 @@ def run(study: Any, settings: ModelsSettings, progress: Any) -> StageResult:
     metrics = {**_metrics(published["performance"], plan, tested), "chosen": model.chosen,
                "disguised": [disguise.column for disguise in disguises]}
     return StageResult(published, metrics, {MODEL_FILE: content}, tuple(dict.fromkeys(warnings)))
+
+
+_MOST_TOLD = 15
 
 
 @dataclass(frozen=True)
@@ -268,8 +271,29 @@ def _evaluate(study: Any, plan: _Plan, settings: ModelsSettings, progress: Any) 
     label = "nested cross-validation" if plan.cross_validated else "training and test"
     results = map_cases(evaluate_fold, {case.name: case for case in plan.cases}, cache=study.cache("models"),
                         keys={case.name: case.key(digest) for case in plan.cases}, jobs=settings.jobs,
-                        progress=progress, label=label)
+                        progress=progress, label=label, detail=_told(plan))
     return require_all(results, label)
+
+
+def _told(plan: _Plan) -> Callable[[str, CaseResult], dict[str, Any]]:
+    """What is told of a finished fold: which one, and the measure of the reported learner by set of blocks.
+
+    Of many sets only all blocks together: the last event of a run must stay short. Centres and tests that are held out
+    tell no values: of a small centre nothing may be said, and a test is to be looked at once.
+    """
+    cases = {case.name: case for case in plan.cases}
+    metric, shown = plan.tested.metric, list(plan.sets) if len(plan.sets) <= _MOST_TOLD else [plan.full]
+    shown = shown if plan.cross_validated else []
+
+    def tell(name: str, result: CaseResult) -> dict[str, Any]:
+        told = {"repeat": cases[name].repeat, "fold": cases[name].fold, "metric": metric}
+        if result.error is not None:
+            return {**told, "failed": True}
+        folds = result.tables["folds"]
+        own = folds[(folds["metric"] == metric) & (folds["learner"] == plan.headline)].set_index("blocks")["value"]
+        return {**told, "values": {blocks: _json(own[blocks]) for blocks in shown}}
+
+    return tell
 
 
 def _published(plan: _Plan, held_out: _HeldOut, settings: ModelsSettings) -> dict[str, pd.DataFrame]:

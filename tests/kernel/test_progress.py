@@ -53,3 +53,13 @@ def test_a_task_under_two_seconds_prints_nothing() -> None:
     lines(Event("quick", 1, 1, 1.0))
     lines(Event("quick", 1, 1, 1.5, finished=True))
     assert stream.getvalue() == ""
+
+
+def test_a_step_tells_what_was_done_and_older_events_tell_nothing() -> None:
+    events: list[Event] = []
+    with Progress([events.append]).task("folds", total=2) as step:
+        step(detail={"repeat": 0, "fold": 1})
+        step()
+    assert [event.detail for event in events] == [None, {"repeat": 0, "fold": 1}, None, None]
+    stored = {"task": "folds", "done": 1, "total": 2, "elapsed_s": 0.5, "finished": False}
+    assert Event(**stored).detail is None
