@@ -15,14 +15,18 @@ from medomicslab_nb.errors import MedomicsError
 from medomicslab_nb.stages import STAGES, load
 
 if TYPE_CHECKING:
+    from medomicslab_nb.data.samples import get_sample
     from medomicslab_nb.record import RunRecord
     from medomicslab_nb.runner import run
     from medomicslab_nb.study import Study, create_study, open_study
     from medomicslab_nb.tables import Column
+    from medomicslab_nb.views.language import set_language
+    from medomicslab_nb.views.run_browser import RunBrowser as runs
     from medomicslab_nb.views.stage_view import view
 
 __version__ = "0.1.0"
-__all__ = ["STAGES", "Column", "MedomicsError", "RunRecord", "Study", "create_study", "open_study", "run", "view"]
+__all__ = ["STAGES", "Column", "MedomicsError", "RunRecord", "Study", "create_study", "get_sample", "open_study", "run",
+           "runs", "set_language", "view"]
 
 _LAZY = {
     "run": "medomicslab_nb.runner:run",
@@ -30,7 +34,10 @@ _LAZY = {
     "RunRecord": "medomicslab_nb.record:RunRecord",
     "Study": "medomicslab_nb.study:Study",
     "create_study": "medomicslab_nb.study:create_study",
+    "get_sample": "medomicslab_nb.data.samples:get_sample",
     "open_study": "medomicslab_nb.study:open_study",
+    "runs": "medomicslab_nb.views.run_browser:RunBrowser",
+    "set_language": "medomicslab_nb.views.language:set_language",
     "view": "medomicslab_nb.views.stage_view:view",
 }
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
-_MUTED = "color:#57606a"
+# JupyterLab's own grey, which differs between its themes; elsewhere (an exported page) one for white paper.
+_MUTED = "color:var(--jp-ui-font-color2, #57606a)"
+_FAULT = "border-left:4px solid #d55e00;padding-left:6px;font-weight:600"
 
 
 def escape(value: Any) -> str:
@@ -36,6 +38,11 @@ def heading(title: str) -> str:
 def muted(words: str) -> str:
     """A line in grey."""
     return f'<span style="{_MUTED};font-size:12px">{escape(words)}</span>'
+
+
+def fault(words: str) -> str:
+    """What went wrong; marked by more than a colour, since no red is legible in both themes."""
+    return f'<span class="medomicslab-fault" style="{_FAULT}">⚠ {escape(words)}</span>'
 
 
 def warned(title: str, words: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from medomicslab_nb.report.wording import duration, moment
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.views.form import Form
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.markup import escape, heading, muted
+from medomicslab_nb.views.markup import escape, fault, heading, muted
 
 if TYPE_CHECKING:
     from medomicslab_nb.views.stage_view import StageView
@@ -65,7 +65,7 @@ class Panel:
             self.follow(found, note=text("found_again"))
         else:
             self._say(text("last_run", when=moment(found.started), how=self._ending(found)),
-                      fault=found.status == "failed")
+                      wrong=found.status == "failed")
             self.show_button.layout.display = "inline-block" if found.status == "completed" else "none"
 
     @property
@@ -85,7 +85,7 @@ class Panel:
         """Show how a run ended."""
         self._busy(busy=False)
         self.progress.hide()
-        self._say(self._ending(record), fault=record.status == "failed")
+        self._say(self._ending(record), wrong=record.status == "failed")
 
     def _ending(self, record: RunRecord) -> str:
         return text(record.status, duration=duration(record.started, record.finished or ""), reason=record.error or "")
@@ -110,7 +110,7 @@ class Panel:
             self.view.start()
         except MedomicsError as error:
             self._busy(busy=False)
-            self._say(str(error), fault=True)
+            self._say(str(error), wrong=True)
 
     def _cancel(self) -> None:
         self.cancel_button.disabled = True
@@ -125,13 +125,12 @@ class Panel:
         if not faults:
             self.view.on_settings(self.form.settings)
         self.run_button.disabled = bool(faults)
-        self._say(text("invalid") if faults else text("ready"), fault=bool(faults))
+        self._say(text("invalid") if faults else text("ready"), wrong=bool(faults))
 
     def _busy(self, *, busy: bool) -> None:
         self.cancel_button.disabled = not busy
         self.run_button.disabled = busy or bool(self.form.faults)
 
-    def _say(self, words: str, *, fault: bool = False) -> None:
-        colour = "var(--jp-error-color0, #b02a00)" if fault else "inherit"
-        self.status.value = (f'<span class="medomicslab-status" role="status" style="color:{colour}">{escape(words)}'
-                             "</span>")
+    def _say(self, words: str, *, wrong: bool = False) -> None:
+        shown = fault(words) if wrong else escape(words)
+        self.status.value = f'<span class="medomicslab-status" role="status">{shown}</span>'

@@ -9,7 +9,7 @@ from typing import Any
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report.evidence import evidence
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.markup import escape, heading, muted, plain_table, table, warned
+from medomicslab_nb.views.markup import escape, fault, heading, muted, plain_table, table, warned
 
 Bundle = dict[str, Any]
 
@@ -23,7 +23,7 @@ def mimebundle(record: RunRecord) -> Bundle:
              *([plain_table(columns, rows)] if rows else []), *(f"! {one}" for one in content["warnings"])]
     parts = [f'<p style="margin:4px 0"><b>{escape(title)}</b> {muted(record.id)}</p>',
              f'<p style="margin:4px 0">{escape(content["summary"])}</p>',
-             f'<p style="color:#b02a00">{escape(content["error"])}</p>' if content["error"] else "",
+             f"<p>{fault(content['error'])}</p>" if content["error"] else "",
              table(columns, rows, strong=strong) if rows else "",
              warned(text("warnings"), [*content["warnings"], *_stale(content["stale"])]), report_link(record)]
     return {"text/html": "".join(parts), "text/plain": "\n".join(lines)}
