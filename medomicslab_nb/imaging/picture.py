@@ -73,7 +73,7 @@ def _png(grey: np.ndarray, inside: np.ndarray, size: tuple[int, int]) -> bytes:
 
     picture = np.array(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR).convert("RGB"))
     enlarged = np.array(Image.fromarray(inside).resize(size, Image.Resampling.NEAREST))
-    picture[_outline(enlarged)] = _COLOUR
+    picture[outline(enlarged)] = _COLOUR
     for levels in (256, 32, 8):
         content = BytesIO()
         Image.fromarray(picture // (256 // levels) * (256 // levels)).save(content, "PNG")
@@ -82,7 +82,7 @@ def _png(grey: np.ndarray, inside: np.ndarray, size: tuple[int, int]) -> bytes:
     return content.getvalue()
 
 
-def _outline(inside: np.ndarray) -> np.ndarray:
+def outline(inside: np.ndarray) -> np.ndarray:
     """Pixels of the ROI with a neighbour outside it."""
     wide = np.pad(inside, 1)
     core = wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
