@@ -14,6 +14,7 @@ from medomicslab_nb.data.image_scan import (
     frames_of,
     impersonal,
     registration_between,
+    series_key,
 )
 from medomicslab_nb.data.image_table import ImageEntry, RoiEntry, hashed, image_rows, stored
 from medomicslab_nb.errors import DataError
@@ -91,7 +92,7 @@ class DicomRows:
     def _image(self, series: Series) -> ImageEntry:
         patient = series.patient_id
         common = {"patient": patient, "modality": series.modality, "date": series.date,
-                  "series": hashed(patient, _series_key(series)),
+                  "series": hashed(patient, series_key(series)),
                   "frame": hashed(patient, series.frame_of_reference), "protocol": series.protocol}
         if series.problem:
             return ImageEntry(**common, problem=scrub(impersonal(series.problem, series.files), [patient]))
@@ -186,12 +187,6 @@ class DicomRows:
                 rows += [row | {name: getattr(roi, name) for name in RoiEntry.__dataclass_fields__}
                          for roi in self._rois(one)]
         return rows
-
-
-def _series_key(series: Series) -> str:
-    """What names a series; volumes that share one UID are told apart by their description's end."""
-    label = series.description[series.description.rfind("["):] if series.description.endswith("]") else ""
-    return f"{series.series_uid}{label}"
 
 
 def _dose_problem(header: Header) -> str:

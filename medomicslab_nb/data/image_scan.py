@@ -162,15 +162,24 @@ def scan_folder(folder: str | Path | Sequence[Path], progress: Progress, *, jobs
 def thumbnail(series: Series) -> bytes:
     """The middle slice as a small PNG.
 
+    Of a series of many files only the ones in the middle are read.
+
     Raises
     ------
     DataError
         The series cannot be loaded.
     """
-    volume = load_series(series.files)
+    middle_file = len(series.files) // 2
+    volume = load_series(series.files[max(0, middle_file - 1):middle_file + 2])
     middle = np.zeros(volume.array.shape, dtype=bool)
     middle[len(middle) // 2] = True
     return contour_picture(volume, volume.with_array(middle))
+
+
+def series_key(series: Series) -> str:
+    """What names a series; volumes that share one UID are told apart by their description's end."""
+    label = series.description[series.description.rfind("["):] if series.description.endswith("]") else ""
+    return f"{series.series_uid}{label}"
 
 
 def frames_of(header: Header) -> frozenset[str]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from medomicslab_nb.data.archives import is_archive, unpack
 from medomicslab_nb.data.deidentify import DicomCopies, copy_dicom
+from medomicslab_nb.data.image_choice import Choice, chosen_only, chosen_rois_only
 from medomicslab_nb.data.image_list import list_volume_folder, read_image_list
 from medomicslab_nb.data.image_rows import DicomRows, is_candidate
 from medomicslab_nb.data.image_scan import (
@@ -82,7 +83,8 @@ class ImportReport:
 
 
 def import_dicom(study: Study, folder: str | Path, *, modalities: Sequence[str] = (), rois: Sequence[str] = (),
-                 deidentify: Key | None = None, progress: Progress | None = None, jobs: int = 0) -> ImportReport:
+                 deidentify: Key | None = None, progress: Progress | None = None, jobs: int = 0,
+                 choice: Choice | None = None) -> ImportReport:
     """Add a folder or archive of DICOM files to the study's tables ``images`` and ``protocol``.
 
     The files stay where they are, unless they are de-identified: then copies lie in the study. What the tables held
@@ -102,6 +104,8 @@ def import_dicom(study: Study, folder: str | Path, *, modalities: Sequence[str] 
     progress : Progress, optional
     jobs : int
         Processes; 0 means one per core.
+    choice : Choice, optional
+        Exactly these series, ROIs and doses, of a scan of the same files; the filters above hold as well.
 
     Raises
     ------
@@ -113,6 +117,7 @@ def import_dicom(study: Study, folder: str | Path, *, modalities: Sequence[str] 
     source = Path(folder).expanduser()
     with opened(study, source, progress, keep=deidentify is None) as opened_folder:
         found = scan_folder(opened_folder, progress, jobs=jobs)
+        found = found if choice is None else chosen_only(found, choice)
         rejected = Counter(found.rejected["reason"])
         copies = None
         patients = {one.patient_id for one in found.series}
@@ -124,6 +129,7 @@ def import_dicom(study: Study, folder: str | Path, *, modalities: Sequence[str] 
             rejected = Counter({reason: n for reason, n in rejected.items() if reason != NO_IMAGE})
             rejected.update(dict(copies.left_out.itertuples(index=False)))
             found = scan_folder(copies.folders, progress, jobs=jobs)
+            found = found if choice is None else chosen_rois_only(found, choice.pseudonymous(deidentify))
             rejected.update(found.rejected["reason"])
     builder = DicomRows(study, found, wanted, rois)
     rows, entries = builder.built(progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -40,22 +41,14 @@ def run(study: Any, settings: DataSettings, progress: Progress) -> StageResult:
     """
     seen = CorrectedStudy(study, settings)
     with progress.task("checking tables", total=len(seen.tables) + 3) as step:
-        findings: list[Finding] = []
-        for table in seen.tables:
-            findings += check_table(seen, table)
-            step()
-        outcomes = list_outcomes(seen, settings.outcome)
-        findings += check_outcomes(seen, outcomes)
-        step()
-        findings += [*check_links(seen), *check_size(seen), *check_dates(seen)]
-        step()
+        findings, outcomes = check_study(seen, settings.outcome, step)
         cohort, flow = select_cohort(seen, settings.cohort)
         text, numbers = _table_one(seen, cohort, outcomes)
         step()
     tables = {
         "dictionary": _dictionary(seen),
         "quality": quality_table(findings),
-        "linkage": _linkage(seen),
+        "linkage": linkage_of(seen),
         "table_one": text,
         "table_one_numbers": numbers,
         "flow": flow,
@@ -65,17 +58,33 @@ def run(study: Any, settings: DataSettings, progress: Progress) -> StageResult:
     return StageResult(tables, _metrics(seen, cohort, findings), warnings=_warnings(findings, cohort))
 
 
+def check_study(study: CorrectedStudy, outcome: str = "",
+                step: Callable[[], None] = lambda: None) -> tuple[list[Finding], list[Outcome]]:
+    """Every finding of a study's tables, and its outcomes; ``step`` is called once a table and twice at the end."""
+    findings: list[Finding] = []
+    for table in study.tables:
+        findings += check_table(study, table)
+        step()
+    outcomes = list_outcomes(study, outcome)
+    findings += check_outcomes(study, outcomes)
+    step()
+    findings += [*check_links(study), *check_size(study), *check_dates(study)]
+    step()
+    return findings, outcomes
+
+
+def linkage_of(study: CorrectedStudy) -> pd.DataFrame:
+    """Who is in which of the study's tables."""
+    return linkage({name: study.table(name).index for name in study.tables
+                    if study.table(name).index.name == study.id_column})
+
+
 def _dictionary(study: CorrectedStudy) -> pd.DataFrame:
     parts = [summarize(info, study.table(name)) for name, info in study.tables.items()]
     rows = [row for part in parts for row in part.to_dict("records")]
     kinds = {"n": "Int64", "missing": "Int64", "unique": "Int64", "minimum": "float64", "median": "float64",
              "maximum": "float64"}
     return pd.DataFrame(rows, columns=list(DICTIONARY_COLUMNS)).astype(kinds)
-
-
-def _linkage(study: CorrectedStudy) -> pd.DataFrame:
-    return linkage({name: study.table(name).index for name in study.tables
-                    if study.table(name).index.name == study.id_column})
 
 
 def _table_one(study: CorrectedStudy, cohort: pd.Index,
