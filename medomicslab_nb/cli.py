@@ -170,6 +170,18 @@ def _add_surroundings(commands: Any) -> None:
     command.add_argument("dir", nargs="?", default=".", metavar="DIR")
     command.add_argument("--port", type=int, default=8888)
     command.add_argument("--no-browser", action="store_true")
+    command.add_argument("--lang", help="language of the views: en or fr")
+
+    command = _command(commands, "app", app, "a stage as a web page, for those who do not code; on this computer only")
+    command.add_argument("stage", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    command.add_argument("--study", required=True, metavar="DIR", help="the study folder")
+    command.add_argument("--port", type=int, default=8866)
+    command.add_argument("--no-browser", action="store_true")
+    command.add_argument("--lang", help="language of the page: en or fr")
+
+    command = _command(commands, "export", export, "a notebook with its outputs as one HTML file that opens offline")
+    command.add_argument("notebook", metavar="NOTEBOOK.ipynb")
+    command.add_argument("--out", metavar="FILE.html", help="default: beside the notebook")
 
     _command(commands, "doctor", doctor, "what is installed, what is missing, what to type")
 
@@ -399,7 +411,21 @@ def data_get(options: argparse.Namespace) -> None:
 
 
 def lab(options: argparse.Namespace) -> None:
-    load("medomicslab_nb.lab:lab")(Path(options.dir), port=options.port, browser=not options.no_browser)
+    load("medomicslab_nb.lab:lab")(Path(options.dir), port=options.port, browser=not options.no_browser,
+                                   lang=options.lang)
+
+
+def app(options: argparse.Namespace) -> None:
+    load("medomicslab_nb.app:app")(options.stage, Path(options.study), port=options.port,
+                                   browser=not options.no_browser, lang=options.lang)
+
+
+def export(options: argparse.Namespace) -> None:
+    path, checked = load("medomicslab_nb.report.notebook_html:export_notebook")(
+        Path(options.notebook), Path(options.out) if options.out else None)
+    print(f"Page: {os.path.relpath(path)}")
+    if not checked:
+        print("Note: no study was found for this notebook, so its text was not searched for patient identifiers.")
 
 
 def doctor(options: argparse.Namespace) -> int:

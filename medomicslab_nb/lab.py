@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from medomicslab_nb.files import write_bytes
-from medomicslab_nb.notebook import find_template
+from medomicslab_nb.notebook import template_for
 from medomicslab_nb.stages import STAGES
 from medomicslab_nb.study import Study, open_study
+from medomicslab_nb.views.language import set_language
 
 # No news, no update check, no extension catalogue: nothing is asked of any other machine.
 OFFLINE = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -19,9 +20,19 @@ OFFLINE = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterla
 _PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
 
-def lab(folder: Path, *, port: int, browser: bool) -> None:
-    """Start JupyterLab on a study folder; this process becomes the server, bound to 127.0.0.1."""
+def lab(folder: Path, *, port: int, browser: bool, lang: str | None = None) -> None:
+    """Start JupyterLab on a study folder; this process becomes the server, bound to 127.0.0.1.
+
+    The views of its notebooks speak ``lang``: ``en`` or ``fr``; otherwise what ``MEDOMICSLAB_LANG`` says.
+
+    Raises
+    ------
+    SettingsError, StudyError
+        There is no such language, or no such study.
+    """
     study = open_study(folder)
+    if lang:
+        set_language(lang)
     notebooks = copy_templates(study)
     arguments = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={study.path}",
                  f"--LabApp.default_url=/lab/tree/{notebooks.name}/{STAGES['pipeline'].template}",
@@ -46,9 +57,6 @@ def copy_templates(study: Study) -> Path:
     for stage in STAGES.values():
         target = folder / stage.template
         if not target.exists():
-            content = json.loads(find_template(stage.template).read_text(encoding="utf-8"))
-            for cell in content["cells"]:
-                if "parameters" in cell["metadata"].get("tags", []):
-                    cell["source"] = ['study = ".."\n', "settings = {}"]
+            content = template_for(stage.template, "..")
             write_bytes(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return folder

@@ -51,6 +51,15 @@ def find_shipped(packaged: str, checkout: str, name: str) -> Path:
                    todo="Install medomicslab_nb again")
 
 
+def template_for(name: str, study: str) -> dict[str, Any]:
+    """A template's content in which ``study`` is this path and ``settings`` are the defaults."""
+    content: dict[str, Any] = json.loads(find_template(name).read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = [f"study = {json.dumps(study)}\n", "settings = {}"]
+    return content
+
+
 def run_notebook(stage: str, study: Study | str | Path, settings: Mapping[str, Any] | str | Path | None = None, *,
                  timeout_s: float | None = None) -> RunRecord:
     """Run a stage's template by papermill; the executed notebook stays in the run's folder.

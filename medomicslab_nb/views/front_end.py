@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -11,12 +12,22 @@ def interactive() -> bool:
     """Whether this cell was sent by a front end that can show widgets.
 
     JupyterLab, Notebook and VS Code say in the request which cell they run; papermill and nbclient do not. The
-    environment is no help: a kernel that papermill starts from within JupyterLab inherits all of it.
+    environment alone is no help: a kernel that papermill starts from within JupyterLab inherits all of it.
     """
     if os.environ.get("MEDOMICSLAB_RUN") or "IPython" not in sys.modules:
         return False
     kernel = getattr(_shell(), "kernel", None)
-    return kernel is not None and "cellId" in (kernel.get_parent().get("metadata") or {})
+    return kernel is not None and ("cellId" in (kernel.get_parent().get("metadata") or {}) or _voila_shows(kernel))
+
+
+def _voila_shows(kernel: Any) -> bool:
+    """Whether this is the kernel of a page of Voila, which names no cell but the kernel, in its environment.
+
+    A kernel that was started from within that one inherits the name; it is itself another.
+    """
+    shown = os.environ.get("VOILA_KERNEL_ID")
+    own = Path(getattr(kernel.parent, "connection_file", "") or "").stem
+    return bool(shown) and own == f"kernel-{shown}"
 
 
 def in_notebook() -> bool:

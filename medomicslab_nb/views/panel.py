@@ -102,8 +102,17 @@ class Panel:
     def _show_result(self) -> None:
         self.show_button.layout.display = "none"
         if self.view.record is not None:
+            self._write_report(self.view.record)
             self.output.outputs = tuple({"output_type": "display_data", "data": bundle, "metadata": {}}
                                         for bundle in self.view.result(self.view.record))
+
+    def _write_report(self, record: RunRecord) -> None:
+        """A run of the button has no report yet, and its result links to one."""
+        try:
+            if not (record.path / "report.html").exists():
+                record.report()
+        except MedomicsError as error:
+            self._say(str(error), wrong=True)
 
     def _start(self) -> None:
         try:
