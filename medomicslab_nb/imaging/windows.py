@@ -52,7 +52,7 @@ def _by_percentiles(shown: Displayed, pairs: Sequence[tuple[float, float]]) -> t
     if not known.size:
         return ()
     limits = [np.percentile(known, pair) for pair in pairs]
-    return tuple(Window(f"{low:g} to {high:g} %", float(lower), _above(float(lower), float(upper)))
+    return tuple(Window(f"{low:g}-{high:g} %", float(lower), _above(float(lower), float(upper)))
                  for (low, high), (lower, upper) in zip(pairs, limits, strict=True))
 
 
