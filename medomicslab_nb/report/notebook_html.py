@@ -1,0 +1,166 @@
+"""A notebook with its outputs as one HTML file that opens offline, with every figure.
+
+nbconvert's own page loads scripts from other machines and leaves figures and widgets blank without them.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import Exporter
+
+from medomicslab_nb.errors import DataError, ProtectionError, SettingsError
+from medomicslab_nb.files import write_bytes
+from medomicslab_nb.protect import identifiers_in
+from medomicslab_nb.report.clean_html import clean_html
+from medomicslab_nb.report.notebook_cells import cells_of, code_style, figures_of, title_of
+from medomicslab_nb.report.page import render_page, texts_of, visible_text
+from medomicslab_nb.study import Study, open_study
+
+_MARKER = "study.yaml"
+
+
+class OfflineExporter(Exporter):  # type: ignore[misc]  # nbconvert ships no types
+    """The exporter that JupyterLab lists under File > Save and Export Notebook As."""
+
+    export_from_notebook = "medomicslab HTML (offline)"
+    output_mimetype = "text/html"
+    file_extension = ".html"
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kwargs: Any) -> tuple[str, Any]:
+        """The page of a notebook, for a page beside it.
+
+        Raises
+        ------
+        ProtectionError
+            An identifier of the study's patients would have entered the page.
+        """
+        notebook, resources = super().from_notebook_node(nb, resources, **kwargs)
+        about = resources.get("metadata", {})
+        folder = Path(about["path"]) if about.get("path") is not None else None
+        page = notebook_page(notebook, about.get("name") or "Notebook", folder)
+        return page, {**resources, "output_extension": self.file_extension}
+
+
+def export_notebook(notebook: Path, out: Path | None = None) -> tuple[Path, bool]:
+    """Write the page of a notebook file.
+
+    Parameters
+    ----------
+    notebook : Path
+        An ``.ipynb`` file with its outputs.
+    out : Path, optional
+        The page, ``.html``; default: beside the notebook, under its name.
+
+    Returns
+    -------
+    Path
+        The page.
+    bool
+        Whether the notebook's study was found, so that the page was searched for its identifiers.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is no notebook.
+    SettingsError
+        ``out`` does not end with ``.html``.
+    ProtectionError
+        An identifier of the study's patients would have entered the page.
+    """
+    page = out or notebook.with_suffix(".html")
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise SettingsError("the page's name does not end with .html", where=page.name, todo="Correct --out")
+    content = _read(notebook)
+    made = notebook_page(content, notebook.stem, notebook.parent, page.parent)
+    write_bytes(page, made.encode())
+    return page, bool(_studies(content, notebook.parent))
+
+
+def notebook_page(notebook: Mapping[str, Any], name: str, folder: Path | None, shown_in: Path | None = None) -> str:
+    """The page of a notebook's content.
+
+    Parameters
+    ----------
+    notebook : mapping
+        Content as in format 4 of Jupyter's notebooks.
+    name : str
+        Title where the notebook has no heading.
+    folder : Path or None
+        Where the notebook lies: its study is looked for there, and pictures beside it are embedded.
+    shown_in : Path, optional
+        Where the page will lie; default: beside the notebook.
+
+    Raises
+    ------
+    ProtectionError
+        An identifier of the study's patients would have entered the page.
+    """
+    cells = cells_of(notebook, partial(clean_html, folder=folder, shown_in=shown_in))
+    drawn = figures_of(cells)
+    page = render_page("notebook.html.j2", {"cells": cells, "title": title_of(notebook, name), "code_style": code_style()},
+                       draws=bool(drawn))
+    for study in _studies(notebook, folder):
+        _refuse_identifiers(page, notebook, study, name)
+    return page
+
+
+def _read(path: Path) -> Any:
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise DataError("there is no such file", where=path.name, todo="Correct the path") from None
+    except (OSError, ValueError, AttributeError, KeyError, nbformat.ValidationError):
+        raise DataError("this is no notebook", where=path.name, todo="Name a file that JupyterLab has saved") from None
+
+
+def _refuse_identifiers(page: str, notebook: Mapping[str, Any], study: Study, name: str) -> None:
+    """Look for identifiers in the page and, where tags cut through words, in what it was made from."""
+    sources = [text for cell in notebook["cells"] for text in texts_of(_shown(cell))]
+    found = identifiers_in("\n".join([visible_text(page), *sources]), study.identifiers())
+    if found:
+        raise ProtectionError(f"{len(found)} patient identifiers stand in the notebook", where=name,
+                              todo="Clear the outputs that show patients, or take those cells out; then export again")
+
+
+def _shown(cell: Mapping[str, Any]) -> Any:
+    """Source, texts, errors and figures of a cell; of pictures nothing: their digits are no text."""
+    data = [{kind: content for kind, content in output.get("data", {}).items() if not kind.startswith("image/")}
+            for output in cell.get("outputs", ())]
+    streams = [[output.get("text", ""), output.get("traceback", ""), output.get("evalue", "")]
+               for output in cell.get("outputs", ())]
+    return json.loads(json.dumps([cell["source"], data, streams]))
+
+
+def _studies(notebook: Mapping[str, Any], folder: Path | None) -> list[Study]:
+    """The study in whose folder the notebook lies, and the one that its parameters name."""
+    if folder is None:
+        return []
+    named = [folder / name for name in _named(notebook)]
+    places = {place.resolve() for place in (folder, *folder.resolve().parents[:2], *named)}
+    return [open_study(place) for place in sorted(places) if (place / _MARKER).is_file()]
+
+
+def _named(notebook: Mapping[str, Any]) -> Iterator[str]:
+    """What the parameters cells say of ``study``."""
+    for cell in notebook["cells"]:
+        if {"parameters", "injected-parameters"} & set(cell["metadata"].get("tags", ())):
+            yield from _assigned("".join(cell["source"]))
+
+
+def _assigned(source: str) -> Iterator[str]:
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return
+    for line in statements:
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str) \
+                and any(isinstance(target, ast.Name) and target.id == "study" for target in line.targets):
+            yield line.value.value
