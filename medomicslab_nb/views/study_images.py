@@ -32,7 +32,7 @@ from medomicslab_nb.views.viewer_source import Source
 _OF_ROI = ("roi", "mask", "mask_sha256", "label", "lesion", "registration", "registration_sha256", "problem")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyImage:
     """One image of a study.
 
