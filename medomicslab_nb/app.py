@@ -42,6 +42,7 @@ _EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets
 _NOTHING = r"\b\B"  # a pattern that no file name has
 # A page that was left open keeps its kernel; one that was lost (the computer slept) does not for long.
 _CULL_S = 600
+_PING_MS = 30_000  # Jupyter's default is longer than its interval, and it says so in the terminal
 
 
 def app(stages: Sequence[str], folder: Path, *, port: int, browser: bool, lang: str | None = None) -> None:
@@ -93,13 +94,18 @@ def write_notebook(stage: Stage, study: Study) -> Path:
 
 
 def _introduction(source: list[str]) -> list[str]:
-    """The introduction in the chosen language, without the paragraph on what to change in the notebook."""
+    """The introduction in the chosen language, without the paragraph on what to change in the notebook.
+
+    The template holds a heading "English / French", the English paragraphs, a line, and the French ones.
+    """
     heading, *rest = re.split(r"\n{2,}", "".join(source))
     middle = rest.index("---")
     chosen = rest[:middle] if language() == "en" else rest[middle + 1:]
     titles = heading.lstrip("# ").split(" / ")
     title = titles[0] if language() == "en" else titles[-1]
-    return "\n\n".join([f"# {title}", *(part for part in chosen if not part.startswith("**"))]).splitlines(keepends=True)
+    told = [part for part in chosen if not part.startswith("**")]
+    page = "\n\n".join([f"# {title}", *told]).replace("This notebook", "This page").replace("Ce notebook", "Cette page")
+    return page.splitlines(keepends=True)
 
 
 def arguments(study: Study, notebook: Path, *, port: int, browser: bool) -> list[str]:
@@ -125,9 +131,9 @@ class StudyApp(Voila):  # type: ignore[misc]  # Voila ships no types
         self.template_paths = [str(PAGE), *self.template_paths]
 
     def init_settings(self) -> dict[str, Any]:
-        """Tell the browser to load nothing from elsewhere."""
-        return {**super().init_settings(), "headers": {"Content-Security-Policy": _POLICY,
-                                                       "Referrer-Policy": "no-referrer"}}
+        """Tell the browser to load nothing from elsewhere, and to give the address with the token to nobody else."""
+        headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
+        return {**super().init_settings(), "headers": headers, "ws_ping_timeout": _PING_MS}
 
     def init_handlers(self) -> list[Any]:
         """Reports of runs for those who have the token, before Voila's handler of files, which asks for none."""
