@@ -88,7 +88,7 @@ class View {
         make("label", { for: this.sets.id }, t.linked_sets), this.sets,
         make("label", { for: this.learners.id }, t.linked_learner), this.learners),
       this.status, this.control,
-      make("div", { class: "mlab-linked-plots" }, ...this.kinds().map(([name], place) => make("figure", {},
+      make("div", { class: `mlab-linked-plots mlab-linked-${this.model.get("kind")}` }, ...this.kinds().map(([name], place) => make("figure", {},
         this.titles[place], this.panels[name]))),
       this.below);
   }

@@ -1,0 +1,71 @@
+// Pieces of page that the run browser is made of; what comes from data is only ever text.
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/**
+ * @param {string[]} head
+ * @param {string[][]} rows first cell: the row's name
+ * @param {string} [caption]
+ * @param {boolean[]} [strong] rows that are bold
+ */
+export function table(head, rows, caption = "", strong = []) {
+  const made = make("table");
+  if (caption) made.createCaption().textContent = caption;
+  made.append(make("thead", {}, make("tr", {}, ...head.map((name) => make("th", { scope: "col" }, name)))));
+  made.append(make("tbody", {}, ...rows.map(([first, ...rest], place) => make("tr",
+    strong[place] ? { class: "mlab-runs-strong" } : {}, make("th", { scope: "row" }, first),
+    ...rest.map((cell) => make("td", {}, cell))))));
+  return made;
+}
+
+/**
+ * A labelled list to choose from, whose entries may change while the choice stays.
+ * @param {string} id
+ * @param {string} label
+ * @param {() => void} changed
+ */
+export function picker(id, label, changed) {
+  const select = make("select", { id });
+  select.addEventListener("change", changed);
+  let offered = "";
+  return {
+    parts: [make("label", { for: id }, label), select],
+    value: () => select.value,
+    /** @param {string[][]} entries value and text of each */
+    offer(entries) {
+      // An open list would close if it were made anew for nothing.
+      if (JSON.stringify(entries) === offered) return;
+      offered = JSON.stringify(entries);
+      const before = select.value;
+      select.replaceChildren(...entries.map(([value, text]) => make("option", { value }, text)));
+      if (entries.some(([value]) => value === before)) select.value = before;
+    },
+  };
+}
+
+/**
+ * A box to tick that keeps the focus when its line is drawn anew.
+ * @param {string} id
+ * @param {string} label
+ * @param {boolean} checked
+ * @param {(checked: boolean) => void} changed
+ */
+export function checkbox(id, label, checked, changed) {
+  const box = make("input", { type: "checkbox", id, "aria-label": label });
+  box.checked = checked;
+  box.addEventListener("change", () => changed(box.checked));
+  box.addEventListener("refocus", () => box.focus());
+  return box;
+}
