@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medomicslab_nb.record import RunRecord
+from medomicslab_nb.stages import load
 from medomicslab_nb.tables import TableInfo
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, heading, muted, table
 from medomicslab_nb.views.record_view import Bundle, figure_bundle
 from medomicslab_nb.views.stage_view import StageView
+
+if TYPE_CHECKING:
+    from medomicslab_nb.views.data_workbench import Workbench
 
 _MOST_COLUMNS = 30
 _FIGURES = ("linkage", "flow", "outcomes", "dictionary")
@@ -18,21 +22,26 @@ _FIGURES = ("linkage", "flow", "outcomes", "dictionary")
 class DataLoader(StageView):
     """What the study holds, how its columns are understood, and what the data stage found."""
 
+    _workbench: Workbench | None = None
+
     def before(self) -> str:
-        """What the study offers, as HTML."""
+        """What the study offers, as HTML; the dictionaries only where no editor shows them."""
         tables = self.study.tables
         if not tables:
             return heading(text("tables")) + escape(text("no_tables"))
         columns = [text("table"), text("block"), text("rows"), text("columns")]
         rows = [[info.name, info.block, info.n_rows, info.n_columns] for info in tables.values()]
-        folds = "".join(_dictionary(info) for info in tables.values())
+        folds = "" if self._workbench else "".join(_dictionary(info) for info in tables.values())
         return heading(text("tables")) + table(columns, rows) + folds
 
     def tools(self) -> tuple[Any, ...]:
-        """The editor of the data dictionary."""
-        from medomicslab_nb.views.dictionary_editor import DictionaryEditor
+        """Adding files, the editor of the data dictionary, and live checks."""
+        self._workbench = load("medomicslab_nb.views.data_workbench:Workbench")(self.study, self._changed)
+        return self._workbench.widgets
 
-        return (DictionaryEditor(self.study).widget,) if self.study.tables else ()
+    def _changed(self) -> None:
+        if self.panel is not None:
+            self.panel.refresh()
 
     def suggestions(self) -> dict[str, tuple[str, ...]]:
         """The endpoints that the dictionaries name."""

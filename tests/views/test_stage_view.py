@@ -177,19 +177,6 @@ def test_refused_start_is_told_in_the_view(study: Study, monkeypatch: pytest.Mon
     assert not panel.run_button.disabled
 
 
-@pytest.mark.usefixtures("live")
-def test_correction_of_the_dictionary_is_stored(study: Study) -> None:
-    from medomicslab_nb.views.dictionary_editor import DictionaryEditor
-
-    editor = DictionaryEditor(study)
-    editor.table.value, editor.column.value = "clinical", "grade"
-    assert editor.form.settings.type == "integer"
-    editor.form.controls["role"].widget.value = "ignore"
-    editor.save.click()
-    assert study.info("clinical").column("grade").role == "ignore"
-    assert "Saved" in editor.message.value
-
-
 def test_record_shows_itself_without_identifiers(study: Study) -> None:
     record = finished_run(study, "models", models_tables(HOSTILE), {"outcome": "dmfs"}, warnings=[f"{IDS[3]} is odd"])
     bundle = mimebundle(record)

@@ -1,0 +1,47 @@
+"""What the view of the data stage has beside its form: adding files, the data dictionary, live checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from medomicslab_nb.study import Study
+from medomicslab_nb.views.add_files import AddFiles
+from medomicslab_nb.views.dictionary_editor import DictionaryEditor
+from medomicslab_nb.views.language import text
+from medomicslab_nb.views.live_checks import LiveChecks
+
+
+class Workbench:
+    """Three folds that know of each other's changes.
+
+    Parameters
+    ----------
+    study : Study
+    on_change : callable
+        Called after the study's tables or dictionaries changed, in a thread.
+    """
+
+    def __init__(self, study: Study, on_change: Callable[[], None] = lambda: None) -> None:
+        self._on_change = on_change
+        self.adding = AddFiles(study, self._added)
+        self.dictionary = DictionaryEditor(study, self._changed)
+        self.checks = LiveChecks(study)
+        folds = ((text("add_data"), self.adding.widget), (text("correct"), self.dictionary),
+                 (text("live_checks"), self.checks.widget))
+        self.widgets: tuple[Any, ...] = tuple(
+            ipywidgets.Accordion([content], titles=(title,), selected_index=None) for title, content in folds)
+        self.widgets[0 if not study.tables else 2].selected_index = 0
+        self.checks.recompute()
+
+    def _added(self, name: str) -> None:
+        self.dictionary.list_tables(name)
+        for fold in self.widgets[1:]:
+            fold.selected_index = 0
+        self._changed()
+
+    def _changed(self) -> None:
+        self.checks.recompute()
+        self._on_change()

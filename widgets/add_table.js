@@ -1,0 +1,167 @@
+/** Draws a table that was read and is not stored yet, as views/add_table.py describes it. */
+import { talk } from "./ask.js";
+import { button, choice, element, labelled } from "./elements.js";
+
+const SETTLE_MS = 500;
+
+/**
+ * What the form asks for: fields that were left empty are not named.
+ *
+ * @param {Record<string, { value: string, checked?: boolean, type?: string }>} fields
+ * @returns {Record<string, string | boolean>}
+ */
+export function options(fields) {
+  return Object.fromEntries(Object.entries(fields)
+    .map(([name, field]) => [name, field.type === "checkbox" ? field.checked === true : field.value.trim()])
+    .filter(([, value]) => value !== "" && value !== false));
+}
+
+class Form {
+  /**
+   * @param {import("@anywidget/types").AnyModel} model
+   * @param {HTMLElement} el
+   * @param {AbortSignal} signal
+   */
+  constructor(model, el, signal) {
+    this.model = model;
+    this.t = model.get("texts");
+    this.ask = talk(model, signal).ask;
+    this.asked = 0;
+    this.known = false;
+    const line = () => element("input", { type: "text", size: 14, spellcheck: "false", autocomplete: "off" });
+    /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
+    this.fields = { name: line(), block: line(), level: choice([], ""), id_column: line(), date_column: choice([], ""),
+      date_order: choice([], ""), sheet: line(), replace: element("input", { type: "checkbox" }) };
+    this.title = element("h4", {});
+    this.size = element("div", { class: "mlab-muted" });
+    this.fault = element("div", { class: "mlab-fault", role: "alert" });
+    this.warning = element("div", { class: "mlab-fault" });
+    this.notes = element("ul", { class: "mlab-report", "aria-label": this.t.reading_notes });
+    this.preview = element("div", { class: "mlab-preview", tabindex: 0, role: "region", "aria-label": this.t.first_rows });
+    this.keyFile = element("input", { type: "text", size: 34, spellcheck: "false", autocomplete: "off" });
+    this.add = button(this.t.add_to_study, () => this.store(), { class: "mlab-primary" });
+    this.form = element("div", { class: "mlab-add-form" }, ...this.rows());
+    this.body = element("div", { class: "mlab-add-body", hidden: true }, this.title, this.size, this.fault, this.form,
+      this.notes, element("div", { class: "mlab-strong" }, this.t.first_rows), this.preview, this.warning,
+      element("div", { class: "mlab-bar" }, labelled(this.t.table_key_file, this.keyFile), this.add),
+      element("div", { class: "mlab-muted" }, this.t.correct_below));
+    this.done = element("div", { role: "status", class: "mlab-good" });
+    el.append(this.done, this.body);
+    this.listen(signal);
+    this.begin();
+  }
+
+  rows() {
+    return Object.entries(this.fields).map(([name, field]) => labelled(this.t[`table_${name}`], field));
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    const changed = () => this.begin();
+    this.model.on("change:revision", changed);
+    for (const field of Object.values(this.fields)) {
+      field.addEventListener("input", () => {
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => this.prepare(), field.tagName === "SELECT" || field.type === "checkbox" ? 0 : SETTLE_MS);
+      });
+    }
+    signal.addEventListener("abort", () => {
+      this.model.off("change:revision", changed);
+      clearTimeout(this.timer);
+    });
+  }
+
+  /** Another file: the fields are emptied, since they were for the one before. */
+  begin() {
+    if (this.model.get("revision") === 0) return;
+    for (const field of Object.values(this.fields)) {
+      field.value = "";
+      if (field instanceof HTMLInputElement) field.checked = false;
+    }
+    this.keyFile.value = this.done.textContent = "";
+    this.known = false;
+    this.prepare();
+  }
+
+  async prepare() {
+    this.asked += 1;
+    const mine = this.asked;
+    this.size.textContent = this.t.reading_table;
+    try {
+      const answer = await this.ask("prepare", options(this.fields));
+      if (mine === this.asked) this.draw(answer);
+    } catch (fault) {
+      this.fault.textContent = /** @type {Error} */ (fault).message;
+    }
+  }
+
+  /** @param {any} answer */
+  draw(answer) {
+    this.body.hidden = answer.name === undefined;
+    if (this.body.hidden) return;
+    this.title.textContent = answer.file;
+    this.size.textContent = answer.size ?? "";
+    this.fault.textContent = answer.fault ?? "";
+    this.warning.textContent = answer.warning ?? "";
+    this.add.disabled = answer.fault !== undefined;
+    this.fields.name.value ||= answer.name;
+    if (answer.block) this.fields.block.value ||= answer.block;
+    this.fillChoices(answer);
+    this.notes.replaceChildren(...(answer.notes ?? []).map((/** @type {string} */ line) => element("li", {}, line)));
+    this.drawPreview(answer.preview);
+  }
+
+  /** @param {any} answer */
+  fillChoices(answer) {
+    if (!this.known) {
+      this.known = true;
+      this.refill("level", answer.levels);
+      this.refill("date_order", [["", this.t.as_written], ...answer.date_orders]);
+    }
+    if (answer.dates) this.refill("date_column", [["", this.t.no_date], ...answer.dates.map((/** @type {string} */ name) => [name, name])]);
+  }
+
+  /** @param {string} name @param {[string, string][]} pairs */
+  refill(name, pairs) {
+    const field = this.fields[name];
+    const before = field.value || pairs[0][0];
+    field.replaceChildren(...pairs.map(([value, label]) => element("option", { value }, label)));
+    field.value = before;
+  }
+
+  /** @param {{ columns: string[], rows: string[][] } | undefined} preview */
+  drawPreview(preview) {
+    if (preview === undefined) {
+      this.preview.replaceChildren();
+      return;
+    }
+    const head = element("tr", {}, ...preview.columns.map((name) => element("th", { scope: "col" }, name)));
+    const rows = preview.rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell))));
+    this.preview.replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+  }
+
+  async store() {
+    this.add.disabled = true;
+    try {
+      const answer = await this.ask("add", { key_file: this.keyFile.value });
+      this.body.hidden = true;
+      this.done.textContent = [answer.done, ...answer.notes].join(" ");
+    } catch (fault) {
+      this.fault.textContent = /** @type {Error} */ (fault).message;
+      this.warning.textContent = "";
+    }
+    this.add.disabled = false;
+  }
+}
+
+/** @type {import("@anywidget/types").Render} */
+function render({ model, el, signal }) {
+  const ended = new AbortController();
+  signal?.addEventListener("abort", () => ended.abort());
+  el.classList.add("mlab", "mlab-add-table");
+  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  new Form(model, el, ended.signal);
+  return () => ended.abort();
+}
+
+export default { render };
