@@ -22,7 +22,8 @@ from medomicslab_nb.study import Study
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape
 from medomicslab_nb.views.slice_viewer import SliceViewer
-from medomicslab_nb.views.study_images import StudyImage, images_of, open_viewer
+from medomicslab_nb.views.study_images import StudyImage, images_of
+from medomicslab_nb.views.study_viewer import open_viewer
 from medomicslab_nb.views.surface import surface_figure
 
 _HEIGHT = 480

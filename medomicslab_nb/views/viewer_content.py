@@ -85,7 +85,11 @@ def masks_on(image: Volume, rois: Mapping[str, Volume]) -> dict[str, np.ndarray]
         if not mask.geometry.same_as(image.geometry):
             raise DataError(f"the ROI '{label}' and the image have different grids", where="viewer",
                             todo="Load the mask on this image")
-    return {label: to_lps(mask).array != 0 for label, mask in rois.items()}
+    return {label: _as_bool(to_lps(mask).array) for label, mask in rois.items()}
+
+
+def _as_bool(array: np.ndarray) -> np.ndarray:
+    return array if array.dtype == bool else array != 0
 
 
 def overlay_of(volume: Volume, base: Displayed, identifier: str, name: str, *, modality: str = "",

@@ -95,14 +95,14 @@ def test_open_fuse_and_go_to_the_next_patient(view: RadiomicsViewer) -> None:
 
 def test_fusion_with_another_frame_of_reference_is_refused_by_name(
         view: RadiomicsViewer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from medomicslab_nb.views import study_images
+    from medomicslab_nb.views import study_viewer
 
     def frames(*args: Any, **_: Any) -> None:
         raise DataError("the two images have different frames of reference")
 
     tools = view.images
     tools.open.click()
-    monkeypatch.setattr(study_images, "laid_over", frames)
+    monkeypatch.setattr(study_viewer, "laid_over", frames)
     tools.fusion.value = tools.fusion.options[1][1]
     assert "different frames of reference" in tools.status.value and tools.viewer is None
 

@@ -23,7 +23,8 @@ from medomicslab_nb.imaging.orientation import Orientation, to_lps
 from medomicslab_nb.imaging.volumes import Volume
 from medomicslab_nb.views import slice_viewer, viewer_source
 from medomicslab_nb.views.slice_viewer import SliceViewer, StillSlices, view_slices
-from medomicslab_nb.views.study_images import images_of, open_viewer
+from medomicslab_nb.views.study_images import images_of
+from medomicslab_nb.views.study_viewer import open_viewer
 from medomicslab_nb.views.viewer_source import Source
 from tests.data.test_mask_edits import GEOMETRIES, row_of, study_with
 
