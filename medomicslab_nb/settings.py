@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
@@ -100,7 +100,7 @@ class Settings(SettingsPart):
 
     def to_yaml(self) -> str:
         """All fields as YAML text, which :meth:`parse` reads back."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return dump_yaml(self.model_dump(mode="json"))
 
 
 def read_mapping(value: Mapping[str, Any] | str | Path | None) -> tuple[dict[str, Any], str]:
@@ -192,6 +192,31 @@ def load_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
 
 
+_BREAKS = frozenset("\n\r\x85\u2028\u2029")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts with line breaks stand in double quotes, where a break is an escape: folded ones are not read back."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (nothing is referred to twice)
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = '"' if _BREAKS & set(value) or not value.isprintable() else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump_yaml(value: Any, *, one_line: bool = False) -> str:
+    """JSON types as YAML text that :func:`load_yaml` reads back exactly; without any line break where asked for."""
+    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=one_line, sort_keys=False, allow_unicode=True,
+                     width=2**31 - 1)
+    return text.removesuffix("\n").removesuffix("\n...") if one_line else text
+
+
 def fields_of(cls: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
     """The fields of a settings class in the order of declaration."""
     yield from cls.model_fields.items()
@@ -207,15 +232,20 @@ def explain(cls: type[BaseModel], fault: Mapping[str, Any]) -> str:
     location = [str(part) for part in fault["loc"]]
     name = ".".join(location) or "settings"
     if fault["type"] == "extra_forbidden":
-        owner = _class_at(cls, fault["loc"][:-1])
-        known = list(owner.model_fields) if owner else []
-        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
-        hint = f", did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}" if known else ""
+        near, known = names_beside(cls, fault["loc"])
+        hint = f", did you mean '{near}'?" if near else f"; known are {', '.join(known)}" if known else ""
         return f"unknown setting '{name}'{hint}"
     if fault["type"] == "missing":
         return f"'{name}' is required"
     message = fault["msg"].removeprefix("Value error, ")
     return f"'{name}': {message[:1].lower()}{message[1:]}"
+
+
+def names_beside(cls: type[BaseModel], location: Sequence[str | int]) -> tuple[str, list[str]]:
+    """Of the settings that may stand at a location: the name nearest to the one there, or ``""``, and every name."""
+    owner = _class_at(cls, tuple(location[:-1]))
+    known = list(owner.model_fields) if owner else []
+    return next(iter(difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)), ""), known
 
 
 def _class_at(cls: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:
@@ -225,18 +255,19 @@ def _class_at(cls: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | 
         if current is None:
             return None
         if part in current.model_fields:
-            found = list(_classes_in(current.model_fields[part].annotation))
+            found = list(classes_in(current.model_fields[part].annotation))
             current = found[0] if found else None
     return current
 
 
-def _classes_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def classes_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The settings classes that a field's type names."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         if issubclass(annotation, BaseModel):
             yield annotation
     elif get_origin(annotation) in (Union, types.UnionType) or get_args(annotation):
         for part in get_args(annotation):
-            yield from _classes_in(part)
+            yield from classes_in(part)
 
 
 def _canonical(part: BaseModel, study: Path | None) -> dict[str, Any]:

@@ -2,52 +2,73 @@
 
 from __future__ import annotations
 
+import copy
+import re
+import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-import ipywidgets
+import traitlets
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
-from medomicslab_nb.errors import SettingsError
-from medomicslab_nb.report.settings_rows import plain_value
-from medomicslab_nb.report.wording import value_text
-from medomicslab_nb.settings import Advanced, Unit, explain, fields_of, marker
-from medomicslab_nb.views.controls import Control, control_for
+from medomicslab_nb.errors import MedomicsError, SettingsError
+from medomicslab_nb.settings import Settings, read_text
+from medomicslab_nb.views import copy_as_code
+from medomicslab_nb.views.controls import Place
+from medomicslab_nb.views.faults import fault_text
+from medomicslab_nb.views.form_fields import Offered, changes, group_of
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.markup import escape, muted
+from medomicslab_nb.views.widget import Widget
 
 S = TypeVar("S", bound=BaseModel)
+_NAMED = re.compile(r"'[^']*': |« [^»]* » : ")
+
+
+class FormWidget(Widget, module="form"):
+    """Draws fields and tells what is typed; it knows nothing of types, defaults or what is right."""
+
+    fields: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    """The fields as :meth:`medomicslab_nb.views.form_fields.Field.describe` gives them."""
+    content = traitlets.Dict().tag(sync=True)
+    """``values``: the content of every control; ``id``: which edit it is."""
+    answer = traitlets.Dict().tag(sync=True)
+    """``faults`` and ``changed`` by place, for the content of that ``id``."""
+    file = traitlets.Unicode().tag(sync=True)
+    """Name of the files that are exported; empty: the form imports and exports nothing."""
 
 
 class Form(Generic[S]):
-    """Controls for every field of a settings class, checked at every change, with the message beside the field.
+    """Controls for every field of a settings class, checked as one types, with the message beside the field.
 
     Parameters
     ----------
     cls : type
         The settings class.
     suggestions : mapping, optional
-        Texts to offer for a text field, by field name.
+        Texts to offer for a text field, by its dotted name (``outcome``, ``cohort.column``; ``blocks.keys`` for the
+        names in a mapping).
+    folder : str
+        Name of the study's folder in the code that is to be copied.
 
     Attributes
     ----------
-    widget : Widget
+    widget : FormWidget
         What is shown.
     """
 
-    def __init__(self, cls: type[S], suggestions: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, cls: type[S], suggestions: Mapping[str, Sequence[str]] | None = None,
+                 folder: str = "my_study") -> None:
         self.cls = cls
-        self._fields: dict[str, FieldInfo] = dict(fields_of(cls))
-        self.controls = {name: control_for(field, (suggestions or {}).get(name, ()))
-                         for name, field in self._fields.items()}
-        self._notes = {name: ipywidgets.HTML() for name in self._fields}
-        self._message = ipywidgets.HTML()
+        self._folder = folder
+        self._group = group_of(cls, Offered(suggestions or {}))
         self._listeners: list[Callable[[], None]] = []
-        self._quiet = False
-        self.widget = self._arranged()
-        for control in self.controls.values():
-            control.widget.observe(self._changed, names="value")
+        # Messages of the browser may be handled in another thread than a running cell.
+        self._lock = threading.RLock()
+        file = cls.stage if issubclass(cls, Settings) else ""
+        self.widget = FormWidget(fields=[one.describe() for one in self._group.fields], file=file)
+        self.widget.observe(self._changed, names="content")
+        self.widget.on_msg(self._asked)
         self.value = {}
 
     @property
@@ -59,16 +80,16 @@ class Form(Generic[S]):
         SettingsError
             A field is wrong; the form shows the message beside it.
         """
-        settings, faults = self._checked()
+        settings, _, faults = self._checked()
         if settings is None:
-            messages = [words if name in words else f"'{name}': {words}" for name, words in faults.items()]
+            messages = [words if name in words else f"'{name}': {words}" for name, words in _named(faults).items()]
             raise SettingsError("; ".join(dict.fromkeys(messages)), where="form", todo="Correct them in the form")
         return settings
 
     @property
     def value(self) -> dict[str, Any]:
         """What the controls hold, as JSON types, valid or not; a text that cannot be read is left out."""
-        return self._read()[0]
+        return self._group.read(self._content, (), {})
 
     @value.setter
     def value(self, mapping: Mapping[str, Any] | S) -> None:
@@ -79,112 +100,127 @@ class Form(Generic[S]):
         SettingsError
             A name is unknown or a value does not fit its field.
         """
-        values = complete(self.cls, mapping)
-        self._quiet = True
-        try:
-            for name, value in values.items():
-                self.controls[name].write(value)
-        finally:
-            self._quiet = False
-        self._changed()
+        values, missing = _completed(self.cls, mapping)
+        for location in missing:
+            owner = _inner(values, location[:-1])
+            del owner[location[-1]]
+        self.widget.content = {"id": uuid.uuid4().hex, "values": self._group.write(values)}
 
     @property
     def faults(self) -> dict[str, str]:
-        """The present message of every wrong field; ``""`` stands for the form as a whole."""
-        return self._checked()[1]
+        """The present message of every wrong field by its dotted name; ``""`` stands for the form as a whole."""
+        return _named(self._checked()[2])
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after every change."""
         self._listeners.append(listener)
 
-    def _read(self) -> tuple[dict[str, Any], dict[str, str]]:
-        values, faults = {}, {}
-        for name, control in self.controls.items():
-            try:
-                values[name] = control.read()
-            except ValueError as error:
-                faults[name] = text("not_a_value", reason=str(error))
-            else:
-                if self._fields[name].is_required() and values[name] == "":
-                    faults[name] = text("required")
-        return values, faults
+    @property
+    def _content(self) -> dict[str, Any]:
+        return self.widget.content["values"]  # type: ignore[no-any-return]
 
-    def _checked(self) -> tuple[S | None, dict[str, str]]:
-        values, faults = self._read()
+    def _checked(self) -> tuple[S | None, dict[str, Any], dict[Place, str]]:
+        """The settings or None, the values as far as they can be read, and what is wrong where."""
+        content = self._content
+        faults: dict[Place, str] = {}
+        values = self._group.read(content, (), faults)
+        unread = bool(faults)
         try:
             settings = self.cls.model_validate(values)
         except ValidationError as error:
             for fault in error.errors(include_url=False, include_input=False):
-                place = str(fault["loc"][0]) if fault["loc"] else ""
-                faults.setdefault(place if place in self.controls else "", explain(self.cls, fault))
-            return None, faults
-        return (None if faults else settings), faults
+                place = self._group.locate(content, fault["loc"])
+                # What does not fit together cannot be told before everything is read.
+                if place or not unread:
+                    faults.setdefault(place, fault_text(self.cls, fault))
+            return None, values, faults
+        return (None if faults else settings), settings.model_dump(mode="json"), faults
 
     def _changed(self, _: Any = None) -> None:
-        if self._quiet:
-            return
-        settings, faults = self._checked()
-        values = self.value if settings is None else settings.model_dump(mode="json")
-        for name, field in self._fields.items():
-            self._notes[name].value = _note(field, values.get(name), faults.get(name, ""))
-        self._message.value = _fault(faults[""]) if "" in faults else ""
-        for listener in self._listeners:
-            listener()
+        with self._lock:
+            _, values, faults = self._checked()
+            self.widget.answer = {
+                "id": self.widget.content["id"],
+                "faults": {name: _beside(words) for name, words in _named(faults).items()},
+                "changed": [_name(place) for place in changes(self._group, values)]}
+            for listener in self._listeners:
+                listener()
 
-    def _arranged(self) -> ipywidgets.Widget:
-        rows = {name: _row(name, self.controls[name], self._notes[name]) for name in self._fields}
-        advanced = [rows[name] for name, field in self._fields.items() if marker(field, Advanced)]
-        basic = [row for row in rows.values() if row not in advanced]
-        if not advanced:
-            return ipywidgets.VBox([*basic, self._message])
-        fold = ipywidgets.Accordion([ipywidgets.VBox(advanced)], titles=(text("advanced"),), selected_index=None)
-        return ipywidgets.VBox([*basic, fold, self._message])
+    def _asked(self, _: Any, message: Mapping[str, Any], __: Any) -> None:
+        """Answer one browser view, which is known by the token that it chose."""
+        tasks: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"import": self._imported,
+                                                                           "export": self._exported}
+        if message.get("kind") in tasks:
+            try:
+                found = tasks[message["kind"]](message)
+            except MedomicsError as error:
+                found = {"fault": str(error)}
+            self.widget.send({"kind": message["kind"], "token": message.get("token"), **found})
+
+    def _imported(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            self.value = read_text(str(message["text"]))
+        return {"done": text("form_imported")}
+
+    def _exported(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        settings = self.settings
+        assert isinstance(settings, Settings)
+        return {"texts": {"full": copy_as_code.yaml_text(settings),
+                          "short": copy_as_code.yaml_text(settings, only_differences=True),
+                          "cell": copy_as_code.notebook_cell(settings, self._folder),
+                          "line": copy_as_code.command_line(settings, self._folder)}}
 
 
 def complete(cls: type[BaseModel], mapping: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
-    """Every field's value as JSON types; only a required field may be without one yet, and is then empty text.
+    """Every field's value as JSON types; only a required text may be without one yet, and is then empty.
 
     Raises
     ------
     SettingsError
         A name is unknown or a value does not fit its field.
     """
-    given = mapping.model_dump(mode="json") if isinstance(mapping, BaseModel) else dict(mapping)
-    required = {name: "" for name, field in fields_of(cls) if field.is_required()}
+    return _completed(cls, mapping)[0]
+
+
+def _completed(cls: type[BaseModel], mapping: Mapping[str, Any] | BaseModel) -> tuple[dict[str, Any], list[Place]]:
+    """The values of :func:`complete`, and where a required text is missing."""
+    given = mapping.model_dump(mode="json") if isinstance(mapping, BaseModel) else copy.deepcopy(dict(mapping))
+    values, faults = _validated(cls, given)
+    missing = [fault["loc"] for fault in faults if fault["type"] == "missing"]
+    for location in missing:
+        _inner(given, location[:-1])[location[-1]] = ""
+    if values is None and missing:
+        values, again = _validated(cls, given)
+        filled = set(missing) - {fault["loc"] for fault in again}
+        faults = [fault for fault in faults if fault["loc"] not in filled] or again
+    if values is None:
+        wrong = [fault_text(cls, fault) for fault in faults]
+        raise SettingsError("; ".join(dict.fromkeys(wrong)), where="settings", todo="Correct them")
+    return values, missing
+
+
+def _validated(cls: type[BaseModel], given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Any]]:
+    """Every field's value as JSON types, or None and what is wrong."""
     try:
-        return cls.model_validate(given).model_dump(mode="json")
+        return cls.model_validate(given).model_dump(mode="json"), []
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-    wrong = [explain(cls, fault) for fault in faults if not (fault["type"] == "missing" and len(fault["loc"]) == 1)]
-    if wrong:
-        raise SettingsError("; ".join(wrong), where="settings", todo="Correct them")
-    shown = cls.model_construct(**{**required, **given}).model_dump(mode="json", warnings=False)
-    return {name: shown[name] for name, _ in fields_of(cls)}
+        return None, list(error.errors(include_url=False, include_input=False))
 
 
-def _row(name: str, control: Control, note: ipywidgets.HTML) -> ipywidgets.Widget:
-    label = ipywidgets.Label(name, layout=ipywidgets.Layout(width="110px", flex="0 0 110px"))
-    control.widget.tooltip = name
-    return ipywidgets.HBox([label, control.widget, note], layout=ipywidgets.Layout(align_items="flex-start"))
+def _inner(values: Any, location: Place) -> Any:
+    for part in location:
+        values = values[part]
+    return values
 
 
-def _note(field: FieldInfo, value: Any, fault: str) -> str:
-    """Unit, the mark of a change, the message of a fault, and the help, in this order."""
-    unit = marker(field, Unit)
-    parts = [muted(unit.text)] if unit else []
-    if fault:
-        parts.append(_fault(fault))
-    elif not field.is_required() and value != (default := _default(field)):
-        parts.append(f'<b style="color:#0072b2;font-size:12px">● '
-                     f'{escape(text("changed", default=value_text(default)))}</b>')
-    parts.append(muted(" ".join((field.description or "").split())))
-    return f'<div style="line-height:1.35;padding:4px 0 4px 6px;max-width:480px">{"<br>".join(parts)}</div>'
+def _name(place: Place) -> str:
+    return ".".join(str(part) for part in place)
 
 
-def _fault(words: str) -> str:
-    style = "color:#b02a00;font-size:12px;font-weight:600"
-    return f'<span class="medomicslab-fault" style="{style}">⚠ {escape(words)}</span>'
+def _named(faults: Mapping[Place, str]) -> dict[str, str]:
+    return {_name(place): words for place, words in faults.items()}
 
 
-def _default(field: FieldInfo) -> Any:
-    return plain_value(field.get_default(call_default_factory=True))
+def _beside(words: str) -> str:
+    """The message without the field's name, which stands beside it."""
+    return _NAMED.sub("", words, count=1) if _NAMED.match(words) else words

@@ -144,13 +144,14 @@ class NotebookPage:
         return self.page.locator(".jp-CodeCell", has_text="ml.view(")
 
     def field(self, name: str) -> Locator:
-        """The row of a setting in the form."""
-        label = self.page.locator(".widget-label", has_text=name).and_(self.page.get_by_text(name, exact=True))
-        return self.view.locator(".widget-hbox").filter(has=label).last
+        """The row of a setting in the form, by its dotted name."""
+        return self.view.locator(f".mlab-form [data-place='{name}']")
 
     def set(self, name: str, value: str) -> None:
-        """Type a value into a setting's field."""
+        """Type a value into a setting's field, unfolded where it is folded."""
         box = self.field(name).locator("input, textarea").first
+        if not box.is_visible():
+            box.evaluate("box => { for (let at = box; at; at = at.parentElement.closest('details')) at.open = true; }")
         box.fill(value)
         box.press("Tab")
 

@@ -100,7 +100,7 @@ def test_live_view_gives_the_same_settings_as_the_headless_one(study: Study, sta
 def test_run_button_waits_for_valid_settings(study: Study) -> None:
     panel = ml.view("models", study).panel
     assert panel.run_button.disabled
-    panel.form.controls["outcome"].widget.value = "dmfs"
+    panel.form.value = {"outcome": "dmfs"}
     assert not panel.run_button.disabled
 
 
