@@ -152,6 +152,12 @@ def block_sets(blocks: Sequence[str], *, subsets: bool) -> dict[str, tuple[str, 
     return {" + ".join(part): part for part in [*chosen, tuple(blocks)]}
 
 
+def learners_of(settings: ModelsSettings) -> tuple[str, ...]:
+    """Names of the learners that are fitted, as in tables; the one that is reported comes first."""
+    headline = DEFAULT if settings.learner == "default" else settings.learner
+    return tuple(dict.fromkeys([headline, *((DEFAULT, "ridge", "forest") if settings.compare else ())]))
+
+
 def _plan(study: Any, settings: ModelsSettings) -> _Plan:
     if settings.validation == "external" and not settings.external:
         raise DataError("no table of external patients is named", where="setting 'external'",
@@ -162,8 +168,8 @@ def _plan(study: Any, settings: ModelsSettings) -> _Plan:
     patients = development.patients
     sets = block_sets(list(patients.blocks), subsets=settings.ablation)
     options = fit_options(settings, patients)
-    headline = DEFAULT if settings.learner == "default" else settings.learner
-    learners = tuple(dict.fromkeys([headline, *((DEFAULT, "ridge", "forest") if settings.compare else ())]))
+    headline = learners_of(settings)[0]
+    learners = learners_of(settings)
     _refuse_what_cannot_be(study, settings, patients, learners)
     notes = [*development.notes, *(seal.notes if seal else ())]
     tested = patients

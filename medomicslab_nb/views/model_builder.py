@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from medomicslab_nb.errors import MedomicsError
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report.evidence import evidence
+from medomicslab_nb.settings import Settings
+from medomicslab_nb.stages import load
 from medomicslab_nb.study import Study
 from medomicslab_nb.tables import TableInfo, identifiers_of
 from medomicslab_nb.views.data_loader import figures, outcomes
 from medomicslab_nb.views.endpoints import endpoint_table
+from medomicslab_nb.views.fold_progress import FoldProgress
 from medomicslab_nb.views.language import text
+from medomicslab_nb.views.live_summary import LiveSummary
 from medomicslab_nb.views.markup import escape, heading, muted, table
+from medomicslab_nb.views.outline_text import outline_html, summary_fault
 from medomicslab_nb.views.record_view import Bundle
 from medomicslab_nb.views.stage_view import StageView
+
+if TYPE_CHECKING:
+    from medomicslab_nb.views.compare_runs import RunComparison
+    from medomicslab_nb.views.linked_plots import LinkedPlots
 
 _FIGURES = ("performance", "ablation", "roc", "calibration", "decision", "subgroups", "importance_blocks")
 _NOT_PREDICTORS = ("identifier", "outcome", "time", "event", "entry", "cause", "stratum", "date", "index_date",
@@ -21,7 +32,11 @@ _NOT_PREDICTORS = ("identifier", "outcome", "time", "event", "entry", "cause", "
 
 
 class ModelBuilder(StageView):
-    """Which endpoints and blocks the study offers, and how well each set of blocks predicts."""
+    """Which endpoints and blocks the study offers, what a run would do, and how well each set of blocks predicts."""
+
+    _below: Below | None = None
+    _comparison: RunComparison | None = None
+    _plots: LinkedPlots | None = None
 
     def before(self) -> str:
         """What the study offers, as HTML."""
@@ -34,9 +49,59 @@ class ModelBuilder(StageView):
         """The endpoints that the dictionaries name."""
         return {"outcome": outcomes(self.study.tables)}
 
+    def tools(self) -> tuple[Any, ...]:
+        """The comparison of the runs that there are."""
+        self._comparison = load("medomicslab_nb.views.compare_runs:RunComparison")(self.study)
+        return (self._comparison.widget,)
+
+    def progress_widget(self) -> Any:
+        """What a run would do, and below it the folds of a run under way."""
+        self._below = Below(LiveSummary(self.summary), FoldProgress())
+        return self._below
+
+    def on_settings(self, settings: Settings) -> None:
+        """Say what a run would do with the settings that the form now holds."""
+        if self._below is not None:
+            self._below.summary.update(settings)
+
+    def summary(self, settings: Settings) -> str:
+        """What a run would do with these settings, as HTML; why it cannot be run, where it cannot."""
+        try:
+            found = load("medomicslab_nb.models.outline:outline")(self.study, settings)
+        except MedomicsError as error:
+            return summary_fault(error, self.study)
+        return outline_html(found)
+
     def result(self, record: RunRecord) -> list[Bundle]:
-        """Summary, findings, tables and figures of a finished run."""
-        return [*super().result(record), *_findings(record), *figures(record, _FIGURES)]
+        """Summary, findings, linked plots where somebody looks, tables and figures of a finished run."""
+        if self._comparison is not None:
+            self._comparison.refresh()
+        return [*super().result(record), *_findings(record), *self._linked(record), *figures(record, _FIGURES)]
+
+    def _linked(self, record: RunRecord) -> list[Bundle]:
+        if self.panel is None or not load("medomicslab_nb.report.linked_data:offered")(record):
+            return []
+        if self._plots is not None:
+            self._plots.close()
+        self._plots = load("medomicslab_nb.views.linked_plots:LinkedPlots")(record)
+        return [self._plots._repr_mimebundle_()[0]]
+
+    def static(self) -> Bundle:
+        """Settings and study as plain HTML and text, with the runs that there are."""
+        shown = super().static()
+        runs = load("medomicslab_nb.views.compare_runs:comparison_html")(self.study)
+        return {**shown, "text/html": shown["text/html"] + (heading(text("compare_heading")) + runs if runs else "")}
+
+
+class Below:
+    """What stands below the form of the model builder: the live summary, then the progress of a run."""
+
+    def __init__(self, summary: LiveSummary, folds: FoldProgress) -> None:
+        import ipywidgets
+
+        self.summary = summary
+        self.show, self.hide = folds.show, folds.hide
+        self.widget = ipywidgets.VBox([summary.widget, folds.widget])
 
 
 def _blocks(study: Study) -> str:
