@@ -30,7 +30,7 @@ class Form {
     this.known = false;
     const line = () => element("input", { type: "text", size: 14, spellcheck: "false", autocomplete: "off" });
     /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
-    this.fields = { name: line(), block: line(), level: choice([], ""), id_column: line(), date_column: choice([], ""),
+    this.fields = { name: line(), block: line(), level: choice([], ""), id_column: element("input", { type: "text", size: 14, placeholder: this.t.found_by_itself }), date_column: choice([], ""),
       date_order: choice([], ""), sheet: line(), replace: element("input", { type: "checkbox" }) };
     this.title = element("h4", {});
     this.size = element("div", { class: "mlab-muted" });
@@ -39,10 +39,12 @@ class Form {
     this.notes = element("ul", { class: "mlab-report", "aria-label": this.t.reading_notes });
     this.preview = element("div", { class: "mlab-preview", tabindex: 0, role: "region", "aria-label": this.t.first_rows });
     this.keyFile = element("input", { type: "text", size: 34, spellcheck: "false", autocomplete: "off" });
+    this.shown = element("div", { class: "mlab-add-body" });
     this.add = button(this.t.add_to_study, () => this.store(), { class: "mlab-primary" });
     this.form = element("div", { class: "mlab-add-form" }, ...this.rows());
     this.body = element("div", { class: "mlab-add-body", hidden: true }, this.title, this.size, this.fault, this.form,
-      this.notes, element("div", { class: "mlab-strong" }, this.t.first_rows), this.preview, this.warning,
+      this.notes, this.shown);
+    this.shown.append(element("div", { class: "mlab-strong" }, this.t.first_rows), this.preview, this.warning,
       element("div", { class: "mlab-bar" }, labelled(this.t.table_key_file, this.keyFile), this.add),
       element("div", { class: "mlab-muted" }, this.t.correct_below));
     this.done = element("div", { role: "status", class: "mlab-good" });
@@ -103,7 +105,7 @@ class Form {
     this.size.textContent = answer.size ?? "";
     this.fault.textContent = answer.fault ?? "";
     this.warning.textContent = answer.warning ?? "";
-    this.add.disabled = answer.fault !== undefined;
+    this.shown.hidden = answer.fault !== undefined;
     this.fields.name.value ||= answer.name;
     if (answer.block) this.fields.block.value ||= answer.block;
     this.fillChoices(answer);
@@ -131,10 +133,7 @@ class Form {
 
   /** @param {{ columns: string[], rows: string[][] } | undefined} preview */
   drawPreview(preview) {
-    if (preview === undefined) {
-      this.preview.replaceChildren();
-      return;
-    }
+    if (preview === undefined) return;
     const head = element("tr", {}, ...preview.columns.map((name) => element("th", { scope: "col" }, name)));
     const rows = preview.rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell))));
     this.preview.replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));

@@ -80,6 +80,7 @@ class Grid {
       { "aria-label": this.t.set_role_of_chosen });
     this.chosenCount = element("span", {});
     this.chooseAll = button("", () => this.toggleAll());
+    this.el = el;
     el.append(...this.parts());
     this.listen(signal);
     this.showTables();
@@ -199,6 +200,7 @@ class Grid {
 
   draw() {
     this.drawState();
+    this.el.hidden = this.model.get("state").total === 0;
     if (this.editing) return;
     const { total } = this.store;
     this.sizer.style.height = `${total * ROW}px`;

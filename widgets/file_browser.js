@@ -64,7 +64,7 @@ class Browser {
     this.all = 0;
     this.id = `mlab-files-${Math.random().toString(36).slice(2)}`;
     this.places = choice([], "0");
-    this.filter = element("input", { type: "search", placeholder: this.t.filter_names });
+    this.filter = element("input", { type: "search" });
     this.trail = element("nav", { class: "mlab-trail", "aria-label": this.t.places });
     this.sizer = element("div", { class: "mlab-sizer", role: "presentation" });
     this.list = element("div", { class: "mlab-files", role: "listbox", tabindex: 0, "aria-label": this.t.file_list },
@@ -199,8 +199,7 @@ class Browser {
 
   /** @param {Row | undefined} row */
   cells(row) {
-    const icon = row?.folder ? "\u{1F4C1}" : "\u{1F4C4}";
-    return [element("span", { title: row?.name }, element("span", { "aria-hidden": "true" }, row ? `${icon} ` : ""),
+    return [element("span", { title: row?.name, class: row && (row.folder ? "mlab-folder" : "mlab-plain-file") },
       row?.name ?? "…"), element("span", {}, row?.kind ?? ""), element("span", {}, row?.size ?? "")];
   }
 

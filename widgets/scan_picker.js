@@ -130,6 +130,7 @@ class Picker {
     const told = await this.ask("told");
     if (told?.fault) this.say(told.fault, true);
     this.report.replaceChildren(...(told?.report ?? []).map((/** @type {string} */ line) => element("li", {}, line)));
+    if (name === "add" && state === "done") this.choice.clear();
     if (name === "add" || state === "done") await this.load();
   }
 

@@ -14,14 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.imaging import dose, rtstruct, segmentation
 from medomicslab_nb.imaging.dicom_headers import Header
 from medomicslab_nb.imaging.masks import list_rois
-from medomicslab_nb.imaging.picture import contour_picture
+from medomicslab_nb.imaging.picture import slice_picture
 from medomicslab_nb.imaging.rtstruct import read_rtstruct
 from medomicslab_nb.imaging.series import Series, load_series, scan
 from medomicslab_nb.progress import Progress
@@ -171,9 +170,7 @@ def thumbnail(series: Series) -> bytes:
     """
     middle_file = len(series.files) // 2
     volume = load_series(series.files[max(0, middle_file - 1):middle_file + 2])
-    middle = np.zeros(volume.array.shape, dtype=bool)
-    middle[len(middle) // 2] = True
-    return contour_picture(volume, volume.with_array(middle))
+    return slice_picture(volume, len(volume.array) // 2)
 
 
 def series_key(series: Series) -> str:

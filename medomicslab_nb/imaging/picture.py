@@ -48,6 +48,17 @@ def contour_picture(image: Volume, mask: Volume, *, window: tuple[float, float] 
     k = int(mask.array.sum(axis=(1, 2)).argmax())
     rows, columns = (_around(mask.array[k].any(axis=axis)) for axis in (1, 0))
     grey, inside = image.array[k, rows, columns], mask.array[k, rows, columns]
+    return _drawn(image, grey, inside, window)
+
+
+def slice_picture(image: Volume, k: int, *, window: tuple[float, float] | None = None) -> bytes:
+    """The whole slice ``k`` (along z) without an outline, otherwise as :func:`contour_picture`."""
+    grey = image.array[k]
+    return _drawn(image, grey, np.zeros(grey.shape, dtype=bool), window)
+
+
+def _drawn(image: Volume, grey: np.ndarray, inside: np.ndarray, window: tuple[float, float] | None) -> bytes:
+    """Part of a slice as PNG, with pixels as large as they are in mm."""
     height_mm, width_mm = (n * spacing for n, spacing in zip(grey.shape, image.geometry.spacing_mm[1::-1], strict=True))
     scale = _SIDE / max(height_mm, width_mm)
     return _png(_shown(grey, window or _WINDOWS.get(image.unit)), inside,

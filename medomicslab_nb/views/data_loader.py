@@ -28,7 +28,7 @@ class DataLoader(StageView):
         """What the study offers, as HTML; the dictionaries only where no editor shows them."""
         tables = self.study.tables
         if not tables:
-            return heading(text("tables")) + escape(text("no_tables"))
+            return heading(text("tables")) + escape(text("add_below" if self._workbench else "no_tables"))
         columns = [text("table"), text("block"), text("rows"), text("columns")]
         rows = [[info.name, info.block, info.n_rows, info.n_columns] for info in tables.values()]
         folds = "" if self._workbench else "".join(_dictionary(info) for info in tables.values())

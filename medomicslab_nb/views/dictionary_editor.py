@@ -113,10 +113,10 @@ class DictionaryEditor(DictionaryGrid):
         return super().handlers() | {"open": self._open, "save": self._save}
 
     def list_tables(self, shown: str = "") -> None:
-        """Read anew which tables there are, and show one of them: unsaved changes of another one are dropped."""
+        """Read anew which tables there are, and show one of them, unless changes are not saved yet."""
         self.tables = list(self.study.tables)
         wanted = shown or self.table
-        if self.tables:
+        if self.tables and not self.draft.changes:
             self.show_table(wanted if wanted in self.tables else self.tables[0])
 
     def show_table(self, name: str) -> None:

@@ -31,7 +31,7 @@ class Entry:
     path: Path
     is_folder: bool
     leads_outside: bool = False
-    """A link to something that does not lie below the root."""
+    """A link to something that does not lie below the root, or to nothing."""
 
 
 class Root:
@@ -56,7 +56,10 @@ class Root:
         DataError
             It lies elsewhere, or is not there.
         """
-        path = (self.path / relative).resolve()
+        try:
+            path = (self.path / relative).resolve()
+        except (OSError, RuntimeError):
+            path = Path("/")
         if path != self.path and self.path not in path.parents:
             raise DataError("this lies outside of the folder that is shown", where="file browser",
                             todo="Choose another place to look in")
@@ -84,7 +87,10 @@ class Root:
         path = Path(found.path)
         if not found.is_symlink():
             return Entry(path, found.is_dir())
-        target = path.resolve()
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError):  # a link that leads to itself; which of the two, depends on the Python
+            return Entry(path, is_folder=False, leads_outside=True)
         inside = target == self.path or self.path in target.parents
         return Entry(path, inside and target.is_dir(), leads_outside=not inside)
 

@@ -70,7 +70,7 @@ class LiveChecks:
 def checks_html(study: Study) -> str:
     """Linkage, endpoints and findings of the study as it is now."""
     if not study.tables:
-        return escape(text("no_tables"))
+        return escape(text("add_below"))
     seen = CorrectedStudy(study, DataSettings())
     findings, _ = check_study(seen)
     linked = linkage_of(seen)[["tables", "patients"]].to_numpy().tolist()

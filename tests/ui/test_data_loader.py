@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +18,40 @@ SMALL = {"CT": (60, 50, 12), "PT": (40, 36, 9)}
 PATIENTS = ("SYN-0001", "SYN-0002", "SYN-0003")
 
 
+class Loader:
+    """The data loader on a new study, with what a person does there."""
+
+    def __init__(self, notebook: Any, study: Study, artefacts: Path) -> None:
+        self.notebook = notebook
+        self.page = notebook.page
+        self.study = study
+        self.artefacts = artefacts
+        self.view = notebook.view
+        self.files = self.view.locator(".mlab-files")
+        self.form = self.view.locator(".mlab-add-table")
+        self.editor = self.view.locator(".mlab-dictionary", has=self.button("Save"))
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def entry(self, name: str) -> Any:
+        return self.files.locator("[role=option]", has_text=name)
+
+    def shot(self, name: str, where: Any) -> None:
+        where.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(200)
+        self.page.screenshot(path=self.artefacts / f"data_loader_{name}.png")
+
+    def set_role(self, grid: Any, column: str, role: str) -> None:
+        row = grid.locator(".mlab-sizer [role=row]", has_text=column)
+        row.locator("[data-field=role]").click()
+        row.locator("select").select_option(role)
+        grid.locator(".mlab-grid-unsaved", has_text=role).wait_for()
+
+
 @pytest.fixture(scope="module")
 def fresh(study: Study) -> Study:
-    """An empty study with a table and an export beside it, and its notebook."""
+    """An empty study with tables and an export beside it, and its notebook."""
     root = study.path.parent / "loading"
     root.mkdir()
     made = create_study(root / "fresh_study")
@@ -30,100 +63,96 @@ def fresh(study: Study) -> Study:
     return made
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_table_and_series_come_into_the_study_by_clicking(theme: str, fresh: Study, open_notebook,
-                                                          artefacts: Path) -> None:
-    shade = theme.split()[1].lower()
+@pytest.fixture(scope="module")
+def loader(browser: object, lab: str, fresh: Study, artefacts: Path) -> Iterator[Loader]:
+    from tests.ui.notebook_page import NotebookPage
 
-    def shot(name: str) -> None:
-        page.wait_for_timeout(200)
-        page.screenshot(path=artefacts / f"data_loader_{name}_{shade}.png")
-
-    notebook = open_notebook("loading/01_data.ipynb")
-    page = notebook.page
-    notebook.theme(theme)
-    page.keyboard.press("Control+b")  # the side bar takes room
+    notebook = NotebookPage(browser, lab, "loading/01_data.ipynb")
+    notebook.page.keyboard.press("Control+b")  # the side bar takes room
     notebook.show_view()
-    view = notebook.view
-    files = view.locator(".mlab-files")
-    if shade == "dark":
-        view.locator(".jp-Collapse-header, .lm-AccordionPanel-title", has_text="Add a table or images").first.click()
-    files.wait_for()
-    files.locator("[role=option]", has_text="clinical.csv").wait_for()
-    files.scroll_into_view_if_needed()
-    shot("1_browser")
+    yield Loader(notebook, fresh, artefacts)
+    notebook.close()
 
-    # A file that cannot be used says why, and the view stays usable.
-    files.locator("[role=option]", has_text="odd.csv").click()
-    view.get_by_role("button", name="Use this file").click()
-    form = view.locator(".mlab-add-table")
-    form.locator("[role=alert]", has_text="age").wait_for()
-    form.scroll_into_view_if_needed()
-    shot("2_refused")
 
-    # By keyboard: typing filters, Enter chooses.
-    files.focus()
-    page.keyboard.type("clin")
-    page.wait_for_function("() => document.querySelectorAll('.mlab-files [role=option]').length === 1")
-    page.keyboard.press("Enter")
-    form.locator("h4", has_text="clinical.csv").wait_for()
-    form.locator("td", has_text="SYN-0001").wait_for()
-    if shade == "dark":
-        form.get_by_label("Name", exact=True).fill("again")
-    grid = view.locator(".mlab-dictionary:visible").first
-    row = grid.locator(".mlab-sizer [role=row]", has_text="relapse")
-    row.locator("[data-field=role]").click()
-    row.locator("select").select_option("outcome")
-    grid.locator(".mlab-grid-unsaved", has_text="outcome").wait_for()
-    form.scroll_into_view_if_needed()
-    shot("3_table")
-    assert set(fresh.tables) == (set() if shade == "light" else {"clinical", "images", "protocol"})
-    form.get_by_role("button", name="Add to study").click()
-    form.locator(".mlab-good", has_text="was added").wait_for()
-    name = "clinical" if shade == "light" else "again"
-    assert fresh.info(name).column("relapse").role == "outcome"
-    view.locator("td", has_text="two classes").first.wait_for()
-    shot("4_added")
+def test_unusable_file_is_refused_with_the_reason(loader: Loader) -> None:
+    loader.entry("odd.csv").click()
+    loader.button("Use this file").click()
+    loader.form.locator("[role=alert]", has_text="column names occur more than once").wait_for()
+    loader.shot("1_refused", loader.files)
+    assert not loader.study.tables
 
-    files.focus()
-    page.keyboard.press("Escape")
-    files.locator("[role=option]", has_text="export").dblclick()
-    files.locator("[role=option]", has_text="clinical.csv").wait_for(state="detached")
-    page.keyboard.press("Backspace")
-    files.locator("[role=option]", has_text="clinical.csv").wait_for()
-    files.locator("[role=option]", has_text="export").click()
-    view.get_by_role("button", name="Scan this folder for images").click()
-    cards = view.locator(".mlab-card")
-    cards.nth(3).wait_for()
+
+def test_table_by_keyboard_with_a_corrected_role(loader: Loader) -> None:
+    loader.files.focus()
+    loader.page.keyboard.type("clin")
+    loader.page.wait_for_function("() => document.querySelectorAll('.mlab-files [role=option]').length === 1")
+    loader.page.keyboard.press("Enter")
+    loader.form.locator("td", has_text="SYN-0001").wait_for()
+    loader.set_role(loader.view.locator(".mlab-dictionary:visible").first, "relapse", "outcome")
+    loader.shot("2_table", loader.form)
+    assert not loader.study.tables
+    loader.button("Add to study").click()
+    loader.form.locator(".mlab-good", has_text="was added").wait_for()
+    assert loader.study.info("clinical").column("relapse").role == "outcome"
+    # What the dictionary makes is there without a run.
+    loader.view.locator("td", has_text="two classes").first.wait_for()
+    loader.files.focus()
+    loader.page.keyboard.press("Escape")
+    loader.entry("odd.csv").wait_for()
+
+
+def test_one_series_by_its_card(loader: Loader) -> None:
+    loader.entry("export").dblclick()
+    loader.entry("dicom").wait_for()
+    loader.page.keyboard.press("Backspace")
+    loader.entry("odd.csv").wait_for()
+    loader.entry("export").click()
+    loader.button("Scan this folder for images").click()
+    cards = loader.view.locator(".mlab-card")
     cards.locator(".mlab-picture img").nth(3).wait_for()
-    section = view.locator(".mlab-cards section", has=page.locator(f"h4:text-is('{PATIENTS[1]}')"))
-    card = section.locator(".mlab-card", has_text="CT 20")
-    card.locator(".mlab-card-title input").check()
-    view.locator(".mlab-scan").scroll_into_view_if_needed()
-    shot("5_cards")
-    view.get_by_role("button", name="Add 1 series").click()
-    view.locator(".mlab-report li", has_text="1 patients, 1 images, 1 ROIs").wait_for()
-    images = fresh.table("images")
+    section = loader.view.locator(".mlab-cards section", has=loader.page.locator(f"h4:text-is('{PATIENTS[1]}')"))
+    section.locator(".mlab-card", has_text="CT 20").locator(".mlab-card-title input").check()
+    loader.shot("3_cards", loader.view.locator(".mlab-scan"))
+    loader.button("Add 1 series").click()
+    loader.view.locator(".mlab-report li", has_text="1 patients, 1 images, 1 ROIs").wait_for()
+    images = loader.study.table("images")
     assert list(zip(images.index, images["modality"], images["roi"], strict=True)) == [(PATIENTS[1], "CT", "GTVp")]
-    view.locator("tr", has_text="images").first.wait_for()
-    view.locator(".mlab-report").last.scroll_into_view_if_needed()
-    shot("6_images")
+    loader.view.locator("td", has_text="clinical & images & protocol").wait_for()
 
-    # The stored dictionary: a change is marked, saved, and what depends on it is computed anew.
-    editor = view.locator(".mlab-dictionary", has=page.get_by_role("button", name="Save", exact=True))
-    editor.get_by_label("Table").select_option(name)
-    week = editor.locator(".mlab-sizer [role=row]", has_text="weeks")
-    week.wait_for()
-    week.locator("[data-field=role]").click()
-    week.locator("select").select_option("outcome")
-    editor.locator("[role=status]", has_text="not saved yet").wait_for()
-    editor.scroll_into_view_if_needed()
-    shot("7_dictionary")
-    editor.get_by_role("button", name="Save", exact=True).click()
-    editor.locator("[role=status]", has_text="Saved: 1").wait_for()
-    view.locator("td", has_text="a number").first.wait_for()
-    view.locator(".medomicslab-checks").scroll_into_view_if_needed()
-    shot("8_checks")
-    assert fresh.info(name).column("weeks").role == "outcome"
-    assert notebook.foreign() == []
-    assert notebook.our_complaints() == []
+
+def test_stored_dictionary_is_corrected_and_everything_follows(loader: Loader) -> None:
+    loader.editor.get_by_label("Table").select_option("clinical")
+    loader.set_role(loader.editor, "weeks", "outcome")
+    loader.editor.locator("[role=status]", has_text="not saved yet").wait_for()
+    loader.shot("4_dictionary", loader.editor)
+    loader.button("Save").click()
+    loader.editor.locator("[role=status]", has_text="Saved: 1").wait_for()
+    loader.view.locator("td", has_text="to be set").first.wait_for()
+    assert loader.study.info("clinical").column("weeks").role == "outcome"
+
+
+def test_grid_by_keyboard_alone(loader: Loader) -> None:
+    grid = loader.editor.locator("[role=grid]")
+    grid.focus()
+    for key in ("Home", *["ArrowUp"] * 3, *["ArrowRight"] * 4, "Enter"):
+        loader.page.keyboard.press(key)
+    loader.page.keyboard.type("years")
+    loader.page.keyboard.press("Enter")
+    grid.locator(".mlab-grid-unsaved", has_text="years").wait_for()
+    loader.button("Undo").last.click()
+    grid.locator(".mlab-grid-unsaved").wait_for(state="detached")
+    # Letters typed in the view are no commands of the notebook.
+    cells = loader.page.locator(".jp-Cell").count()
+    grid.focus()
+    for key in ("b", "d", "d"):
+        loader.page.keyboard.press(key)
+    assert loader.page.locator(".jp-Cell").count() == cells
+
+
+def test_dark_theme_offline_and_without_complaints(loader: Loader) -> None:
+    loader.notebook.theme("JupyterLab Dark")
+    loader.shot("5_dark_browser", loader.files)
+    loader.shot("6_dark_cards", loader.view.locator(".mlab-scan"))
+    loader.shot("7_dark_checks", loader.view.locator(".medomicslab-checks"))
+    assert loader.notebook.foreign() == []
+    assert loader.notebook.our_complaints() == []
