@@ -1,11 +1,4 @@
-/** Numbers and texts, ready to show. */
-
-/**
- * Fills `{name}` places of a text.
- * @param {string} text
- * @param {Record<string, string | number>} values
- */
-export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => String(values[key] ?? whole));
+/** Numbers, ready to show. */
 
 /**
  * Writers of numbers in a language.

@@ -30,6 +30,8 @@ export class Store {
     this.coming = new Map();
     /** @type {Map<string, Layer>} complete, by image */
     this.layers = new Map();
+    /** @type {Map<string, string>} how the kernel described each complete image */
+    this.described = new Map();
     /** @type {Map<string, Uint8Array>} bits, by ROI and its box */
     this.masks = new Map();
     this.remote = new RemoteSlices(requests, () => changed("pixels"));
@@ -165,6 +167,7 @@ export class Store {
   complete(image, volume) {
     this.coming.delete(image.id);
     this.requests.settle(`volume/${image.id}`);
+    this.described.set(image.id, JSON.stringify(image));
     this.layers.set(image.id, { ...described(image), data: volume.data, size: image.size, ...this.placeOf(image) });
     this.changed("pixels");
   }
@@ -179,6 +182,14 @@ export class Store {
     if (!roi) return;
     this.masks.set(maskKey(roi), new Uint8Array(valuesOf("uint8", bytes)));
     this.changed("masks");
+  }
+
+  /** Frees what belongs to images that are not the same any more. */
+  forgetChanged() {
+    this.remote.clear();
+    for (const id of this.layers.keys()) {
+      if (this.described.get(id) !== JSON.stringify(this.image(id))) this.layers.delete(id);
+    }
   }
 
   /**
