@@ -10,6 +10,7 @@ from typing import Any
 from medomicslab_nb.errors import Cancelled
 from medomicslab_nb.progress import Event, Progress
 from medomicslab_nb.views.answers import in_words
+from medomicslab_nb.views.labels import task_label
 
 State = dict[str, Any]
 
@@ -85,7 +86,7 @@ class _Throttled:
         if event.done and now - self._last < _EVERY_S:
             return
         self._last = now
-        self._tell(_state(self._name, "running", event.task, event.done, event.total))
+        self._tell(_state(self._name, "running", task_label(event.task), event.done, event.total))
 
 
 def _state(name: str, state: str, task: str = "", done: int = 0, total: int | None = None) -> State:

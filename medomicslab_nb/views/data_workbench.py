@@ -14,6 +14,10 @@ from medomicslab_nb.views.language import text
 from medomicslab_nb.views.live_checks import LiveChecks
 
 
+# JupyterLab's own grey of a closed fold's title is too pale to be read by everybody.
+_LEGIBLE = "<style>.medomicslab-fold .jp-Collapse-header { color: var(--jp-ui-font-color1) !important }</style>"
+
+
 class Workbench:
     """Three folds that know of each other's changes.
 
@@ -31,14 +35,17 @@ class Workbench:
         self.checks = LiveChecks(study)
         folds = ((text("add_data"), self.adding.widget), (text("correct"), self.dictionary),
                  (text("live_checks"), self.checks.widget))
-        self.widgets: tuple[Any, ...] = tuple(
+        self.folds: tuple[Any, ...] = tuple(
             ipywidgets.Accordion([content], titles=(title,), selected_index=None) for title, content in folds)
-        self.widgets[0 if not study.tables else 2].selected_index = 0
+        for fold in self.folds:
+            fold.add_class("medomicslab-fold")
+        self.folds[0 if not study.tables else 2].selected_index = 0
+        self.widgets = (ipywidgets.HTML(_LEGIBLE, layout={"display": "none"}), *self.folds)
         self.checks.recompute()
 
     def _added(self, name: str) -> None:
         self.dictionary.list_tables(name)
-        for fold in self.widgets[1:]:
+        for fold in self.folds[1:]:
             fold.selected_index = 0
         self._changed()
 

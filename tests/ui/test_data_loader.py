@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from medomicslab_nb.data.synthetic import draw_cohort
 from medomicslab_nb.data.synthetic_dicom import write_images
 from medomicslab_nb.study import Study, create_study
 from tests.ui.conftest import put_notebook
+from tests.ui.test_accessibility import AXE, CHECK, CONTRAST, NOT_OURS
 
 pytestmark = pytest.mark.ui
 SMALL = {"CT": (60, 50, 12), "PT": (40, 36, 9)}
@@ -149,8 +151,16 @@ def test_grid_by_keyboard_alone(loader: Loader) -> None:
     assert loader.page.locator(".jp-Cell").count() == cells
 
 
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_everything_is_legible_and_has_a_name_and_a_role(loader: Loader, theme: str) -> None:
+    loader.notebook.theme(theme)
+    loader.page.add_script_tag(path=AXE)
+    found = [one for one in loader.page.evaluate(CHECK) if one["rule"] not in NOT_OURS]
+    assert found == [], json.dumps(found[:8], indent=1)
+    assert loader.view.locator(".jp-OutputArea-output").first.evaluate(CONTRAST) == []
+
+
 def test_dark_theme_offline_and_without_complaints(loader: Loader) -> None:
-    loader.notebook.theme("JupyterLab Dark")
     loader.shot("5_dark_browser", loader.files)
     loader.shot("6_dark_cards", loader.view.locator(".mlab-scan"))
     loader.shot("7_dark_checks", loader.view.locator(".medomicslab-checks"))

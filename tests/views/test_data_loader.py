@@ -224,7 +224,7 @@ def test_what_is_added_reaches_dictionary_checks_and_view(empty: Study, tmp_path
     changes: list[str] = []
     bench = Workbench(empty, lambda: changes.append("changed"))
     bench.checks.wait()
-    assert bench.widgets[0].selected_index == 0
+    assert bench.folds[0].selected_index == 0
     talk = Talk(bench.adding.table)
     prepared(talk, written(tmp_path))
     talk.ask("add")
