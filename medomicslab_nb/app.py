@@ -1,4 +1,4 @@
-"""A stage as a web page for those who do not code: its template served by Voila, on this machine, to whoever has the token.
+"""A stage as a web page for those who do not code: its template served by Voila, here, to whoever has the token.
 
 The page shows the view of the stage and no code. Nothing of the study can be downloaded from it but the reports of its
 runs, and the browser is told to ask no other machine for anything.
@@ -22,19 +22,19 @@ from medomicslab_nb.views.language import language, set_language
 
 try:
     from jupyter_server.base.handlers import AuthenticatedFileHandler
+    from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
     from tornado.ioloop import IOLoop
     from tornado.web import HTTPError
     from voila.app import Voila
-    from voila.static_file_handler import AllowListFileHandler
 except ImportError:
     raise MissingExtraError("an app", "app") from None
 
 PAGE = Path(__file__).parent / "app_page"
 # Widgets of ours come to the page as blob and data addresses; everything else is asked of this server.
 _POLICY = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
-           "style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; worker-src 'self' blob:; "
-           "connect-src 'self' ws://127.0.0.1:*; object-src 'none'; base-uri 'self'; form-action 'self'; "
-           "frame-ancestors 'none'")
+           "style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; "
+           "worker-src 'self' blob:; connect-src 'self' ws://127.0.0.1:*; object-src 'none'; base-uri 'self'; "
+           "form-action 'self'; frame-ancestors 'none'")
 _REPORTS = r"/voila/files/(runs/[\w-]+/report\.html)"
 # Widgets, ours and those of ipywidgets, and plotly; what else JupyterLab has here may be made for another version.
 _EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget",
@@ -116,7 +116,8 @@ def arguments(study: Study, notebook: Path, *, port: int, browser: bool) -> list
             "--VoilaConfiguration.preheat_kernel=False", f"--VoilaConfiguration.file_allowlist={_NOTHING}",
             *(f"--VoilaConfiguration.extension_allowlist={name}" for name in _EXTENSIONS),
             "--VoilaConfiguration.allow_template_override=NO", "--VoilaConfiguration.allow_theme_override=NO",
-            f"--MappingKernelManager.cull_idle_timeout={_CULL_S}", "--MappingKernelManager.cull_interval=60", "--KernelManager.transport=ipc"]
+            f"--MappingKernelManager.cull_idle_timeout={_CULL_S}", "--MappingKernelManager.cull_interval=60",
+            f"--VoilaConfiguration.multi_kernel_manager_class={__name__}.QuietKernels"]
 
 
 class StudyApp(Voila):  # type: ignore[misc]  # Voila ships no types
@@ -128,7 +129,7 @@ class StudyApp(Voila):  # type: ignore[misc]  # Voila ships no types
     def setup_template_dirs(self) -> None:
         """Our page before Voila's, which loads fonts from another machine."""
         super().setup_template_dirs()
-        self.template_paths = [str(PAGE), *self.template_paths]
+        self.template_paths: list[str] = [str(PAGE), *self.template_paths]
 
     def init_settings(self) -> dict[str, Any]:
         """Tell the browser to load nothing from elsewhere, and to give the address with the token to nobody else."""
@@ -159,7 +160,15 @@ class StudyApp(Voila):  # type: ignore[misc]  # Voila ships no types
             webbrowser.open_new_tab(self.address)
 
 
-class ReportHandler(AuthenticatedFileHandler):  # type: ignore[misc]
+class QuietKernels(AsyncMappingKernelManager):
+    """Kernels that do not warn in the terminal of what holds for every kernel: 127.0.0.1 is not encrypted."""
+
+    async def start_kernel(self, **kwargs: Any) -> str:  # type: ignore[override]
+        """Start one as usual."""
+        return await super().start_kernel(extra_arguments=["--IPKernelApp.log_level=40"], **kwargs)
+
+
+class ReportHandler(AuthenticatedFileHandler):
     """The report of a run, for those who have the token."""
 
     @property
@@ -167,8 +176,8 @@ class ReportHandler(AuthenticatedFileHandler):  # type: ignore[misc]
         """The report cannot reach the app that serves it; a figure can be saved from it."""
         return f"{_POLICY}; sandbox allow-scripts allow-downloads allow-modals"
 
-    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str:
         """Refuse a link that leads out of the study."""
         if not Path(absolute_path).resolve().is_relative_to(Path(root).resolve()):
             raise HTTPError(404)
-        return super().validate_absolute_path(root, absolute_path)  # type: ignore[no-any-return]
+        return super().validate_absolute_path(root, absolute_path)

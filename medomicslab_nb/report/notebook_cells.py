@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from markupsafe import Markup
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.filters.ansi import strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -32,8 +32,9 @@ def cells_of(notebook: Mapping[str, Any], clean: Clean) -> list[Shown]:
     Returns
     -------
     list of dict
-        ``kind`` is markdown (``html``), raw (``text``) or code (``source``, ``open``, ``outputs``). An output's ``kind``
-        is figure (``id``, ``json``, ``height``, ``title``, ``twin``), html, picture (``source``), text, error or control.
+        ``kind`` is markdown (``html``), raw (``text``) or code (``source``, ``open``, ``outputs``). An output's
+        ``kind`` is figure (``id``, ``json``, ``height``, ``title``, ``twin``), html (``html``), picture (``source``,
+        ``alt``), text or error (``text``), or control: a widget of which nothing is left.
     """
     found = [_cell(cell, clean) for cell in notebook["cells"]]
     for place, figure in enumerate(figures_of(found)):
@@ -57,7 +58,7 @@ def title_of(notebook: Mapping[str, Any], name: str) -> str:
 
 def code_style() -> Markup:
     """The stylesheet for highlighted code."""
-    return Markup(_CODE.get_style_defs(".source"))  # noqa: S704  (of pygments)
+    return Markup(_CODE.get_style_defs(".source"))
 
 
 def _cell(cell: Mapping[str, Any], clean: Clean) -> Shown:
@@ -67,13 +68,13 @@ def _cell(cell: Mapping[str, Any], clean: Clean) -> Shown:
     if cell["cell_type"] != "code":
         return {"kind": "raw", "text": source}
     hidden = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
-    code = Markup(highlight(source, PythonLexer(), _CODE)) if source.strip() else ""  # noqa: S704  (escaped by pygments)
+    code = Markup(highlight(source, PythonLexer(), _CODE)) if source.strip() else ""
     return {"kind": "code", "source": code, "open": not hidden,
             "outputs": list(_joined(_output(one, clean) for one in cell["outputs"]))}
 
 
 def _markdown(source: str, attachments: Mapping[str, Any]) -> str:
-    renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
+    renderer = IPythonRenderer(escape=False, attachments=dict(attachments), exclude_anchor_links=True)
     return str(MarkdownWithMath(renderer=renderer).render(source))
 
 
@@ -96,7 +97,8 @@ def _output(output: Mapping[str, Any], clean: Clean) -> Shown:
     if kind == "stream":
         return {"kind": "text", "text": _plain(_text(output["text"]))}
     if kind == "error":
-        return {"kind": "error", "text": _plain("\n".join(output["traceback"]) or f"{output['ename']}: {output['evalue']}")}
+        said = "\n".join(output["traceback"]) or f"{output['ename']}: {output['evalue']}"
+        return {"kind": "error", "text": _plain(said)}
     return _data(output["data"], clean)
 
 

@@ -25,14 +25,14 @@ from medomicslab_nb.study import Study, open_study
 _MARKER = "study.yaml"
 
 
-class OfflineExporter(Exporter):  # type: ignore[misc]  # nbconvert ships no types
+class OfflineExporter(Exporter):
     """The exporter that JupyterLab lists under File > Save and Export Notebook As."""
 
     export_from_notebook = "medomicslab HTML (offline)"
     output_mimetype = "text/html"
     file_extension = ".html"
 
-    def from_notebook_node(self, nb: Any, resources: Any = None, **kwargs: Any) -> tuple[str, Any]:
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
         """The page of a notebook, for a page beside it.
 
         Raises
@@ -102,9 +102,8 @@ def notebook_page(notebook: Mapping[str, Any], name: str, folder: Path | None, s
         An identifier of the study's patients would have entered the page.
     """
     cells = cells_of(notebook, partial(clean_html, folder=folder, shown_in=shown_in))
-    drawn = figures_of(cells)
-    page = render_page("notebook.html.j2", {"cells": cells, "title": title_of(notebook, name), "code_style": code_style()},
-                       draws=bool(drawn))
+    content = {"cells": cells, "title": title_of(notebook, name), "code_style": code_style()}
+    page = render_page("notebook.html.j2", content, draws=bool(figures_of(cells)))
     for study in _studies(notebook, folder):
         _refuse_identifiers(page, notebook, study, name)
     return page

@@ -46,7 +46,7 @@ def render_page(template: str, content: Mapping[str, Any], *, draws: bool) -> st
 
 
 def visible_text(page: str) -> str:
-    """What a reader may see of a page, tags and their attributes included; digits of pictures and scripts are no text."""
+    """What a reader may see of a page, tags and their attributes too; digits of pictures and scripts are no text."""
     without_scripts = re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL)
     return html.unescape(re.sub(r"data:image/[\w+.-]+;base64,[\w+/=]+", "", without_scripts))
 

@@ -38,7 +38,7 @@ def test_page_is_the_template_without_what_the_button_does(study: ml.Study, stag
     assert "Run All" not in found["introduction"] and "notebook" not in found["introduction"]
 
 
-@pytest.mark.parametrize(("language", "title", "other"), [("en", "# Models", "Cette page"), ("fr", "# Modèles", "This")])
+@pytest.mark.parametrize(("language", "title", "other"), [("en", "# Models", "Cette"), ("fr", "# Modèles", "This")])
 def test_introduction_is_in_one_language(study: ml.Study, monkeypatch: pytest.MonkeyPatch, language: str, title: str,
                                          other: str) -> None:
     monkeypatch.setenv("MEDOMICSLAB_LANG", language)

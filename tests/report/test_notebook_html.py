@@ -97,11 +97,13 @@ def test_bad_input_88_hostile_html_leaves_nothing_that_loads_or_runs(tmp_path: P
 def test_every_kind_of_output(tmp_path: Path) -> None:
     page = page_of(
         tmp_path,
-        new_output("stream", name="stdout", text="fold 1\rfold 2\nmore"), new_output("stream", name="stderr", text=" and more\n"),
+        new_output("stream", name="stdout", text="fold 1\rfold 2\nmore"),
+        new_output("stream", name="stderr", text=" and more\n"),
         new_output("error", ename="SettingsError", evalue="wrong", traceback=["\x1b[31mwrong <b>\x1b[0m"]),
         new_output("display_data", {"image/png": PIXEL, "text/plain": "a slice"}),
         new_output("display_data", {"image/svg+xml": "<svg onload='alert(1)'/>", "text/plain": "<IPython.SVG>"}),
-        new_output("display_data", {"text/markdown": "**bold**"}), new_output("execute_result", {"text/plain": "4 < 5"}),
+        new_output("display_data", {"text/markdown": "**bold**"}),
+        new_output("execute_result", {"text/plain": "4 < 5"}),
         cells=[new_markdown_cell("# A title / Un titre\n\n| a |\n|---|\n| 1 |"), new_raw_cell("raw <i>")],
         source='print("<b>")')
     shown = page.without_scripts
@@ -134,7 +136,8 @@ def test_pictures_beside_the_notebook_are_embedded_and_no_other_file(tmp_path: P
     folder.mkdir()
     (folder / "a b.png").write_bytes(b"pixels")
     (folder / "data.parquet").write_bytes(b"rows")
-    shown = clean_html('<img src="a%20b.png"><img src="../secret.png"><img src="data.parquet"><img src="none.png">', folder)
+    pictures = ("a%20b.png", "../secret.png", "data.parquet", "none.png", "https://evil.example/x.png")
+    shown = clean_html("".join(f'<img src="{name}">' for name in pictures), folder)
     assert shown.count("data:image/png;base64,") == 1
     assert base64.b64encode(b"pixels").decode() in shown
     attached = {"dot.png": {"image/png": PIXEL}}
@@ -143,8 +146,8 @@ def test_pictures_beside_the_notebook_are_embedded_and_no_other_file(tmp_path: P
 
 
 def test_links_to_reports_stay_relative(tmp_path: Path) -> None:
-    notebook = write(tmp_path / "notebooks" / "a.ipynb",
-                     notebook_of(html_output('<a href="../runs/1/report.html" target="_blank">report</a> <a href="#b">b</a>')))
+    links = html_output('<a href="../runs/1/report.html" target="_blank">report</a> <a href="#b">b</a>')
+    notebook = write(tmp_path / "notebooks" / "a.ipynb", notebook_of(links))
     assert 'href="../runs/1/report.html"' in export_notebook(notebook)[0].read_text()
     moved = export_notebook(notebook, tmp_path / "out" / "page.html")[0].read_text()
     assert 'href="../runs/1/report.html"' in moved
@@ -174,7 +177,8 @@ def test_pictures_are_no_text(tmp_path: Path) -> None:
     """The digits of a picture may spell an identifier by chance."""
     study = make_study(tmp_path / "study")
     name = next(one for one in IDS if re.fullmatch(r"[A-Za-z0-9-]+", one)).replace("-", "/")
-    path = write(study.path / "notebooks" / "a.ipynb", notebook_of(new_output("display_data", {"image/png": f"/{name}/"})))
+    picture = new_output("display_data", {"image/png": f"/{name}/"})
+    path = write(study.path / "notebooks" / "a.ipynb", notebook_of(picture))
     assert export_notebook(path) == (path.with_suffix(".html"), True)
 
 
@@ -208,5 +212,5 @@ def test_jupyter_finds_the_exporter(tmp_path: Path) -> None:
     assert (tmp_path / "a.html").read_text() == export_notebook(path, tmp_path / "b.html")[0].read_text()
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     entries = project["entry-points"]["nbconvert.exporters"]
-    assert entries == {"medomicslab_html": f"{OfflineExporter.__module__}:{OfflineExporter.__qualname__}"}
+    assert entries == {"HTML_offline": f"{OfflineExporter.__module__}:{OfflineExporter.__qualname__}"}
     assert OfflineExporter().export_from_notebook == "medomicslab HTML (offline)"

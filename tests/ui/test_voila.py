@@ -34,7 +34,8 @@ def served(study: Study, stage: str, cwd: Path, *words: str) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "MEDOMICSLAB"))}
     environment |= {"PYTHONPATH": str(Path(ml.__file__).parents[1]), "HOME": str(cwd), "OMP_NUM_THREADS": "1"}
     log = cwd / f"{stage}.log"
-    command = [sys.executable, "-P", "-m", "medomicslab_nb", "app", stage, "--study", str(study.path), "--no-browser", *words]
+    command = [sys.executable, "-P", "-m", "medomicslab_nb", "app", stage, "--study", str(study.path), "--no-browser",
+               *words]
     with log.open("wb") as stream:
         server = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream, cwd=cwd)
     try:
@@ -140,7 +141,8 @@ def _open_report(app, run: str, artefacts: Path) -> None:
 def test_page_may_ask_no_other_machine(browser, address: str) -> None:
     app = open_page(browser, address)
     refused = app.page.evaluate("""async () => {
-      const seen = new Promise(done => document.addEventListener("securitypolicyviolation", e => done(e.violatedDirective)));
+      const seen = new Promise(done => document.addEventListener(
+        "securitypolicyviolation", event => done(event.violatedDirective)));
       fetch("https://example.org/").catch(() => 0);
       return seen;
     }""")
@@ -185,15 +187,16 @@ def test_no_file_of_the_study_but_reports(study: Study, address: str, tmp_path: 
     files = [path.relative_to(study.path).as_posix() for path in study.path.rglob("*")
              if path.is_file() and path.name != "report.html" and "cache" not in path.parts]
     assert {"study.yaml", f"runs/{record.id}/slice.png"} <= set(files) and len(files) > 10
-    wanted = [*files[:40], "study.yaml", f"runs/{record.id}/slice.png", "cache/app/models.ipynb", "runs/link/report.html",
-              f"runs/{record.id}/../../study.yaml", "runs/%2e%2e/study.yaml"]
-    assert {path: code for path in wanted if (code := get(address, f"/voila/files/{path}", token=True)[0]) not in (403, 404)} \
-        == {}
+    wanted = [*files[:40], "study.yaml", f"runs/{record.id}/slice.png", "cache/app/models.ipynb",
+              "runs/link/report.html", f"runs/{record.id}/../../study.yaml", "runs/%2e%2e/study.yaml"]
+    answers = {path: get(address, f"/voila/files/{path}", token=True)[0] for path in wanted}
+    assert {path: code for path, code in answers.items() if code not in (403, 404)} == {}
     (link / "report.html").unlink()
     link.rmdir()
 
 
-def test_french_page_on_a_port_that_is_taken(browser, study: Study, address: str, folder: Path, artefacts: Path) -> None:
+def test_french_page_on_a_port_that_is_taken(browser, study: Study, address: str, folder: Path,
+                                             artefacts: Path) -> None:
     with served(study, "data", folder, "--lang", "fr", "--port", str(urlsplit(address).port)) as second:
         assert urlsplit(second).port != urlsplit(address).port
         app = open_page(browser, second)

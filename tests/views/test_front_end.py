@@ -29,8 +29,8 @@ print(json.loads(Path("out.ipynb").read_text())["cells"][0]["outputs"][0]["text"
 
 
 def shell(metadata: dict[str, Any], connection: str | None = "/run/kernel-abc.json") -> Any:
-    kernel = SimpleNamespace(get_parent=lambda: {"metadata": metadata}, parent=SimpleNamespace(connection_file=connection))
-    return SimpleNamespace(kernel=kernel)
+    application = SimpleNamespace(connection_file=connection)
+    return SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: {"metadata": metadata}, parent=application))
 
 
 @pytest.mark.parametrize(("metadata", "environment", "expected"), [
