@@ -31,7 +31,7 @@ from medomicslab_nb.views.controls import (
     Tokens,
 )
 from medomicslab_nb.views.labels import help_text, label
-from medomicslab_nb.views.setting_texts import bounds_text, empty_means, shown_value
+from medomicslab_nb.views.setting_texts import bounds_text, empty_means, option_shown, shown_value
 
 _MOST_SUGGESTIONS = 1000
 _SCALARS = (bool, int, float, str)
@@ -82,8 +82,13 @@ class Field:
         bounds = self.control.bounds if isinstance(self.control, Number) else {}
         return {"name": self.name, "label": self.label, "help": self.help, "unit": self.unit, "empty": self.empty,
                 "advanced": self.advanced, "required": required, "bounds": bounds_text(bounds),
-                "default": "" if required else shown_value(self.default, self.empty),
+                "default": "" if required else self._default(),
                 "reset": None if required else self.content(), "control": self.control.describe()}
+
+    def _default(self) -> str:
+        if isinstance(self.control, Choice) and self.default is not None:
+            return option_shown(self.default)
+        return shown_value(self.default, told=bool(self.empty))
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ def empty_means(help_text: str) -> str:
     return found[1].strip() if found else ""
 
 
-def shown_value(value: Any, empty: str = "") -> str:
-    """A setting's value as people read it; ``empty`` is what an empty one means."""
+def shown_value(value: Any, *, told: bool = False) -> str:
+    """A setting's value as people read it; ``told`` when the help says what an empty one means."""
     if value in (None, "", [], {}):
-        return empty or text("form_none")
+        return text("form_empty" if told else "form_none")
     if isinstance(value, bool):
         return text("form_yes" if value else "form_no")
     if isinstance(value, str):
@@ -40,11 +40,12 @@ def bounds_text(bounds: dict[str, Any]) -> str:
 
 def options_shown(options: Sequence[Any]) -> list[dict[str, Any]]:
     """Values to choose from with their labels; one that is called otherwise in YAML has that name after it."""
-    return [{"value": option, "label": _option(option)} for option in options]
+    return [{"value": option, "label": option_shown(option)} for option in options]
 
 
-def _option(option: Any) -> str:
+def option_shown(option: Any) -> str:
+    """One value to choose from, as it is labelled."""
     if isinstance(option, bool):
         return text("form_yes" if option else "form_no")
-    label = option_label(option)
-    return label if label.lower() == str(option).lower().replace("_", " ") else f"{label} ({option})"
+    label, code = option_label(option), str(option)
+    return label if label.lower().startswith((code.lower(), code.lower().replace("_", " "))) else f"{label} ({code})"
