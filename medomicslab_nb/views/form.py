@@ -13,7 +13,7 @@ import traitlets
 from pydantic import BaseModel, ValidationError
 
 from medomicslab_nb.errors import MedomicsError, SettingsError
-from medomicslab_nb.settings import Settings, read_text
+from medomicslab_nb.settings import Settings, fields_of, read_text
 from medomicslab_nb.views import copy_as_code
 from medomicslab_nb.views.controls import Place
 from medomicslab_nb.views.faults import fault_text
@@ -100,11 +100,8 @@ class Form(Generic[S]):
         SettingsError
             A name is unknown or a value does not fit its field.
         """
-        values, missing = _completed(self.cls, mapping)
-        for location in missing:
-            owner = _inner(values, location[:-1])
-            del owner[location[-1]]
-        self.widget.content = {"id": uuid.uuid4().hex, "values": self._group.write(values)}
+        content = self._group.write(_completed(self.cls, mapping))
+        self.widget.content = {"id": uuid.uuid4().hex, "values": content}
 
     @property
     def faults(self) -> dict[str, str]:
@@ -172,18 +169,19 @@ class Form(Generic[S]):
 
 
 def complete(cls: type[BaseModel], mapping: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
-    """Every field's value as JSON types; only a required text may be without one yet, and is then empty.
+    """Every field's value as JSON types; a required text that is not given yet is empty, and left out of a group.
 
     Raises
     ------
     SettingsError
         A name is unknown or a value does not fit its field.
     """
-    return _completed(cls, mapping)[0]
+    values = _completed(cls, mapping)
+    return {name: values.get(name, "") for name, _ in fields_of(cls)}
 
 
-def _completed(cls: type[BaseModel], mapping: Mapping[str, Any] | BaseModel) -> tuple[dict[str, Any], list[Place]]:
-    """The values of :func:`complete`, and where a required text is missing."""
+def _completed(cls: type[BaseModel], mapping: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
+    """The values of :func:`complete` without the required texts that are not given yet."""
     given = mapping.model_dump(mode="json") if isinstance(mapping, BaseModel) else copy.deepcopy(dict(mapping))
     values, faults = _validated(cls, given)
     missing = [fault["loc"] for fault in faults if fault["type"] == "missing"]
@@ -196,7 +194,9 @@ def _completed(cls: type[BaseModel], mapping: Mapping[str, Any] | BaseModel) -> 
     if values is None:
         wrong = [fault_text(cls, fault) for fault in faults]
         raise SettingsError("; ".join(dict.fromkeys(wrong)), where="settings", todo="Correct them")
-    return values, missing
+    for location in missing:
+        del _inner(values, location[:-1])[location[-1]]
+    return values
 
 
 def _validated(cls: type[BaseModel], given: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Any]]:

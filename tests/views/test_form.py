@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from medomicslab_nb.errors import SettingsError
 from medomicslab_nb.settings import Advanced, Settings, SettingsPart, Unit
 from medomicslab_nb.stages import STAGES
-from medomicslab_nb.views.form import Form
+from medomicslab_nb.views.form import Form, complete
 
 
 class Step(SettingsPart):
@@ -230,6 +230,15 @@ def test_60_wrong_type_is_refused_without_the_value(form: Form[Example]) -> None
     with pytest.raises(SettingsError, match="'folds'") as caught:
         form.value = {"outcome": "dmfs", "folds": "secret"}
     assert "secret" not in str(caught.value)
+
+
+def test_completed_values_leave_out_what_a_group_lacks() -> None:
+    values = complete(Example, {"more": {}, "folds": "7"})
+    assert (values["outcome"], values["folds"], values["more"]) == ("", 7, {"value": 0.0})
+    with pytest.raises(SettingsError, match=r"'more\.label' is required"):
+        Example.parse({**values, "outcome": "dmfs"})
+    with pytest.raises(SettingsError, match=r"^settings: 'dates\.events' is required\. Correct them$"):
+        complete(STAGES["models"].settings_class(), {"dates": {}})
 
 
 def test_required_part_of_a_group_that_is_given_is_asked_for_or_refused(form: Form[Example]) -> None:
