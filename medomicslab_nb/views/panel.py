@@ -12,6 +12,7 @@ from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report.wording import duration, moment
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.views.form import Form
+from medomicslab_nb.views.labels import stage_label
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, fault, heading, muted
 
@@ -30,7 +31,8 @@ class Panel:
 
     def __init__(self, shown: StageView) -> None:
         self.view = shown
-        self.form: Form[Settings] = Form(shown.spec.settings_class(), shown.suggestions())
+        self.form: Form[Settings] = Form(shown.spec.settings_class(), shown.suggestions(),
+                                         folder=shown.study.path.name)
         self.form.value = {name: value for name, value in shown._values.items() if name not in shown._missing}
         self.run_button = ipywidgets.Button(description=text("run"), button_style="primary", icon="play")
         self.cancel_button = ipywidgets.Button(description=text("cancel"), icon="stop", disabled=True)
@@ -53,7 +55,7 @@ class Panel:
     def refresh(self) -> None:
         """Show anew what the study offers."""
         shown = self.view
-        self.title.value = f"{heading(shown.spec.title)}{muted(shown.study.name)}{shown.before()}"
+        self.title.value = f"{heading(stage_label(shown.spec.name))}{muted(shown.study.name)}{shown.before()}"
 
     def _find_again(self) -> None:
         """Follow the run that is under way, or offer the result of the last one."""

@@ -7,6 +7,7 @@ from typing import Any
 from medomicslab_nb.progress import Event, PlainLines, Sink
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.views.front_end import interactive
+from medomicslab_nb.views.labels import task_label
 
 _EVERY_S = 0.1
 
@@ -66,7 +67,7 @@ class RunBar:
 def caption(event: Event) -> str:
     """``cross-validation: 3/10, 12 s``."""
     count = f"{event.done}" if event.total is None else f"{event.done}/{event.total}"
-    return f"{event.task}: {count}, {event.elapsed_s:.0f} s"
+    return f"{task_label(event.task)}: {count}, {event.elapsed_s:.0f} s"
 
 
 class _Bars:

@@ -18,6 +18,7 @@ from medomicslab_nb.stages import get_stage, load
 from medomicslab_nb.study import Study, open_study
 from medomicslab_nb.views.form import complete
 from medomicslab_nb.views.front_end import in_notebook, interactive
+from medomicslab_nb.views.labels import stage_label
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import heading, plain_table, table
 from medomicslab_nb.views.record_view import Bundle, mimebundle
@@ -145,7 +146,7 @@ class StageView:
         rows = settings_rows(self.spec.name, self._values)
         columns = [text("setting"), text("value"), text("default")]
         cells = [[row["name"], f"{row['value']} {row['unit']}".strip(), row["default"]] for row in rows]
-        title = f"{self.spec.title} · {self.study.name}"
+        title = f"{stage_label(self.spec.name)} · {self.study.name}"
         markup = heading(title) + self.before() + heading(text("settings")) + \
             table(columns, cells, strong=[row["differs"] for row in rows])
         return {"text/html": markup, "text/plain": f"{title}\n{plain_table(columns, cells)}"}
