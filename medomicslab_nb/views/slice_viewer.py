@@ -163,12 +163,17 @@ class SliceViewer(Widget, module="slice_viewer"):
         with self._guard:
             self._pictures[identifier] = picture
             self.images = [*self.images, picture.about]
-            self.view = {**self.view, "overlay": identifier}
+            self._change_view(overlay=identifier)
         return identifier
 
     def jump(self, index: Sequence[int]) -> None:
         """Go to a voxel (x, y, z) in LPS order."""
-        self.view = {**self.view, "index": [int(place) for place in index]}
+        self._change_view(index=[int(place) for place in index])
+
+    def _change_view(self, **parts: Any) -> None:
+        """As Python's word, not as the echo of a tab's own."""
+        kept = {name: value for name, value in self.view.items() if name not in ("by", "stamp")}
+        self.view = {**kept, **parts}
 
     def close(self) -> None:
         """Free everything; a draft stays on the disk."""
