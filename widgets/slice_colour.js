@@ -15,18 +15,19 @@ const ANCHORS = {
 /** Names of the colour maps. */
 export const COLOURMAPS = Object.keys(ANCHORS);
 
-/** Maps whose low end is black: there an overlay shows nothing, so that the base stays visible. */
-const BLACK_IS_NOTHING = new Set(["grey", "hot"]);
+/** Maps whose low end is black: there an overlay fades out, so that the base stays visible. */
+const FADES = new Set(["grey", "hot"]);
+const FADE_SHARE = 0.3;
 
 const STEPS = 256;
 
-/** @param {number} red @param {number} green @param {number} blue */
-const packed = (red, green, blue) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+/** @param {number[]} colour red, green, blue @param {number} alpha 0 to 1 */
+const packed = ([red, green, blue], alpha) => ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 /**
  * 256 colours from low to high.
  * @param {string} name
- * @param {boolean} [overlay] the low end of maps that start in black is left transparent
+ * @param {boolean} [overlay] maps that start in black fade out towards their low end
  */
 export function colourTable(name, overlay = false) {
   const anchors = ANCHORS[name] ?? ANCHORS.grey;
@@ -35,9 +36,9 @@ export function colourTable(name, overlay = false) {
     const at = (k / (STEPS - 1)) * (anchors.length - 1);
     const first = Math.min(Math.floor(at), anchors.length - 2);
     const mixed = anchors[first].map((low, c) => Math.round(low + (anchors[first + 1][c] - low) * (at - first)));
-    table[k] = packed(mixed[0], mixed[1], mixed[2]);
+    const fades = overlay && FADES.has(name);
+    table[k] = packed(mixed, fades ? Math.min(1, k / (STEPS - 1) / FADE_SHARE) : 1);
   }
-  if (overlay && BLACK_IS_NOTHING.has(name)) table[0] = 0;
   return table;
 }
 

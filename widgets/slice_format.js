@@ -5,15 +5,15 @@
  * @param {string} language
  */
 export function numbersIn(language) {
-  const fixed = (/** @type {number} */ digits) =>
-    new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
-  const few = new Intl.NumberFormat(language, { maximumSignificantDigits: 4, useGrouping: false });
-  const one = fixed(1);
+  const options = { useGrouping: false };
+  const one = new Intl.NumberFormat(language, { ...options, minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const few = new Intl.NumberFormat(language, { ...options, maximumSignificantDigits: 4 });
+  const minus = (/** @type {string} */ text) => text.replace("-", "\u2212");
   return {
     /** @param {number} value millimetres */
-    mm: (value) => one.format(value),
+    mm: (value) => minus(one.format(value)),
     /** Whole numbers stay whole, others get four digits. @param {number} value */
-    value: (value) => (Number.isInteger(value) ? String(value).replace("-", "\u2212") : few.format(value).replace("-", "\u2212")),
+    value: (value) => minus(Number.isInteger(value) ? String(value) : few.format(value)),
   };
 }
 
