@@ -57,12 +57,13 @@ def test_no_text_is_left_of_what_is_gone() -> None:
     fields = {f"{cls.__name__}.{name}" for cls, name in FIELDS}
     known = fields | {f"{key}.help" for key in fields} | {f"option.{value}" for value in _options()} | {
         f"stage.{name}" for name in STAGES}
-    assert set(read_topic("settings")) <= known
+    assert set(read_topic("settings")) - known == set(), "take them out of views/texts/settings.yaml"
 
 
 def test_every_choice_has_words_or_is_a_name() -> None:
     lacking = {value for value in _options() if f"option.{value}" not in catalogue()}
-    assert lacking == WITHOUT_WORDS
+    assert (lacking - WITHOUT_WORDS, WITHOUT_WORDS - lacking) == (set(), set()), (
+        "add option.VALUE to views/texts/settings.yaml, or the name to WITHOUT_WORDS; drop the others")
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -73,7 +74,9 @@ def test_stage_has_words_and_the_english_is_its_title(name: str, monkeypatch: py
 
 def test_tasks_of_the_code_and_of_the_catalogue_are_the_same() -> None:
     written = {_without_names(words["en"]) for words in read_topic("tasks").values()}
-    assert written == {_without_names(name) for name in _task_names()}
+    found = {_without_names(name) for name in _task_names()}
+    assert (found - written, written - found) == (set(), set()), (
+        "add the first to views/texts/tasks.yaml, drop the others")
 
 
 def test_words_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,8 +126,9 @@ def _without_names(text: str) -> str:
 
 def _task_names() -> set[str]:
     """Every name given to ``progress.task`` or as ``label`` to ``map_cases``, ``{}`` for what is filled in."""
-    files = Path(medomicslab_nb.__file__).parent.rglob("*.py")
-    return {name for path in files for name in _names_in(ast.parse(path.read_text(encoding="utf-8")))}
+    sources = [path.read_text(encoding="utf-8") for path in Path(medomicslab_nb.__file__).parent.rglob("*.py")]
+    return {name for source in sources if re.search(r"\.task\(|map_cases\(", source)
+            for name in _names_in(ast.parse(source))}
 
 
 def _names_in(module: ast.Module) -> Iterator[str]:
