@@ -46,7 +46,7 @@ def test_every_text_is_there_in_both_languages_with_the_same_places(topic: str) 
         assert isinstance(key, str), f"put the key {key} in quotes: YAML reads it as something else"
         described = topic == "settings" and key.endswith(".help")  # English help is the docstring
         assert set(words) == ({"of", "fr"} if described else {"en", "fr"}), key
-        assert all(isinstance(said, str) and said.strip() == said != "" for said in words.values()), key
+        assert all(isinstance(said, str) and said.strip() and said == said.strip(" ") for said in words.values()), key
         english, french = (set(PLACE.findall(words.get(name, ""))) for name in language.LANGUAGES)
         # French of a fault may leave out what pydantic says in English, and what the user wrote.
         assert french == english or (topic == "faults" and french < english), f"{key}: {english} and {french}"
@@ -55,6 +55,8 @@ def test_every_text_is_there_in_both_languages_with_the_same_places(topic: str) 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_french_is_written_in_one_way(topic: str) -> None:
     for key, words in language.read_topic(topic).items():
+        if "\n" in words["fr"]:
+            continue  # rows of two parts with a colon between them, which the widget draws as a table
         unspaced = re.search(r"\w[;!?»](?!\w)|\w:(?=\s|$)|«\S", words["fr"])
         assert unspaced is None, f"{key}: a space before ; : ! ? and inside « »"
         assert "\N{RIGHT SINGLE QUOTATION MARK}" not in words["fr"], f"{key}: write ' as elsewhere"
