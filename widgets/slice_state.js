@@ -14,7 +14,7 @@ import { clampIndex, PLANES } from "./slice_geometry.js";
  * }} State
  */
 
-export const DRAFT_COLOUR = "#ffd400";
+export const DRAFT_COLOUR = "#ff6cf0";
 export const CROSSHAIRS = ["full", "thin", "hidden"];
 export const LOOKS = ["contour", "fill", "both"];
 

@@ -1,7 +1,7 @@
 /** Slice viewer: linked planes on canvases, with ROIs, an overlay, measurements and correction of masks. */
 
 import { button, element, fill } from "./elements.js";
-import { carryOut, change, step } from "./slice_commands.js";
+import { carryOut, change, chooseOverlay, step } from "./slice_commands.js";
 import { iconButton, toolbar } from "./slice_controls.js";
 import { editing } from "./slice_editing.js";
 import { histogramPanel } from "./slice_histogram.js";
@@ -185,15 +185,17 @@ function follows(viewer) {
 }
 
 /**
- * Python asks for another position; what other views wrote does not concern this one.
+ * Python asks for another position or overlay; what other views wrote does not concern this one.
  * @param {Viewer} viewer
  */
 function jump(viewer) {
   const view = viewer.model.get("view") ?? {};
   const wanted = isJump(view, viewer.signature);
   viewer.signature = signatureOf(view);
-  if (!wanted || !view.index) return;
-  viewer.state.index = clampIndex(view.index, viewer.store.base.size);
+  if (!wanted) return;
+  if (view.index) viewer.state.index = clampIndex(view.index, viewer.store.base.size);
+  const overlay = view.overlay ?? viewer.state.overlay;
+  if (overlay !== viewer.state.overlay) chooseOverlay(viewer, viewer.store.image(overlay) ? overlay : "");
   viewer.redraw();
   viewer.refresh();
 }
