@@ -1,12 +1,12 @@
 """Widgets of our own: an ES module and a stylesheet in ``widgets/``, without a bundler.
 
 A module may import others that lie beside it (``import { x } from "./other.js"``). anywidget hands one text to the
-browser, so each such import is replaced by a ``data:`` address of the module that it names.
+browser, so that text carries every module once and gives each an address before it is imported.
 """
 
 from __future__ import annotations
 
-import base64
+import json
 import re
 from functools import cache
 from typing import Any
@@ -20,6 +20,18 @@ from medomicslab_nb.views.language import texts_of
 _IMPORT = re.compile(r"""(?P<before>^(?:import|export)\b[^;'"]*)(?P<quote>["'])\./(?P<name>[\w.-]+\.js)(?P=quote)""",
                      re.MULTILINE)
 _SHARED = "common.css"
+
+# Modules come in an order in which each follows what it imports. Their addresses are given up once all is loaded.
+_LOADER = """const modules = %s;
+const addresses = {};
+for (const [name, source] of modules) {
+  const text = source.replace(/"linked:([^"]+)"/g, (_, other) => JSON.stringify(addresses[other]));
+  addresses[name] = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+}
+const { default: widget } = await import(addresses[modules.at(-1)[0]]);
+Object.values(addresses).forEach((address) => URL.revokeObjectURL(address));
+export default widget;
+"""
 
 
 class Widget(anywidget.AnyWidget):
@@ -46,12 +58,19 @@ class Widget(anywidget.AnyWidget):
 
 
 def linked(name: str) -> str:
-    """A module's text in which what it imports from beside it stands as data addresses."""
-    def address(found: re.Match[str]) -> str:
-        content = base64.b64encode(linked(found["name"]).encode()).decode()
-        return f"{found['before']}{found['quote']}data:text/javascript;base64,{content}{found['quote']}"
+    """A module's text, complete in itself: with every module that it imports from beside it, each once."""
+    found: dict[str, str] = {}
+    _collect(name, found)
+    return read_source(name) if len(found) == 1 else _LOADER % json.dumps(list(found.items()))
 
-    return _IMPORT.sub(address, read_source(name))
+
+def _collect(name: str, found: dict[str, str]) -> None:
+    """Add a module after what it imports; its imports name ``linked:other.js`` in place of ``./other.js``."""
+    source = read_source(name)
+    for match in _IMPORT.finditer(source):
+        if match["name"] not in found:
+            _collect(match["name"], found)
+    found[name] = _IMPORT.sub(r'\g<before>"linked:\g<name>"', source)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -25,24 +25,32 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
-def module_of(text: str) -> str:
-    return base64.b64decode(re.findall(r"data:text/javascript;base64,([\w+/=]+)", text)[0]).decode()
+def modules_of(text: str) -> dict[str, str]:
+    """The modules that a linked text carries, in their order."""
+    return dict(json.loads(re.findall(r"^const modules = (.*);$", text, re.MULTILINE)[0]))
 
 
 @pytest.mark.parametrize("statement", ['import { a } from "./b.js";', "import { a } from './b.js';",
                                        'import {\n  a,\n  c,\n} from "./b.js";', 'export { a } from "./b.js";',
                                        'import "./b.js";'])
-def test_what_a_module_imports_stands_in_its_place(sources: dict[str, str], statement: str) -> None:
+def test_what_a_module_imports_comes_with_it(sources: dict[str, str], statement: str) -> None:
     sources |= {"a.js": f"{statement}\nconst text = 'from the ./b.js file';", "b.js": "export const a = 'é';"}
-    text = linked("a.js")
-    assert module_of(text) == "export const a = 'é';"
-    assert "'from the ./b.js file'" in text
+    modules = modules_of(linked("a.js"))
+    assert list(modules) == ["b.js", "a.js"]
+    assert modules["b.js"] == "export const a = 'é';"
+    assert modules["a.js"] == re.sub(r"""["']\./b\.js["'];""", '"linked:b.js";', statement) + (
+        "\nconst text = 'from the ./b.js file';")
 
 
-def test_modules_are_linked_through_several_steps(sources: dict[str, str]) -> None:
-    sources |= {"a.js": 'import { b } from "./b.js";', "b.js": 'export { b } from "./c.js";',
-                "c.js": "export const b = 1;"}
-    assert module_of(module_of(linked("a.js"))) == "export const b = 1;"
+def test_a_module_that_several_import_comes_once_and_before_them(sources: dict[str, str]) -> None:
+    sources |= {"a.js": 'import { b } from "./b.js";\nimport { c } from "./c.js";',
+                "b.js": 'export { c as b } from "./c.js";', "c.js": "export const c = 1;"}
+    assert list(modules_of(linked("a.js"))) == ["c.js", "b.js", "a.js"]
+
+
+def test_a_module_without_imports_stays_as_it_is(sources: dict[str, str]) -> None:
+    sources |= {"a.js": "export default { render };"}
+    assert linked("a.js") == "export default { render };"
 
 
 def test_missing_module_is_named() -> None:
