@@ -1,5 +1,6 @@
 // Linked plots of a models run: one model, one threshold (two classes) or one risk group (survival), in every plot.
 import { binaryFigures, rowAt, rowNear, survivalFigures } from "./linked_figures.js";
+import { ownKeys } from "./own_keys.js";
 import { loadPlotly, loadedPlotly, themeColours } from "./plotly.js";
 
 /**
@@ -283,7 +284,7 @@ class View {
 /** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
 function render({ model, el }) {
   el.classList.add("mlab", "mlab-linked");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  ownKeys(el);
   const view = new View(model, el);
   return () => view.close();
 }

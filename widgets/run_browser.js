@@ -1,4 +1,5 @@
 // The runs of a study: a table with filters, one run in detail, two side by side. All words come from Python.
+import { ownKeys } from "./own_keys.js";
 import { checkbox, make, picker, table } from "./run_parts.js";
 
 /**
@@ -210,7 +211,7 @@ class View {
 /** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
 function render({ model, el }) {
   el.classList.add("mlab", "mlab-runs");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  ownKeys(el);
   const view = new View(model, el);
   return () => view.close();
 }
