@@ -44,8 +44,8 @@ class Picker {
     this.leftOut = element("details", { hidden: true });
     this.end = element("div", { class: "mlab-bar", hidden: true }, labelled(this.t.key_file, this.keyFile), this.add);
     this.report = element("ul", { class: "mlab-report" });
-    el.append(element("div", { class: "mlab-bar" }, this.status, this.bar, this.cancel), this.warning, this.summary,
-      this.tools, this.list, this.leftOut, this.end, this.report);
+    el.append(this.warning, this.summary, this.tools, this.list, this.leftOut, this.end,
+      element("div", { class: "mlab-bar" }, this.status, this.bar, this.cancel), this.report);
     this.watch = new IntersectionObserver((entries) => this.onSight(entries), { root: this.list, rootMargin: "150px" });
     this.groups = new IntersectionObserver((entries) => this.onGroups(entries),
       { root: this.list, rootMargin: "600px" });

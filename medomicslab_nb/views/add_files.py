@@ -23,13 +23,13 @@ class AddFiles:
     ----------
     study : Study
     on_added : callable
-        Called after something was added, with the table's name, in a thread.
+        Called after something was added, with the table's name or an empty text for images, in a thread.
     """
 
     def __init__(self, study: Study, on_added: Callable[[str], None] = lambda _: None) -> None:
         self.browser = FileBrowser(usual_roots(study.path), self.choose)
         self.table = AddTable(study, self._table_added)
-        self.picker = ScanPicker(study, lambda: on_added("images"))
+        self.picker = ScanPicker(study, lambda: on_added(""))
         self._on_added = on_added
         self.widget: Any = ipywidgets.VBox([self.browser, self.table, self.table.grid, self.picker])
         self._show("")

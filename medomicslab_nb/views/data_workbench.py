@@ -13,9 +13,9 @@ from medomicslab_nb.views.dictionary_editor import DictionaryEditor
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.live_checks import LiveChecks
 
-
 # JupyterLab's own grey of a closed fold's title is too pale to be read by everybody.
-_LEGIBLE = "<style>.medomicslab-fold .jp-Collapse-header { color: var(--jp-ui-font-color1) !important }</style>"
+_LEGIBLE = ("<style>.medomicslab-fold .jupyter-widget-Collapse-header {color: var(--jp-ui-font-color1) !important}"
+            "</style>")
 
 
 class Workbench:

@@ -77,8 +77,10 @@ class DictionaryDraft:
         if field not in FIELDS or unknown:
             raise SettingsError("there is no such column or field", where="data dictionary",
                                 todo="Read the table again")
-        after = {name: _checked({**self.column(name).model_dump(), field: value}, field) for name in names}
-        changed = {name: column for name, column in after.items() if column != self.column(name)}
+        now = {name: self.column(name) for name in names}
+        # Thousands of columns share a few entries: each is checked once.
+        after = {column: _checked({**column.model_dump(), field: value}, field) for column in set(now.values())}
+        changed = {name: after[column] for name, column in now.items() if after[column] != column}
         if changed:
             self._steps.append({name: self._changed.get(name) for name in changed})
             self._changed |= changed

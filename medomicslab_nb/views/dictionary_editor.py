@@ -9,8 +9,9 @@ from typing import Any
 import traitlets
 
 from medomicslab_nb.data.dictionary import guess_columns
-from medomicslab_nb.errors import MedomicsError
+from medomicslab_nb.data.image_table import PROTOCOL
 from medomicslab_nb.study import Study
+from medomicslab_nb.tables import IMAGES
 from medomicslab_nb.views.answers import Answers, Question
 from medomicslab_nb.views.dictionary_draft import CHOICES, DictionaryDraft
 from medomicslab_nb.views.language import text
@@ -165,8 +166,6 @@ def stored_draft(study: Study, name: str) -> DictionaryDraft:
     info = study.info(name)
     frame = study.table(name).reset_index()
     names = [str(column) for column in frame.columns if column != info.id_column and column != "index"]
-    try:
-        guessed = guess_columns(frame, info.id_column)
-    except MedomicsError:
-        guessed = None
+    # The tables of images are written by the import, which knows what their columns are.
+    guessed = None if info.block == IMAGES or name == PROTOCOL else guess_columns(frame, info.id_column)
     return DictionaryDraft(names, info.columns, info.default_column, guessed)

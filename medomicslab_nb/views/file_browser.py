@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medomicslab_nb.views.answers import Answers, Question
-from medomicslab_nb.views.folder_listing import Entry, Root, kind_of, size_in_words
+from medomicslab_nb.views.folder_listing import Entry, Root, kind_of, size_of
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.widget import Widget
 
@@ -63,10 +63,10 @@ class FileBrowser(Widget, module="file_browser"):
 
     def _row(self, root: Root, entry: Entry) -> dict[str, Any]:
         kind = kind_of(entry)
-        size = "" if entry.is_folder or entry.leads_outside else size_in_words(entry.path)
+        size = None if entry.is_folder or entry.leads_outside else size_of(entry.path)
         # The name, not where a link leads to: the way back must be the way that was gone.
         return {"name": entry.path.name, "path": root.relative(entry.path), "folder": entry.is_folder,
-                "kind": text(f"kind_{kind}"), "size": size, "usable": not entry.leads_outside}
+                "kind": text(f"kind_{kind}"), "size": in_units(size), "usable": not entry.leads_outside}
 
     def _choose(self, question: Question) -> Mapping[str, Any]:
         _, path = self._asked(question)
@@ -76,6 +76,18 @@ class FileBrowser(Widget, module="file_browser"):
     def _asked(self, question: Question) -> tuple[Root, Path]:
         root = self._roots[int(question.get("place", 0))]
         return root, root.below(str(question.get("path", "")))
+
+
+def in_units(size_bytes: int | None) -> str:
+    """A size such as ``1.4 MB``; empty for None."""
+    if size_bytes is None:
+        return ""
+    size, units = float(size_bytes), text("size_units").split()
+    while size >= 1000 and len(units) > 1:
+        size /= 1000
+        units = units[1:]
+    digits = 0 if size == size_bytes or size >= 10 else 1
+    return f"{size:.{digits}f} {units[0]}"
 
 
 def usual_roots(study: Path) -> list[Root]:

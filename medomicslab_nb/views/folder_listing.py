@@ -136,14 +136,9 @@ def _is_dicom(path: Path) -> bool:
         return stream.read(4) == b"DICM"
 
 
-def size_in_words(path: Path) -> str:
-    """The size of a file such as ``1.4 MB``; empty where it cannot be known."""
+def size_of(path: Path) -> int | None:
+    """The size of a file in bytes; None where it cannot be known."""
     try:
-        size: float = path.stat().st_size
+        return path.stat().st_size
     except OSError:
-        return ""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        return None

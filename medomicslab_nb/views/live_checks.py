@@ -32,7 +32,7 @@ class LiveChecks:
         self.study = study
         self.content = ipywidgets.HTML()
         self.state = ipywidgets.HTML()
-        again = ipywidgets.Button(description=text("check_again"), icon="refresh")
+        again = ipywidgets.Button(description=text("check_again"), icon="refresh", layout={"width": "auto"})
         again.on_click(lambda _: self.recompute())
         self.widget: Any = ipywidgets.VBox([ipywidgets.HBox([again, self.state]), self.content])
         self._lock = threading.Lock()

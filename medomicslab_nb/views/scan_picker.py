@@ -74,9 +74,15 @@ class ScanPicker(Widget, module="scan_picker"):
         weakref.finalize(self, _remove, self._unpacked)
 
     def scan(self, source: Path) -> None:
-        """Look through a folder, an archive or a list of volumes, in a thread."""
+        """Look through a folder, an archive or a list of volumes, in a thread.
+
+        Raises
+        ------
+        DataError
+            Another scan, or an import, is under way.
+        """
         if self._background.busy:
-            return
+            raise DataError("a scan or an import is under way", where="images", todo="Wait for its end, or cancel it")
         self._source, self._scan, self._cards, self._listed, self._report = source, None, [], "", []
         self.found = {}
         self._background.start("scan", lambda progress: self._look(source, progress))

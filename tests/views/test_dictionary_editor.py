@@ -13,6 +13,7 @@ from medomicslab_nb.study import Study
 from medomicslab_nb.tables import Column
 from medomicslab_nb.views.dictionary_draft import DictionaryDraft
 from medomicslab_nb.views.dictionary_editor import MOST_ROWS, DictionaryEditor
+from tests.image_study import add_images
 from tests.report.samples import IDS
 from tests.views.talking import Talk
 
@@ -44,6 +45,12 @@ def test_what_differs_from_the_guess_is_said(talk: Talk) -> None:
     rows = {row["name"]: row["unlike"] for row in talk.ask("rows")["rows"]}
     assert rows["age"] == {"unit": ""}
     assert rows["grade"] == {}
+
+
+def test_tables_of_images_are_compared_with_no_guess(study: Study, talk: Talk) -> None:
+    add_images(study, IDS[:2])
+    talk.ask("open", table="images")
+    assert all(row["unlike"] == {} for row in talk.ask("rows")["rows"])
 
 
 def test_change_is_checked_marked_saved_and_announced(talk: Talk, study: Study, saved: list[str]) -> None:

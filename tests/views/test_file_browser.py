@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medomicslab_nb.views.answers import in_words
-from medomicslab_nb.views.file_browser import MOST_ROWS, FileBrowser, usual_roots
+from medomicslab_nb.views.file_browser import MOST_ROWS, FileBrowser, in_units, usual_roots
 from medomicslab_nb.views.folder_listing import Root
 from tests.imaging.dicom_factory import write_series
 from tests.views.talking import Talk
@@ -130,6 +130,15 @@ def test_no_name_stands_in_synced_state(root: Path, talk: Talk) -> None:
     assert f"{SECRET}.csv" in rows(talk, anew=True)
     assert SECRET not in str(talk.widget.get_state())
     assert str(root) not in str(talk.widget.get_state())
+
+
+@pytest.mark.parametrize(("size", "language", "words"), [
+    (None, "en", ""), (0, "en", "0 B"), (999, "en", "999 B"), (1000, "en", "1.0 kB"), (25_400, "fr", "25 ko"),
+    (1_440_000, "fr", "1.4 Mo"), (5 * 10**12, "en", "5000 GB")])
+def test_sizes_in_units_of_the_language(size: int | None, language: str, words: str,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDOMICSLAB_LANG", language)
+    assert in_units(size) == words
 
 
 def test_places_are_the_study_s_folder_home_and_data_each_once(tmp_path: Path,

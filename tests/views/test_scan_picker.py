@@ -196,6 +196,8 @@ def test_identified_patients_are_refused_in_a_study_of_pseudonyms(talk: Talk, ex
 def test_cancel_ends_the_scan(talk: Talk, export: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(_: object, progress: object) -> None:
         with progress.task("reading", total=1000) as step:
+            with pytest.raises(DataError, match="under way"):
+                talk.widget.scan(export)
             talk.reply("cancel")
             step()
         raise DataError("it went on")
