@@ -1,4 +1,4 @@
-/** Values to colours: windows, colour maps and the tables that make both quick. A colour is 0xAABBGGRR, as in ImageData. */
+/** Values to colours: windows, colour maps, and tables that make both quick. Colours are 0xAABBGGRR, as in ImageData. */
 
 /** @typedef {import("./slice_sampling.js").Values} Values */
 
@@ -22,7 +22,8 @@ const FADE_SHARE = 0.3;
 const STEPS = 256;
 
 /** @param {number[]} colour red, green, blue @param {number} alpha 0 to 1 */
-const packed = ([red, green, blue], alpha) => ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+const packed = ([red, green, blue], alpha) =>
+  ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 /**
  * 256 colours from low to high.

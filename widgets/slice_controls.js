@@ -139,7 +139,8 @@ function lookControls(viewer) {
  */
 export function toolbar(viewer, help) {
   const { t } = viewer;
-  const act = (/** @type {string} */ name, /** @type {number[]} */ ...values) => () => carryOut(viewer, [name, ...values]);
+  const act = (/** @type {string} */ name, /** @type {number[]} */ ...values) => () =>
+    carryOut(viewer, [name, ...values]);
   const bar = element("div", { role: "toolbar", "aria-label": t.slice_toolbar, class: "mlab-bar" });
   bar.append(toolButtons(viewer, TOOLS, t.slice_tools), ...windowFields(viewer), targetChoice(viewer));
   bar.append(element("span", { class: "mlab-group" }, iconButton("zoomIn", t.slice_zoom_in, act("zoom", 1.25)),

@@ -1,6 +1,6 @@
 /** A mask under edit: strokes, undo and redo, and what has still to be told to the kernel. */
 
-import { bitAt, bytesFor, writeBits } from "./slice_masks.js";
+import { bitAt, writeBits } from "./slice_masks.js";
 
 /** @typedef {{value: number, places: number[]}} Stroke */
 /** @typedef {{value: number, begin: boolean, end: boolean, places: Uint32Array}} Part */
@@ -12,7 +12,7 @@ export class Draft {
    */
   constructor(size, bits) {
     this.size = size;
-    this.bits = bits.length === bytesFor(size[0] * size[1] * size[2]) ? bits : new Uint8Array(bytesFor(size[0] * size[1] * size[2]));
+    this.bits = bits;
     /** Rises with every change, for caches. */
     this.version = 0;
     /** @type {Stroke[]} */

@@ -55,7 +55,7 @@ function saveForm(viewer) {
   const { t } = viewer;
   const [name, author] = [0, 1].map(() => element("input", { type: "text", required: true, maxlength: 64 }));
   const note = element("textarea", { rows: 2, maxlength: 500 });
-  const form = element("form", { class: "mlab-lines", role: "group", "aria-label": t.slice_save_as, hidden: true },
+  const form = element("form", { class: "mlab-lines", "aria-label": t.slice_save_as, hidden: true },
     labelled(t.slice_name, name), labelled(t.slice_author, author), labelled(t.slice_note, note),
     element("span", { class: "mlab-group" }, element("button", { type: "submit", class: "mlab-primary" }, t.slice_save),
       button(t.slice_cancel, () => { form.hidden = true; })));

@@ -63,6 +63,7 @@ export class Edits {
 
   /** @param {number} value */
   begin(value) {
+    this.flush(true);
     this.draft?.begin(value);
   }
 

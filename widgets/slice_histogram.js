@@ -57,8 +57,9 @@ export function histogramPanel(viewer) {
     const roi = viewer.rois.find(({ id }) => id === viewer.state.roi) ?? viewer.rois[0];
     if (shown === roi) return;
     shown = roi;
-    if (!roi?.histogram) body.replaceChildren(element("p", { class: "mlab-muted" }, t.slice_no_histogram));
-    else body.replaceChildren(histogramFigure(roi.histogram, fill(t.slice_histogram_of, { name: roi.name }), viewer.numbers));
+    const label = fill(t.slice_histogram_of, { name: roi?.name ?? "" });
+    if (roi?.histogram) body.replaceChildren(histogramFigure(roi.histogram, label, viewer.numbers));
+    else body.replaceChildren(element("p", { class: "mlab-muted" }, t.slice_no_histogram));
     if (roi) body.prepend(element("div", { class: "mlab-strong" }, roi.name));
   });
   return body;

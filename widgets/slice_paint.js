@@ -12,7 +12,8 @@ import { roundLength, toScreen } from "./slice_geometry.js";
  *   base: SlicePicture | null, overlay: SlicePicture | null, opacity: number,
  *   masks: Drawn[], look: string, fill: number,
  *   crosshair: string, position: number[], letters: {left: string, right: string, top: string, bottom: string},
- *   caption: string, note: string, lines: Line[], brush: {at: number[], radius: number} | null, barText: (mm: number) => string,
+ *   caption: string, note: string, lines: Line[], brush: {at: number[], radius: number} | null,
+ *   barText: (mm: number) => string,
  * }} Scene
  */
 
@@ -89,7 +90,8 @@ function drawCrosshair(context, { frame, crosshair, position, width, height }) {
   const [x, y] = toScreen(frame, position[0], position[1]).map((at) => Math.round(at) + 0.5);
   const gap = crosshair === "thin" ? GAP : 0;
   context.beginPath();
-  for (const [x0, y0, x1, y1] of [[0, y, x - gap, y], [x + gap, y, width, y], [x, 0, x, y - gap], [x, y + gap, x, height]]) {
+  const arms = [[0, y, x - gap, y], [x + gap, y, width, y], [x, 0, x, y - gap], [x, y + gap, x, height]];
+  for (const [x0, y0, x1, y1] of arms) {
     context.moveTo(x0, y0);
     context.lineTo(x1, y1);
   }

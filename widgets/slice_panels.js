@@ -71,8 +71,8 @@ function renewed(list, keyOf, make) {
 export function legend(viewer) {
   const { t, state } = viewer;
   const list = element("ul", { class: "mlab-legend" });
-  const key = () => JSON.stringify([viewer.rois.map(({ id, name, colour, volume }) => [id, name, colour, volume]), state.hidden,
-    state.roi, viewer.edits.draft ? viewer.model.get("editing")?.name : null]);
+  const key = () => JSON.stringify([viewer.rois.map(({ id, name, colour, volume }) => [id, name, colour, volume]),
+    state.hidden, state.roi, viewer.edits.draft ? viewer.model.get("editing")?.name : null]);
   viewer.panels.push(renewed(list, key, () => {
     const rows = viewer.rois.map((roi) => legendRow(viewer, roi));
     if (viewer.edits.draft) rows.push(draftRow(viewer));

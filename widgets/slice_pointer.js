@@ -8,7 +8,7 @@ import { gestureOf, Wheel } from "./slice_keys.js";
 /** @typedef {import("./slice_view.js").Viewer} Viewer */
 /** @typedef {import("./slice_view.js").PlaneView} PlaneView */
 /** @typedef {[number, number]} At */
-/** @typedef {{move?: (at: At, event: PointerEvent) => void, end?: (at: At) => void}} Drag */
+/** @typedef {{move?: (at: At) => void, end?: (at: At) => void}} Drag */
 
 /**
  * Continuous index under a position of the canvas.
@@ -29,7 +29,8 @@ const DRAGS = {
   window: (viewer, _view, start) => {
     const { target } = viewer;
     const before = viewer.windowOf(target);
-    return { move: (at) => setWindow(viewer, target.id, draggedWindow(before, at[0] - start[0], at[1] - start[1], target.range)) };
+    const dragged = (/** @type {At} */ at) => draggedWindow(before, at[0] - start[0], at[1] - start[1], target.range);
+    return { move: (at) => setWindow(viewer, target.id, dragged(at)) };
   },
   pan: (viewer, view, start) => {
     const centre = viewer.state.zoom[view.plane.axis].centre ?? middle(view.plane, viewer.store.base.size);
@@ -68,62 +69,102 @@ function paints(viewer, view, start, value) {
   return { move, end: () => viewer.edits.flush(true) };
 }
 
+/** What the pointer does on one plane. */
+class Hand {
+  /**
+   * @param {Viewer} viewer
+   * @param {PlaneView} view
+   * @param {() => void} show tells what lies under the pointer
+   */
+  constructor(viewer, view, show) {
+    this.viewer = viewer;
+    this.view = view;
+    this.show = show;
+    this.turning = new Wheel();
+    /** @type {{drag: Drag, gesture: string} | null} */
+    this.held = null;
+  }
+
+  get paints() {
+    return ["brush", "eraser"].includes(this.held?.gesture ?? this.viewer.state.tool);
+  }
+
+  /**
+   * CSS pixels from the canvas's upper left corner.
+   * @param {MouseEvent} event
+   * @returns {At}
+   */
+  place(event) {
+    const edge = this.view.canvas.getBoundingClientRect();
+    return [event.clientX - edge.left, event.clientY - edge.top];
+  }
+
+  /** @param {PointerEvent} event */
+  press(event) {
+    const { viewer, view } = this;
+    const gesture = gestureOf(event, viewer.state.tool);
+    if (!gesture || this.held) return;
+    view.canvas.focus({ preventScroll: true });
+    view.canvas.setPointerCapture(event.pointerId);
+    viewer.because(gesture, event);
+    this.held = { drag: DRAGS[gesture](viewer, view, this.place(event)), gesture };
+    event.preventDefault();
+  }
+
+  /** @param {PointerEvent} event */
+  move(event) {
+    const { viewer, view, held } = this;
+    const [x, y] = this.place(event);
+    viewer.hover = { view, x, y };
+    if (held) {
+      viewer.because(held.gesture, event);
+      // A brush needs all the places that the pointer passed since the last frame.
+      const passed = this.paints ? event.getCoalescedEvents?.() ?? [] : [];
+      for (const each of passed.length ? passed : [event]) held.drag.move?.(this.place(each));
+    } else if (this.paints) viewer.redraw([view.plane.axis]);
+    this.show();
+  }
+
+  /** @param {PointerEvent} event */
+  release(event) {
+    this.held?.drag.end?.(this.place(event));
+    this.held = null;
+    this.viewer.refresh();
+  }
+
+  leave() {
+    this.viewer.hover = null;
+    if (this.paints) this.viewer.redraw([this.view.plane.axis]);
+    this.show();
+  }
+
+  /** @param {WheelEvent} event */
+  turn(event) {
+    const { viewer, view } = this;
+    event.preventDefault();
+    viewer.because(event.ctrlKey ? "zoom" : "wheel", event);
+    if (event.ctrlKey) zoomAt(viewer, view, Math.exp(-event.deltaY / 500), this.place(event));
+    else step(viewer, view.plane.axis, this.turning.steps(event));
+    this.show();
+  }
+}
+
 /**
  * Listens on a plane's canvas until the signal.
  * @param {Viewer} viewer
  * @param {PlaneView} view
- * @param {{readout: () => void}} shows
+ * @param {() => void} show tells what lies under the pointer
  * @param {AbortSignal} signal
  */
-export function listen(viewer, view, shows, signal) {
-  const { canvas } = view;
-  const wheel = new Wheel();
-  /** @type {{drag: Drag, cause: string, pointer: number} | null} */
-  let held = null;
-  const placeOf = (/** @type {MouseEvent} */ event) => {
-    const edge = canvas.getBoundingClientRect();
-    return /** @type {At} */ ([event.clientX - edge.left, event.clientY - edge.top]);
-  };
+export function listen(viewer, view, show, signal) {
+  const hand = new Hand(viewer, view, show);
   const on = (/** @type {string} */ type, /** @type {(event: any) => void} */ act) =>
-    canvas.addEventListener(type, act, { signal, passive: false });
-
-  on("pointerdown", (event) => {
-    const gesture = gestureOf(event, viewer.state.tool);
-    if (!gesture || held) return;
-    canvas.focus({ preventScroll: true });
-    canvas.setPointerCapture(event.pointerId);
-    viewer.because(gesture, event);
-    held = { drag: DRAGS[gesture](viewer, view, placeOf(event)), cause: gesture, pointer: event.pointerId };
-    event.preventDefault();
-  });
-  on("pointermove", (event) => {
-    const at = placeOf(event);
-    viewer.hover = { view, x: at[0], y: at[1] };
-    if (held) {
-      viewer.because(held.cause, event);
-      const passed = held.cause === "brush" || held.cause === "eraser" ? event.getCoalescedEvents?.() ?? [] : [];
-      for (const each of passed.length ? passed : [event]) held.drag.move?.(placeOf(each), each);
-    } else if (viewer.state.tool === "brush" || viewer.state.tool === "eraser") viewer.redraw([view.plane.axis]);
-    shows.readout();
-  });
-  const release = (/** @type {PointerEvent} */ event) => {
-    held?.drag.end?.(placeOf(event));
-    held = null;
-    viewer.refresh();
-  };
-  on("pointerup", release);
-  on("pointercancel", release);
-  on("pointerleave", () => {
-    viewer.hover = null;
-    if (viewer.edits.draft) viewer.redraw([view.plane.axis]);
-    shows.readout();
-  });
+    view.canvas.addEventListener(type, act, { signal, passive: false });
+  on("pointerdown", (event) => hand.press(event));
+  on("pointermove", (event) => hand.move(event));
+  on("pointerup", (event) => hand.release(event));
+  on("pointercancel", (event) => hand.release(event));
+  on("pointerleave", () => hand.leave());
   on("contextmenu", (event) => event.preventDefault());
-  on("wheel", (event) => {
-    event.preventDefault();
-    viewer.because(event.ctrlKey ? "zoom" : "wheel", event);
-    if (event.ctrlKey) zoomAt(viewer, view, Math.exp(-event.deltaY / 500), placeOf(event));
-    else step(viewer, view.plane.axis, wheel.steps(event));
-    shows.readout();
-  });
+  on("wheel", (event) => hand.turn(event));
 }

@@ -19,8 +19,8 @@ export const CROSSHAIRS = ["full", "thin", "hidden"];
 export const LOOKS = ["contour", "fill", "both"];
 
 /** Parts that are kept under their own names. */
-const KEPT = /** @type {const} */ (["maps", "overlay", "opacity", "crosshair", "smooth", "single", "active", "maximised",
-  "look", "fill", "roi", "radius", "ball", "measures"]);
+const KEPT = /** @type {const} */ (["maps", "overlay", "opacity", "crosshair", "smooth", "single", "active",
+  "maximised", "look", "fill", "roi", "radius", "ball", "measures"]);
 
 /**
  * @param {Record<string, any>} view what an earlier view, or Python, left in the model

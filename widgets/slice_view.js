@@ -3,7 +3,7 @@
 import { fill } from "./elements.js";
 import { Edits } from "./slice_edits.js";
 import { numbersIn } from "./slice_format.js";
-import { edgeLetters, frameOf, middle, PLANES, toScreen } from "./slice_geometry.js";
+import { distance, edgeLetters, frameOf, middle, PLANES, toPlane, toScreen } from "./slice_geometry.js";
 import { Outlines } from "./slice_outlines.js";
 import { drawPlane } from "./slice_paint.js";
 import { Lookups, SlicePicture } from "./slice_picture.js";
@@ -40,7 +40,7 @@ export class Viewer {
     const requests = new Requests((message) => this.send(message), () => performance.now());
     this.requests = requests;
     this.store = new Store(model, requests, (message) => this.send(message), (what) => this.arrived(what));
-    this.edits = new Edits(this.token, requests, (message, buffers) => this.send(message, buffers), () => this.edited());
+    this.edits = new Edits(this.token, requests, (...sent) => this.send(...sent), () => this.edited());
     this.state = startState(model.get("view") ?? {}, this.store.images);
     this.lookups = new Lookups();
     this.outlines = new Outlines();
@@ -308,15 +308,14 @@ export class Viewer {
 
   /** @param {{from: number[], to: number[]}} line */
   lengthOf({ from, to }) {
-    const { spacing } = this.store.base;
-    return `${this.numbers.mm(Math.hypot(...spacing.map((step, k) => (to[k] - from[k]) * step)))} mm`;
+    return `${this.numbers.mm(distance(from, to, this.store.base.spacing))} mm`;
   }
 
   /** @param {PlaneView} view */
   brushIn(view) {
     const { hover, state } = this;
     if (!["brush", "eraser"].includes(state.tool) || !this.edits.draft || hover?.view !== view) return null;
-    return { at: [(hover.x - view.frame.ox) / view.frame.sx, (hover.y - view.frame.oy) / view.frame.sy], radius: state.radius };
+    return { at: toPlane(view.frame, hover.x, hover.y), radius: state.radius };
   }
 
   /** For tests and benchmarks: where voxels lie on the canvases, in CSS pixels from their upper left corner. */
@@ -328,7 +327,8 @@ export class Viewer {
       get pxPerMm() {
         return view.frame.pxPerMm;
       },
-      toScreen: (/** @type {number[]} */ ...index) => toScreen(view.frame, index[view.plane.column], index[view.plane.row]),
+      toScreen: (/** @type {number[]} */ ...index) =>
+        toScreen(view.frame, index[view.plane.column], index[view.plane.row]),
     }));
     return { planes, state: this.state, token: this.token };
   }

@@ -32,8 +32,10 @@ function planeBox(viewer, view) {
   canvas.setAttribute("role", "application");
   canvas.dataset.axis = String(plane.axis);
   const last = viewer.store.base.size[plane.axis] - 1;
-  const slider = element("input", { type: "range", min: 0, max: last, "aria-label": fill(viewer.t.slice_slider, { name }) });
-  slider.addEventListener("input", () => step(viewer, plane.axis, Number(slider.value) - viewer.state.index[plane.axis]));
+  const label = fill(viewer.t.slice_slider, { name });
+  const slider = element("input", { type: "range", min: 0, max: last, "aria-label": label });
+  slider.addEventListener("input", () =>
+    step(viewer, plane.axis, Number(slider.value) - viewer.state.index[plane.axis]));
   const larger = iconButton("maximise", fill(viewer.t.slice_maximise, { name }), () => maximise(viewer, plane.axis));
   const box = element("div", { class: "mlab-plane" }, element("div", { class: "mlab-canvas" }, canvas),
     element("div", { class: "mlab-under" }, slider, larger));
@@ -223,14 +225,15 @@ function receive(viewer, readout, message, buffers) {
 function build(viewer, readout) {
   const { t, root } = viewer;
   const { box, toggle } = helpBox(viewer);
-  const planes = element("div", { class: "mlab-planes" }, ...[2, 1, 0].map((axis) => planeBox(viewer, viewer.views[axis])));
+  const boxes = [2, 1, 0].map((axis) => planeBox(viewer, viewer.views[axis]));
+  const planes = element("div", { class: "mlab-planes" }, ...boxes);
   planes.style.setProperty("--mlab-height", `${viewer.model.get("height") || 420}px`);
   const below = element("div", { class: "mlab-panels" }, panel(t.slice_rois, true, ...legend(viewer)),
-    panel(t.slice_overlay_panel, true, ...overlayControls(viewer)), panel(t.slice_histogram, true, histogramPanel(viewer)),
-    panel(t.slice_measures, true, ...measurements(viewer)));
+    panel(t.slice_overlay_panel, true, ...overlayControls(viewer)),
+    panel(t.slice_histogram, true, histogramPanel(viewer)), panel(t.slice_measures, true, ...measurements(viewer)));
   if (viewer.model.get("can_edit")) below.append(panel(t.slice_edit, true, ...editing(viewer)));
-  root.append(toolbar(viewer, toggle), statusLines(viewer), planeButtons(viewer), planes, readout.element, readout.spoken,
-    box, below);
+  root.append(toolbar(viewer, toggle), statusLines(viewer), planeButtons(viewer), planes);
+  root.append(readout.element, readout.spoken, box, below);
   return { planes, help: { toggle, hide: () => { box.hidden = true; } } };
 }
 
@@ -242,7 +245,7 @@ function open(viewer, life) {
   const readout = new Readout(viewer);
   const { planes, help } = build(viewer, readout);
   const { signal } = life;
-  for (const view of viewer.views) listen(viewer, view, { readout: () => readout.show() }, signal);
+  for (const view of viewer.views) listen(viewer, view, () => readout.show(), signal);
   listenKeys(viewer, { help: help.toggle, escape: () => escape(viewer, help.hide), say: () => readout.say() }, signal);
   for (const type of ["click", "input", "change"]) {
     viewer.root.addEventListener(type, (event) => viewer.because("control", event), { signal, capture: true });

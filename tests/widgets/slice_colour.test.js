@@ -3,11 +3,12 @@ import { test } from "node:test";
 
 import * as colour from "../../widgets/slice_colour.js";
 
-const rgba = (/** @type {number} */ packed) => [packed & 255, (packed >>> 8) & 255, (packed >>> 16) & 255, packed >>> 24];
+const rgba = (/** @type {number} */ packed) => [0, 8, 16, 24].map((shift) => (packed >>> shift) & 255);
 
 test("colour maps run from their first to their last colour", () => {
   const grey = colour.colourTable("grey");
-  assert.deepEqual([rgba(grey[0]), rgba(grey[128]), rgba(grey[255])], [[0, 0, 0, 255], [128, 128, 128, 255], [255, 255, 255, 255]]);
+  const shown = [0, 128, 255].map((step) => rgba(grey[step]));
+  assert.deepEqual(shown, [[0, 0, 0, 255], [128, 128, 128, 255], [255, 255, 255, 255]]);
   assert.deepEqual(rgba(colour.colourTable("inverse")[0]), [255, 255, 255, 255]);
   assert.deepEqual(rgba(colour.colourTable("viridis")[255]), [253, 231, 37, 255]);
   assert.deepEqual(colour.colourTable("unknown"), grey);

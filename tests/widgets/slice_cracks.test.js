@@ -7,7 +7,8 @@ import { outlinesIn } from "../../widgets/slice_outlines.js";
 
 /** A mask drawn with letters. */
 function mask(/** @type {string[]} */ ...rows) {
-  return /** @type {const} */ ([Uint8Array.from(rows.join(""), (each) => (each === "#" ? 1 : 0)), rows[0].length, rows.length]);
+  const bits = Uint8Array.from(rows.join(""), (each) => (each === "#" ? 1 : 0));
+  return /** @type {const} */ ([bits, rows[0].length, rows.length]);
 }
 
 /** Signed area: positive where the inside lies to the right, with y downwards. */

@@ -11,12 +11,14 @@ const SIZE = [10, 20, 30];
 const SPACING = [0.5, 1, 2];
 const VOXELS = 6000;
 const at = (/** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ z) => x + 10 * (y + 20 * z);
-const inMask = (/** @type {Uint8Array} */ bits) => Array.from({ length: VOXELS }, (_, k) => k).filter((k) => bitAt(bits, k));
+const inMask = (/** @type {Uint8Array} */ bits) =>
+  Array.from({ length: VOXELS }, (_, k) => k).filter((k) => bitAt(bits, k));
 
 function edited() {
   /** @type {{message: Record<string, any>, buffers?: any[]}[]} */
   const sent = [];
-  const send = (/** @type {Record<string, any>} */ message, /** @type {any} */ buffers = undefined) => sent.push({ message, buffers });
+  const send = (/** @type {Record<string, any>} */ message, /** @type {any} */ buffers = undefined) =>
+    sent.push({ message, buffers });
   const requests = new Requests((message) => send(message), () => 0);
   const edits = new Edits("me", requests, send, () => {});
   const deliver = (bits = new Uint8Array(bytesFor(VOXELS))) =>

@@ -7,7 +7,8 @@ import { Volume } from "../../widgets/slice_volume.js";
 
 const SIZE = [3, 4, 5];
 /** Value 100 z + 10 y + x. */
-const DATA = Int16Array.from({ length: 60 }, (_, at) => 100 * Math.floor(at / 12) + 10 * (Math.floor(at / 3) % 4) + (at % 3));
+const DATA = Int16Array.from({ length: 60 }, (_, at) =>
+  100 * Math.floor(at / 12) + 10 * (Math.floor(at / 3) % 4) + (at % 3));
 
 function slice(/** @type {number} */ axis, /** @type {number} */ index) {
   const { column, row } = PLANES[axis];
@@ -24,7 +25,8 @@ test("slices hold rows along the right axes", () => {
 });
 
 test("values are read where the base's index falls in another grid, none outside", () => {
-  const layer = { data: DATA, dtype: "int16", size: SIZE, scale: [0.5, 1, 2], shift: [1, -1, 0], slope: 2, intercept: 1 };
+  const placed = { scale: [0.5, 1, 2], shift: [1, -1, 0], slope: 2, intercept: 1 };
+  const layer = { data: DATA, dtype: "int16", size: SIZE, ...placed };
   assert.deepEqual(layerIndex(layer, [2, 3, 1]), [2, 2, 2]);
   assert.equal(valueAt(layer, [2, 3, 1]), 222 * 2 + 1);
   assert.equal(layerIndex(layer, [2, 0, 1]), null);
@@ -45,7 +47,8 @@ test("bytes at odd places become values", () => {
 
 test("a volume is complete when every part came, whatever the order and however often", () => {
   const volume = new Volume("int16", SIZE);
-  const part = (/** @type {number} */ from, /** @type {number} */ to) => volume.receive(from, new DataView(DATA.slice(from, to).buffer));
+  const part = (/** @type {number} */ from, /** @type {number} */ to) =>
+    volume.receive(from, new DataView(DATA.slice(from, to).buffer));
   part(40, 60);
   part(40, 60);
   part(0, 20);

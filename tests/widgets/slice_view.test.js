@@ -35,7 +35,8 @@ const chunk = (/** @type {number} */ offset, /** @type {ArrayLike<number>} */ va
 test("the state that is kept starts the next view", () => {
   const state = startState({}, [BASE, PET]);
   assert.deepEqual([state.index, state.overlay, state.crosshair], [[1, 2, 2], "", "full"]);
-  Object.assign(state, { index: [2, 0, 4], overlay: "fusion", hidden: { "roi-1": true }, windows: { base: [0, 50] }, look: "both" });
+  Object.assign(state, { index: [2, 0, 4], overlay: "fusion", windows: { base: [0, 50] }, look: "both" });
+  state.hidden = { "roi-1": true };
   state.zoom[1] = { zoom: 2, centre: [1, 2] };
   const again = startState(keptState(state, "me", 1), [BASE, PET]);
   assert.deepEqual(again, state);
@@ -121,7 +122,8 @@ test("every text that the modules use is in the catalogue, and every text is use
   const widgets = new URL("../../widgets/", import.meta.url);
   const code = readdirSync(widgets).filter((name) => /^slice_.*\.js$/.test(name))
     .map((name) => readFileSync(new URL(name, widgets), "utf-8")).join("\n");
-  const catalogue = readFileSync(new URL("../../medomicslab_nb/views/texts/slice_viewer.yaml", import.meta.url), "utf-8");
+  const texts = new URL("../../medomicslab_nb/views/texts/slice_viewer.yaml", import.meta.url);
+  const catalogue = readFileSync(texts, "utf-8");
   const keys = new Set([...catalogue.matchAll(/^(slice_\w+):/gm)].map(([, key]) => key));
   const used = new Set([...code.matchAll(/\bt\.(slice_\w+)/g)].map(([, key]) => key));
   const families = { tool: ["position", "window", "pan", "ruler", "brush", "eraser"], cross: ["full", "thin", "hidden"],
