@@ -70,7 +70,7 @@ def phantom(kind: str) -> tuple[Volume, dict[str, Volume], Volume]:
     masks = {"box": inside[0] & inside[1] & inside[2], "ball": np.sqrt(sum(part**2 for part in offset)) < RADIUS_MM}
     image = np.full(grid.shape, GREY, dtype=np.float32)
     pet = Geometry((20, 16, 20), (4.5, 3.0, 5.0), grid.origin_mm, grid.direction)
-    hot = Volume(np.full(pet.shape, 6.0, dtype=np.float32), pet, "SUVbw")
+    hot = Volume(np.full(pet.shape, 2.0, dtype=np.float32), pet, "SUVbw")
     return stored_as(image, grid, kind), {name: stored_as(mask, grid, kind) for name, mask in masks.items()}, hot
 
 
