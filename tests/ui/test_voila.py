@@ -100,6 +100,8 @@ def test_change_run_result_report_cancel(browser, study: Study, address: str, ar
     app.set("outcome", "dmfs")
     app.set("folds", "2")
     app.set("repeats", "1")
+    for name in ("compare", "explain"):
+        app.field(name).locator("input").uncheck()
     app.wait_for_status("Ready")
     app.page.screenshot(path=artefacts / "app_form.png", full_page=True)
     app.button("Run").click()
