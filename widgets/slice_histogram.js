@@ -43,7 +43,7 @@ export function histogramFigure(histogram, label, numbers) {
   const ends = [edges[0], edges[edges.length - 1]].map((edge) => element("span", {}, numbers.value(edge)));
   const axis = element("div", { class: "mlab-axis" }, ends[0], element("span", {}, unit), ends[1]);
   const rows = lines.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text)));
-  return element("figure", {}, svg, axis, element("dl", {}, ...rows));
+  return element("figure", {}, svg, axis, element("dl", { class: "mlab-numbers" }, ...rows));
 }
 
 /**
