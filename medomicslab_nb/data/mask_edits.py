@@ -248,7 +248,7 @@ class Draft:
         taken = {str(roi).casefold() for roi in _of_image(table, self.row)["roi"]} if table is not None else set()
         if name.casefold() in taken:
             raise DataError(f"the image has a ROI '{name}' already", where="mask edit", todo="Choose another name")
-        if author.casefold() in name.casefold() or identifiers_in(name, self.study.identifiers()):
+        if _names(author, name) or identifiers_in(name, self.study.identifiers()):
             raise DataError("the ROI's name names a person", where="mask edit",
                             todo="Choose another one: it appears in tables and reports")
 
@@ -271,6 +271,12 @@ class Draft:
             "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "note": note,
             "mask_sha256": row["mask_sha256"], "from": self._about["from"],
             "image_sha256": self._about["image_sha256"], "strokes": self.strokes})
+
+
+def _names(author: str, name: str) -> bool:
+    """Whether a word of a person's name, of three letters or more, stands in a ROI's name."""
+    words = re.findall(r"[^\W\d_]{3,}", author)
+    return any(re.search(rf"(?<![^\W\d_]){word}(?![^\W\d_])", name, re.IGNORECASE) for word in words)
 
 
 def note_of(mask: Path) -> Path:

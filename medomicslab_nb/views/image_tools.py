@@ -267,8 +267,9 @@ class MapTool:
             progress = Progress([self._follow], self._stop.is_set)
             local = feature_map(*found, feature, tools.settings(), modality=tools.chosen.modality, progress=progress)
             shown = Volume.of_image(local, frame_of_reference=found[0].frame_of_reference)
-            viewer.add_overlay(shown, feature)
-            tools.say(text("feature_map_done", feature=feature))
+            if viewer is tools.viewer:  # otherwise another image was opened meanwhile
+                viewer.add_overlay(shown, feature)
+                tools.say(text("feature_map_done", feature=feature))
         except MedomicsError as error:
             tools.say(text("feature_map_cancelled") if self._stop.is_set() else str(error),
                       fault=not self._stop.is_set())

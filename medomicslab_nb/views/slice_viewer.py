@@ -189,6 +189,9 @@ class SliceViewer(Widget, module="slice_viewer"):
         self.on_msg(self._receive, remove=True)
         super().close()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"  # what it shows would stand in the notebook's output
+
     # -- messages ------------------------------------------------------------------------------------------------
 
     def _receive(self, _: Any, content: dict[str, Any], buffers: Sequence[Any]) -> None:

@@ -191,7 +191,8 @@ def test_second_edit_gets_a_file_and_a_name_of_its_own(study: Study) -> None:
 
 @pytest.mark.parametrize(("name", "author", "found"), [
     ("gtv", "Ada", "has a ROI 'gtv' already"), ("", "Ada", "has no name"), ("GTV 2", " ", "no name of who"),
-    ("GTV by Ada", "ada", "names a person"), ("GTV PAT-001", "Ada", "names a person")])
+    ("GTV by Ada", "ada lovelace", "names a person"),
+    ("GTV_ada1", "Ada", "names a person"), ("GTV PAT-001", "Ada", "names a person")])
 def test_what_is_refused_when_saving_leaves_the_draft(study: Study, name: str, author: str, found: str) -> None:
     draft = begun(study)
     draft.paint(np.arange(5), True, begin=True, end=True)
@@ -200,6 +201,12 @@ def test_what_is_refused_when_saving_leaves_the_draft(study: Study, name: str, a
     assert draft.strokes == 1 and has_draft(study, row_of(study))
     assert len(study.table("images")) == 1
     draft.close()
+
+
+def test_letters_of_a_persons_name_inside_other_words_name_nobody(study: Study) -> None:
+    draft = begun(study)
+    draft.paint(np.arange(5), True, begin=True, end=True)
+    assert draft.save("left renal GTV", "Al Ren")["roi"] == "left renal GTV"
 
 
 def test_empty_mask_and_voxels_outside_are_refused(study: Study) -> None:

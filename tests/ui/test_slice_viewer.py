@@ -327,8 +327,9 @@ def test_ten_strokes_with_undo_reach_the_study_and_a_closed_tab_loses_nothing(
     form.locator("input").nth(0).fill("GTV edited 1")
     form.locator("input").nth(1).fill("Ada Lovelace")
     form.locator("button[type=submit]").click()
-    again.page.wait_for_function("() => document.querySelector('.mlab-slices').innerText.includes('GTV edited 1')")
-    again.page.wait_for_timeout(500)
+    again.page.wait_for_function("""() => { const words = document.querySelector('.mlab-slices').innerText;
+        return words.includes('GTV edited 1') && !words.includes('being edited'); }""")
+    again.root.scroll_into_view_if_needed()
     again.page.screenshot(path=artefacts / "slice_viewer_saved.png")
     assert list(stored(edited, "images")["roi"]) == ["GTV", "GTV edited 1"]
     _, saved = load_case(edited.path, row_of(edited, "GTV edited 1"))

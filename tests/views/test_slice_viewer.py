@@ -254,6 +254,7 @@ def test_image_of_a_study_is_dropped_after_it_was_sent_and_loaded_again(study) -
     assert np.array_equal(Tab(made, "second").volume(), lps)
     assert not source.loaded
     assert "PAT-001" not in str(made.get_state())
+    assert made._repr_mimebundle_()[0]["text/plain"] == "SliceViewer()"  # this is stored in the notebook
     made.close()
 
 
