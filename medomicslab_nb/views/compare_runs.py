@@ -17,6 +17,7 @@ from medomicslab_nb.views.run_rows import two_runs
 
 _WIDTH, _HEIGHT = 220, 18  # of a row of the forest plot, pixels
 _CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
+_TABLE = "border-collapse:collapse;font-size:13px;line-height:1.4"
 _CAUTION = "border-left:4px solid #e69f00;padding-left:10px;margin:6px 0"
 
 
@@ -31,8 +32,8 @@ class RunComparison:
         self.first, self.second = (ipywidgets.Dropdown(description=text(key), style={"description_width": "initial"},
                                                        layout={"width": "max-content"})
                                    for key in ("compare_first", "compare_second"))
-        inside = ipywidgets.VBox([self._table, ipywidgets.HBox([self.first, self.second],
-                                                               layout={"flex_flow": "row wrap"}), self._pair])
+        self._choice = ipywidgets.HBox([self.first, self.second], layout={"flex_flow": "row wrap"})
+        inside = ipywidgets.VBox([self._table, self._choice, self._pair])
         self.widget = ipywidgets.Accordion([inside], selected_index=None)
         for chooser in (self.first, self.second):
             chooser.observe(lambda _: self._show_pair(), "value")
@@ -43,6 +44,7 @@ class RunComparison:
         found = compare_runs(self.study)
         self.widget.layout.display = "" if len(found) else "none"
         self.widget.titles = (text("compare_title", n=len(found)),)
+        self._choice.layout.display = "" if len(found) > 1 else "none"
         self._table.value = comparison_html(self.study, found)
         options = [(f"{moment(line.when)} · {line.blocks} · {line.learner} · …{line.run[-8:]}", line.run)
                    for line in found.itertuples()][::-1]
@@ -80,16 +82,16 @@ def comparison_html(study: Study, found: pd.DataFrame | None = None) -> str:
     found = compare_runs(study) if found is None else found
     if found.empty:
         return ""
-    columns = [text(f"compare_{name}") for name in ("started", "outcome")] + [
-        text("predictors"), text("learner"), text("patients"), text("compare_estimate"), text("compare_forest"),
-        text("compare_settings"), text("compare_note")]
-    head = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in columns)
     scales = {metric: _scale(part) for metric, part in found.groupby("metric")}
     lines = scrub_all(found.to_dict("records"), study.identifiers())
-    rows = "".join(_row(line, scales.get(line["metric"], (0.0, 1.0))) for line in reversed(lines))
+    cells = [_cells(line, scales.get(line["metric"], (0.0, 1.0))) for line in reversed(lines)]
+    shown = [name for name in cells[0] if any(row[name] for row in cells)]
+    head = "".join(f'<th style="{_CELL}">{escape(text(name))}</th>' for name in shown)
+    rows = "".join("<tr>" + "".join(f'<td style="{_CELL}">{row[name]}</td>' for name in shown) + "</tr>"
+                   for row in cells)
     caution = f'<p style="{_CAUTION}">{escape(text("compare_caution"))}</p>' if len(found) > 1 else ""
-    return f'<table style="border-collapse:collapse;font-size:13px"><thead><tr>{head}</tr></thead><tbody>{rows}' \
-           f"</tbody></table>{caution}"
+    return f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>' \
+           f"<tbody>{rows}</tbody></table></div>{caution}"
 
 
 def _scale(part: pd.DataFrame) -> tuple[float, float]:
@@ -99,16 +101,18 @@ def _scale(part: pd.DataFrame) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
 
 
-def _row(line: dict[Any, Any], scale: tuple[float, float]) -> str:
+def _cells(line: dict[Any, Any], scale: tuple[float, float]) -> dict[str, str]:
+    """The cells of a run as markup, by the key of the column's name."""
     limits = interval(line["lower"], line["upper"])
-    metric = metric_name(str(line["metric"]))
-    estimate = f"{metric} {number(line['estimate'])}{f' ({limits})' if limits else ''}"
+    estimate = f"{metric_name(str(line['metric']))} {number(line['estimate'])}{f' ({limits})' if limits else ''}"
     notes = [text("compare_replay", run=line["replays"]) if line["replays"] else "",
              text("compare_stale", inputs=line["stale"]) if line["stale"] else ""]
-    cells = [escape(moment(line["when"])), escape(line["outcome"]), escape(line["blocks"]), escape(line["learner"]),
-             escape(number(line["n"])), escape(estimate), forest_row(line, scale), escape(line["settings"]),
-             escape(" · ".join(filter(None, notes)))]
-    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+    texts = {"compare_started": moment(line["when"]), "compare_outcome": line["outcome"],
+             "predictors": line["blocks"], "learner": line["learner"], "patients": number(line["n"]),
+             "compare_estimate": estimate}
+    return {**{name: f'<span style="white-space:nowrap">{escape(cell)}</span>' for name, cell in texts.items()},
+            "compare_forest": forest_row(line, scale), "compare_settings": escape(line["settings"]),
+            "compare_note": escape(" · ".join(filter(None, notes)))}
 
 
 def forest_row(line: dict[Any, Any], scale: tuple[float, float]) -> str:

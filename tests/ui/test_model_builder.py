@@ -52,7 +52,7 @@ def test_summary_folds_and_survival_plots(builder, study: Study, artefacts: Path
     builder.button("Run").click()
     builder.wait_for_status("Running")
     builder.page.wait_for_function(f"document.querySelectorAll('{DONE}').length >= 6")
-    builder.view.screenshot(path=artefacts / "folds_running.png")
+    builder.page.locator(".mlab-folds").screenshot(path=artefacts / "folds_running.png")
     # The page is reloaded: the run is another process, and all its folds are there again.
     before = builder.page.locator(DONE).count()
     builder.page.reload()
@@ -109,4 +109,4 @@ def test_threshold_moves_everything_and_runs_are_compared(builder, artefacts: Pa
                                     has_text="Compare runs")
     compared.first.click()
     builder.view.locator("svg[role=img]").first.wait_for()
-    builder.view.screenshot(path=artefacts / "compare_runs.png")
+    builder.view.locator(".widget-accordion").screenshot(path=artefacts / "compare_runs.png")
