@@ -41,7 +41,7 @@ class Workbench:
             fold.add_class("medomicslab-fold")
         self.folds[0 if not study.tables else 2].selected_index = 0
         self.widgets = (ipywidgets.HTML(_LEGIBLE, layout={"display": "none"}), *self.folds)
-        self.checks.recompute()
+        self.checks.follow()
 
     def _added(self, name: str) -> None:
         self.dictionary.list_tables(name)
@@ -50,5 +50,5 @@ class Workbench:
         self._changed()
 
     def _changed(self) -> None:
-        self.checks.recompute()
+        self.checks.follow()
         self._on_change()

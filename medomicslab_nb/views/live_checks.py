@@ -17,6 +17,9 @@ from medomicslab_nb.views.endpoints import endpoint_table
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, heading, muted, table
 
+MOST_CELLS = 20_000_000
+"""Larger studies are checked on demand: a second for three million cells, in the process that answers the view."""
+
 _SETTLE_S = 0.3
 _MOST_FINDINGS = 60
 _SEVERITIES = ("error", "warning", "note")
@@ -38,6 +41,13 @@ class LiveChecks:
         self._lock = threading.Lock()
         self._newest = 0
         self._timer: threading.Timer | None = None
+
+    def follow(self) -> None:
+        """The study changed: compute everything anew, or say how to where it is large."""
+        if sum(info.n_rows * info.n_columns for info in self.study.tables.values()) <= MOST_CELLS:
+            self.recompute()
+        else:
+            self.state.value = _status(text("checks_on_demand"))
 
     def recompute(self) -> None:
         """Compute everything anew, soon."""

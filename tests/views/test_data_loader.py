@@ -208,6 +208,18 @@ def test_of_several_computations_the_last_one_wins(study: Study, monkeypatch: py
     assert computed == [0, 1]
 
 
+def test_large_study_is_checked_on_demand(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_checks, "MOST_CELLS", 100)
+    checks = LiveChecks(study)
+    checks.follow()
+    assert "Press the button" in checks.state.value
+    assert checks.content.value == ""
+    checks.recompute()
+    checks.wait()
+    assert "time to event" in checks.content.value
+    assert "Press the button" not in checks.state.value
+
+
 def test_failure_of_the_checks_is_told(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Study) -> str:
         raise ValueError(IDS[0])
