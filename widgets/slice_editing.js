@@ -10,25 +10,24 @@ import { paintButtons, showNumber } from "./slice_controls.js";
 function beginForm(viewer) {
   const { t } = viewer;
   const source = choice([], "");
-  const name = element("input", { type: "text", maxlength: 64 });
+  const name = element("input", { type: "text", maxlength: 64, placeholder: t.slice_name_free });
   const form = element("form", { class: "mlab-lines" }, labelled(t.slice_copy_of, source), labelled(t.slice_name, name),
     element("button", { type: "submit", class: "mlab-primary" }, t.slice_start));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const roi = viewer.rois.find(({ id }) => id === source.value);
-    viewer.notice = "";
-    viewer.edits.start(source.value, name.value.trim() || `${roi?.name ?? t.slice_new_mask} 2`);
+    viewer.notice = viewer.fault = "";
+    viewer.edits.start(source.value, name.value.trim());
+    viewer.refresh();
   });
   let listed = "";
   viewer.panels.push(() => {
     const key = JSON.stringify(viewer.rois.map((roi) => [roi.id, roi.name]));
     if (key === listed) return;
     listed = key;
-    const chosen = source.value;
+    const chosen = source.value || viewer.state.roi || viewer.rois[0]?.id;
     const options = [["", t.slice_empty_mask], ...viewer.rois.map((roi) => [roi.id, roi.name])];
     source.replaceChildren(...options.map(([id, label]) => element("option", { value: id }, label)));
-    source.value = options.some(([id]) => id === chosen) ? chosen : viewer.state.roi;
-    if (source.selectedIndex < 0) source.value = "";
+    source.value = options.some(([id]) => id === chosen) ? chosen : "";
   });
   return form;
 }

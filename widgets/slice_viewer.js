@@ -214,8 +214,19 @@ function receive(viewer, readout, message, buffers) {
   viewer.store.receive(message, buffers);
   if (message.type === "value") readout.receive(/** @type {any} */ (message));
   if (message.type === "saved") viewer.notice = fill(viewer.t.slice_saved, { name: message.name });
-  viewer.fault = message.type === "error" ? message.message : message.type === "saved" ? "" : viewer.fault;
-  if (["error", "saved"].includes(message.type)) viewer.refresh();
+  if (message.type === "error") failed(viewer, message.message);
+  if (message.type === "saved") viewer.fault = "";
+  viewer.refresh();
+}
+
+/**
+ * The kernel refused something; a draft that it refused is not asked for again.
+ * @param {Viewer} viewer
+ * @param {string} message
+ */
+function failed(viewer, message) {
+  viewer.requests.settle("draft");
+  viewer.fault = message;
 }
 
 /**
@@ -251,9 +262,8 @@ function open(viewer, life) {
     viewer.root.addEventListener(type, (event) => viewer.because("control", event), { signal, capture: true });
   }
   viewer.panels.push(() => readout.show());
-  const flush = () => viewer.edits.flush(false);
-  document.addEventListener("visibilitychange", flush, { signal });
-  window.addEventListener("pagehide", flush, { signal });
+  document.addEventListener("visibilitychange", () => viewer.edits.flush(false), { signal });
+  window.addEventListener("pagehide", () => viewer.edits.flush(true), { signal });
   const ticks = setInterval(() => viewer.requests.tick(), TICK);
   const ends = [follow(viewer, readout), fitted(viewer, planes), () => clearInterval(ticks)];
   signal.addEventListener("abort", () => ends.forEach((end) => end()), { once: true });
