@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 BINDER = ROOT / "binder"
 PYTHON = BINDER.joinpath("runtime.txt").read_text("utf-8").strip().replace("-", "")
 # What git ignores, and what is no part of a fresh clone.
-NOT_COPIED = (".git", ".venv*", "__pycache__", ".*_cache", "node_modules", "shared", "demo-study*", "prove", "artefacts",
-              "lesson-*", "build", "dist", ".ipynb_checkpoints", "*.egg-info")
+NOT_COPIED = (".git", ".venv*", "__pycache__", ".*_cache", "node_modules", "shared", "demo-study*", "prove",
+              "artefacts", "lesson-*", "build", "dist", ".ipynb_checkpoints", "*.egg-info")
 CORES = 2
 MOST_SECONDS = 180
 MOST_BYTES = 1.5e9
