@@ -143,7 +143,7 @@ def read_text(text: str, where: str = "settings") -> dict[str, Any]:
     """
     try:
         loaded = _load_text(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # YAML takes 0b_ for a number, which it is not
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         place = "" if line is None else f" (line {line + 1})"
         raise SettingsError(f"the text is neither YAML nor JSON{place}", where=where, todo="Correct the text") from None
@@ -160,7 +160,7 @@ def _names_a_file(text: str) -> bool:
     line = text.strip()
     if not line.endswith((".yaml", ".yml", ".json")) or len(line.splitlines()) != 1:
         return False
-    with contextlib.suppress(yaml.YAMLError):
+    with contextlib.suppress(yaml.YAMLError, ValueError):
         return not isinstance(load_yaml(line), dict)
     return True
 

@@ -12,9 +12,10 @@ from typing import Any, Generic, TypeVar
 import traitlets
 from pydantic import BaseModel, ValidationError
 
-from medomicslab_nb.errors import MedomicsError, SettingsError
+from medomicslab_nb.errors import SettingsError
 from medomicslab_nb.settings import Settings, fields_of, read_text
 from medomicslab_nb.views import copy_as_code
+from medomicslab_nb.views.answers import in_words
 from medomicslab_nb.views.controls import Place
 from medomicslab_nb.views.faults import fault_text
 from medomicslab_nb.views.form_fields import Offered, changes, group_of
@@ -150,8 +151,9 @@ class Form(Generic[S]):
         if message.get("kind") in tasks:
             try:
                 found = tasks[message["kind"]](message)
-            except MedomicsError as error:
-                found = {"fault": str(error)}
+            except Exception as error:
+                # A question without an answer would leave the browser waiting for ever.
+                found = {"fault": in_words(error)}
             self.widget.send({"kind": message["kind"], "token": message.get("token"), **found})
 
     def _imported(self, message: Mapping[str, Any]) -> dict[str, Any]:

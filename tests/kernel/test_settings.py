@@ -124,7 +124,7 @@ def test_bad_input_60_wrong_type_names_the_field_and_never_the_value() -> None:
     with pytest.raises(SettingsError, match="'bin_width'") as error:
         ExampleSettings.parse({"bin_width": "PAT-0042"})
     assert "PAT-0042" not in str(error.value)
-    for text in ("[1, 2]", "just a sentence", "a: [", "42"):
+    for text in ("[1, 2]", "just a sentence", "a: [", "42", "a: 0b_"):
         with pytest.raises(SettingsError):
             ExampleSettings.parse(text)
     with pytest.raises(SettingsError):

@@ -278,8 +278,9 @@ def test_yaml_is_imported(form: Form[Example], asked: Asked) -> None:
     assert (form.settings.outcome, form.settings.folds, form.settings.width) == ("os", 7, 25)
 
 
-@pytest.mark.parametrize(("text", "words"), [("folds: [", "neither YAML"), ("fold: 3", "did you mean"),
-                                             ("folds: 99", "less than or equal"), ("study.yaml", "names with values")])
+@pytest.mark.parametrize(("text", "words"), [
+    ("folds: [", "neither YAML"), ("fold: 3", "did you mean"), ("folds: 99", "less than or equal"),
+    ("study.yaml", "names with values"), ("1: 2", "string"), ("folds: 0b_", "neither YAML")])
 def test_what_cannot_be_imported_is_said_and_changes_nothing(form: Form[Example], asked: Asked, text: str,
                                                              words: str) -> None:
     before = form.widget.content
