@@ -23,6 +23,7 @@ from medomicslab_nb.views.language import text
 from medomicslab_nb.views.widget import Widget
 
 S = TypeVar("S", bound=BaseModel)
+_BEGUN = re.compile(r"Value error, (\w+): ")
 _NAMED = re.compile(r"'[^']*': |« [^»]* » : ")
 
 
@@ -127,7 +128,7 @@ class Form(Generic[S]):
             settings = self.cls.model_validate(values)
         except ValidationError as error:
             for fault in error.errors(include_url=False, include_input=False):
-                place = self._group.locate(content, fault["loc"])
+                place = self._group.locate(content, _location(fault))
                 # What does not fit together cannot be told before everything is read.
                 if place or not unread:
                     faults.setdefault(place, fault_text(self.cls, fault))
@@ -207,6 +208,12 @@ def _validated(cls: type[BaseModel], given: dict[str, Any]) -> tuple[dict[str, A
         return cls.model_validate(given).model_dump(mode="json"), []
     except ValidationError as error:
         return None, list(error.errors(include_url=False, include_input=False))
+
+
+def _location(fault: Mapping[str, Any]) -> Place:
+    """Where a fault is: of a check of several fields, at the one that its message begins with."""
+    named = _BEGUN.match(fault["msg"])
+    return (*fault["loc"], named[1]) if named else tuple(fault["loc"])
 
 
 def _inner(values: Any, location: Place) -> Any:

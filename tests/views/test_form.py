@@ -172,6 +172,15 @@ def test_fault_of_the_whole_stands_below_once_everything_is_read(form: Form[Exam
     assert list(enter(form, width="x")["faults"]) == ["width"]
 
 
+def test_refusal_that_names_a_field_stands_beside_it() -> None:
+    form = Form(STAGES["pipeline"].settings_class())
+    form.value = {"radiomics": {}}
+    radiomics = form.widget.content["values"]["radiomics"]
+    faults = enter(form, radiomics={**radiomics, "content": {**radiomics["content"], "filters": []}})["faults"]
+    assert list(faults) == ["radiomics.filters"]
+    assert "give at least one" in faults["radiomics.filters"]
+
+
 def test_required_field_is_asked_for() -> None:
     form = Form(Example)
     assert form.faults == {"outcome": "required"}
