@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +12,6 @@ from medomicslab_nb.imaging.surface_mesh import MOST_TRIANGLES, surface_of
 from medomicslab_nb.imaging.three_planes import COLOURS
 from medomicslab_nb.imaging.volumes import Volume, write_volume
 from medomicslab_nb.views.language import text
-
-_OPACITY = 0.75
 
 
 def show_volume(image: Volume, rois: Mapping[str, Volume] | None = None, *, backend: str = "plotly") -> Any:
@@ -72,7 +69,7 @@ def surface_figure(rois: Mapping[str, Volume]) -> Any:
 def _mesh(go: Any, name: str, mask: Volume, colour: str, most: int) -> Any:
     found = surface_of(mask, most)
     (x, y, z), (i, j, k) = found.vertices.astype("float32").T, found.triangles.astype("int32").T
-    return go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, opacity=_OPACITY, name=name, showlegend=True,
+    return go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, name=name, showlegend=True,
                      hoverinfo="name", lighting={"ambient": 0.5, "diffuse": 0.7, "specular": 0.2})
 
 
@@ -81,8 +78,11 @@ def _plotly(_: Volume, rois: Mapping[str, Volume]) -> Any:
 
 
 def _niivue(image: Volume, rois: Mapping[str, Volume]) -> Any:
-    module = _extra("ipyniivue", "viewer3d")
-    shown = module.NiiVue(back_color=[0, 0, 0, 1])
+    try:
+        from ipyniivue import NiiVue
+    except ImportError:
+        raise MissingExtraError("showing volumes with ipyniivue", "viewer3d") from None
+    shown = NiiVue(back_color=[0, 0, 0, 1])
     masks = [{"data": _nifti(mask), "name": f"{name}.nii.gz", "colormap": "red", "opacity": 0.4}
              for name, mask in rois.items()]
     shown.load_volumes([{"data": _nifti(image), "name": "image.nii.gz"}, *masks])
@@ -100,17 +100,12 @@ def _itk(image: Volume, _: Mapping[str, Volume]) -> Any:
     """Says first that it asks other servers for its program."""
     from IPython.display import display
 
-    module = _extra("itkwidgets", "itk")
-    message = text("surface_network")
-    display({"text/plain": message}, raw=True)  # type: ignore[no-untyped-call]
-    return module.view(image.to_image())
-
-
-def _extra(module: str, extra: str) -> Any:
+    display({"text/plain": text("surface_network")}, raw=True)  # type: ignore[no-untyped-call]
     try:
-        return importlib.import_module(module)
+        import itkwidgets
     except ImportError:
-        raise MissingExtraError(f"showing volumes with {module}", extra) from None
+        raise MissingExtraError("showing volumes with itkwidgets", "itk") from None
+    return itkwidgets.view(image.to_image())
 
 
 _BACKENDS: dict[str, Callable[[Volume, Mapping[str, Volume]], Any]] = {"plotly": _plotly, "niivue": _niivue,

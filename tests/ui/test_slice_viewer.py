@@ -336,3 +336,31 @@ def test_ten_strokes_with_undo_reach_the_study_and_a_closed_tab_loses_nothing(
     assert np.array_equal(saved.array, turn.back(expected))
     assert "Lovelace" not in stored(edited, "images").to_csv()
     again.close()
+
+
+# -- the radiomics view --------------------------------------------------------------------------------------------
+
+
+def test_radiomics_view_opens_images_and_a_surface(browser: Any, lab: str, artefacts: Path) -> None:
+    from tests.ui.notebook_page import NotebookPage
+
+    notebook = NotebookPage(browser, lab, "02_radiomics.ipynb")
+    notebook.show_view()
+    page = notebook.page
+    notebook.button("Look at the images").click()
+    page.wait_for_function("() => document.querySelector('.mlab-slices')?.__timing?.volume")
+    page.locator(".mlab-slices").first.scroll_into_view_if_needed()
+    page.screenshot(path=artefacts / "radiomics_viewer.png")
+    first = page.locator(".mlab-slices canvas").first.evaluate("one => one.toDataURL()")
+    notebook.button("Next patient").click()
+    page.wait_for_function("before => { const root = document.querySelector('.mlab-slices');"
+                           " return root?.__timing?.volume && root.querySelector('canvas').toDataURL() !== before; }",
+                           arg=first)
+    notebook.button("Surface in 3D").click()
+    page.wait_for_selector(".jp-OutputArea .js-plotly-plot canvas")
+    page.wait_for_timeout(1500)
+    page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
+    page.screenshot(path=artefacts / "radiomics_surface.png")
+    assert notebook.foreign() == []
+    assert notebook.our_complaints() == []
+    notebook.close()
