@@ -217,7 +217,7 @@ def test_itk_says_that_it_needs_a_network_before_anything_is_loaded(
             said.append(capsys.readouterr().out)
             return "shown"
 
-    monkeypatch.setattr(surface, "_extra", lambda *_: Module)
+    monkeypatch.setitem(sys.modules, "itkwidgets", Module)
     assert show_volume(Volume(np.zeros(CT.shape, dtype=np.float32), CT), backend="itk") == "shown"
     assert "without a network nothing appears" in said[0]
 
