@@ -102,6 +102,8 @@ def test_reopened_in_jupyterlab_figures_show_without_running(executed: tuple[str
     opened.page.wait_for_timeout(1000)
     assert opened.figures() == figures
     assert opened.page.locator(".jp-OutputArea table").count() > 0
+    if figures:
+        opened.page.locator(".jp-OutputArea .js-plotly-plot").first.scroll_into_view_if_needed()
     opened.page.screenshot(path=artefacts / f"reopened_{stage}.png")
     assert opened.foreign() == []
     assert opened.our_complaints() == []
