@@ -16,6 +16,7 @@ import traitlets
 
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report.wording import metric_name, number
+from medomicslab_nb.views.labels import task_label
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.widget import Widget
 
@@ -156,10 +157,11 @@ def _cell(detail: Detail | None, name: str) -> dict[str, str]:
 def part_text(event: Mapping[str, Any]) -> str:
     """``nested cross-validation: 3 of 10``."""
     if not event or event.get("finished") or "task" not in event:
-        return text("folds_starting") if not event else str(event.get("task", ""))
+        return text("folds_starting") if not event else task_label(str(event.get("task", "")))
+    task = task_label(str(event["task"]))
     if event.get("total") is None:
-        return text("folds_task_open", task=event["task"], done=event.get("done", 0))
-    return text("folds_task", task=event["task"], done=event.get("done", 0), total=event["total"])
+        return text("folds_task_open", task=task, done=event.get("done", 0))
+    return text("folds_task", task=task, done=event.get("done", 0), total=event["total"])
 
 
 def remaining_s(event: Mapping[str, Any], since_s: float) -> float | None:
