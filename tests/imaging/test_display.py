@@ -255,10 +255,10 @@ def test_noise_keeps_the_picture_within_its_limit() -> None:
 
 
 def test_letters_name_the_ends_of_the_axes() -> None:
-    assert end_letters(Geometry(SIZE, SPACING)) == (("R", "L"), ("A", "P"), ("I", "S"))
+    assert end_letters(Geometry(SIZE, SPACING)) == (("R", "L"), ("A", "P"), ("F", "H"))
     axes = Rotation.from_euler("z", 45, degrees=True).as_matrix()
     assert [set(pair[1]) for pair in end_letters(Geometry(SIZE, SPACING, direction=tuple(axes.ravel())))] == [
-        {"L", "P"}, {"R", "P"}, {"S"}]
+        {"L", "P"}, {"R", "P"}, {"H"}]
 
 
 def test_mask_of_another_grid_is_refused() -> None:
