@@ -139,7 +139,10 @@ class StageView:
         return [mimebundle(one) for one in part_records(record) or [record]]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return self.static() if self.panel is None else self.panel.widget._repr_mimebundle_(**kwargs)
+        if self.panel is None:
+            return self.static()
+        # Beside the widgets what is left of them in a notebook that is saved and opened without its kernel.
+        return {**self.panel.widget._repr_mimebundle_(**kwargs), **StageView.static(self)}
 
     def static(self) -> Bundle:
         """Settings and study as plain HTML and text."""

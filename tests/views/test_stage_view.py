@@ -93,7 +93,9 @@ def test_live_view_gives_the_same_settings_as_the_headless_one(study: Study, sta
     view = ml.view(stage, study, given)
     assert view.panel is not None
     assert view.settings == type(view.settings).parse(given)
-    assert "application/vnd.jupyter.widget-view+json" in view._repr_mimebundle_()
+    bundle = view._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "dmfs" in bundle["text/html"], "what is left in a saved notebook that is opened without its kernel"
 
 
 @pytest.mark.usefixtures("live")
