@@ -15,9 +15,10 @@ from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, heading, table
 from medomicslab_nb.views.run_rows import two_runs
 
-_WIDTH, _HEIGHT = 220, 18  # of a row of the forest plot, pixels
+_WIDTH, _HEIGHT = 160, 18  # of a row of the forest plot, pixels
 _CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
 _TABLE = "border-collapse:collapse;font-size:13px;line-height:1.4"
+_AS_WIDE_AS_ITS_PLACE = "width:0;min-width:100%"  # a wide table is scrolled and does not push the rest out of sight
 _CAUTION = "border-left:4px solid #e69f00;padding-left:10px;margin:6px 0"
 
 
@@ -90,8 +91,8 @@ def comparison_html(study: Study, found: pd.DataFrame | None = None) -> str:
     rows = "".join("<tr>" + "".join(f'<td style="{_CELL}">{row[name]}</td>' for name in shown) + "</tr>"
                    for row in cells)
     caution = f'<p style="{_CAUTION}">{escape(text("compare_caution"))}</p>' if len(found) > 1 else ""
-    return f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>' \
-           f"<tbody>{rows}</tbody></table></div>{caution}"
+    return f'<div style="{_AS_WIDE_AS_ITS_PLACE}"><div style="overflow-x:auto"><table style="{_TABLE}">' \
+           f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{caution}</div>"
 
 
 def _scale(part: pd.DataFrame) -> tuple[float, float]:
@@ -107,12 +108,13 @@ def _cells(line: dict[Any, Any], scale: tuple[float, float]) -> dict[str, str]:
     estimate = f"{metric_name(str(line['metric']))} {number(line['estimate'])}{f' ({limits})' if limits else ''}"
     notes = [text("compare_replay", run=line["replays"]) if line["replays"] else "",
              text("compare_stale", inputs=line["stale"]) if line["stale"] else ""]
-    texts = {"compare_started": moment(line["when"]), "compare_outcome": line["outcome"],
-             "predictors": line["blocks"], "learner": line["learner"], "patients": number(line["n"]),
-             "compare_estimate": estimate}
-    return {**{name: f'<span style="white-space:nowrap">{escape(cell)}</span>' for name, cell in texts.items()},
-            "compare_forest": forest_row(line, scale), "compare_settings": escape(line["settings"]),
-            "compare_note": escape(" · ".join(filter(None, notes)))}
+    whole = {name: f'<span style="white-space:nowrap">{escape(cell)}</span>'
+             for name, cell in (("compare_started", moment(line["when"])), ("compare_estimate", estimate))}
+    texts = {"compare_outcome": line["outcome"], "predictors": line["blocks"], "learner": line["learner"],
+             "patients": number(line["n"]), "compare_settings": line["settings"],
+             "compare_note": " · ".join(filter(None, notes))}
+    return {**whole, "compare_forest": forest_row(line, scale),
+            **{name: escape(cell) for name, cell in texts.items()}}
 
 
 def forest_row(line: dict[Any, Any], scale: tuple[float, float]) -> str:

@@ -116,7 +116,7 @@ def test_comparison_shows_every_completed_run_with_its_interval(study: Study) ->
     assert IDS[4] not in shown
     # One scale: the smallest limit is at the left end, the largest at the right one.
     ends = [float(end) for end in re.findall(r'x[12]="([\d.]+)"', shown)]
-    assert (min(ends), max(ends)) == (8.0, 212.0)
+    assert (min(ends), max(ends)) == (8.0, 152.0)
     assert "Runs so far" in ml.view("models", study, {"outcome": "dmfs"})._repr_mimebundle_()["text/html"]
 
 
