@@ -124,7 +124,7 @@ function helpBox(viewer) {
     const [keys, ...what] = line.split(":");
     return element("tr", {}, element("th", { scope: "row" }, keys.trim()), element("td", {}, what.join(":").trim()));
   });
-  const close = button(viewer.t.slice_close, () => { box.hidden = true; });
+  const close = button(viewer.t.slice_close, () => toggle());
   const box = element("div", { class: "mlab-help", role: "dialog", "aria-label": viewer.t.slice_help, hidden: true },
     element("table", {}, element("tbody", {}, ...rows)), close);
   const toggle = () => {
@@ -132,7 +132,8 @@ function helpBox(viewer) {
     if (box.hidden) viewer.views[viewer.state.active].canvas.focus();
     else close.focus();
   };
-  return { box, toggle };
+  const hide = () => { if (!box.hidden) toggle(); };
+  return { box, toggle, hide };
 }
 
 /**
@@ -235,7 +236,7 @@ function failed(viewer, message) {
  */
 function build(viewer, readout) {
   const { t, root } = viewer;
-  const { box, toggle } = helpBox(viewer);
+  const { box, toggle, hide } = helpBox(viewer);
   const boxes = [2, 1, 0].map((axis) => planeBox(viewer, viewer.views[axis]));
   const planes = element("div", { class: "mlab-planes" }, ...boxes);
   planes.style.setProperty("--mlab-height", `${viewer.model.get("height") || 420}px`);
@@ -245,7 +246,7 @@ function build(viewer, readout) {
   if (viewer.model.get("can_edit")) below.append(panel(t.slice_edit, true, ...editing(viewer)));
   root.append(toolbar(viewer, toggle), statusLines(viewer), planeButtons(viewer), planes);
   root.append(readout.element, readout.spoken, box, below);
-  return { planes, help: { toggle, hide: () => { box.hidden = true; } } };
+  return { planes, help: { toggle, hide } };
 }
 
 /**
