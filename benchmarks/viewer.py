@@ -270,11 +270,13 @@ def _leak(page: Any, memory: Memory, volume: float) -> dict[str, float]:
         page.page.wait_for_timeout(3000)
         page.page.evaluate("() => { for (let k = 0; k < 4; k++) gc(); }")
         heap = page.page.context.new_cdp_session(page.page).send("Runtime.getHeapUsage")
-        left.append((memory.now, heap["usedSize"] + heap.get("backingStorageSize", 0)))
-    (kernel, browser), (kernel_after, browser_after) = left
+        left.append((memory.now, heap["usedSize"], heap.get("backingStorageSize", 0)))
+    (kernel, objects, buffers), (kernel_after, objects_after, buffers_after) = left
     memory.close()
     return {"ten_viewers_mb": 10 * volume / 8e6, "ten_open_kernel_mb": (opened - kernel) / 1e6,
-            "leak_kernel_mb": (kernel_after - kernel) / 1e6, "leak_browser_mb": (browser_after - browser) / 1e6}
+            "leak_kernel_mb": (kernel_after - kernel) / 1e6,
+            "leak_browser_objects_mb": (objects_after - objects) / 1e6,
+            "leak_browser_buffers_mb": (buffers_after - buffers) / 1e6}
 
 
 def plotly(browser: Any, address: str, root: Path, _: tuple[int, int, int]) -> dict[str, float]:
