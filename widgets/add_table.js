@@ -1,6 +1,7 @@
 /** Draws a table that was read and is not stored yet, as views/add_table.py describes it. */
 import { talk } from "./ask.js";
 import { button, choice, element, labelled } from "./elements.js";
+import { ownKeys } from "./own_keys.js";
 
 const SETTLE_MS = 500;
 
@@ -158,7 +159,7 @@ function render({ model, el, signal }) {
   const ended = new AbortController();
   signal?.addEventListener("abort", () => ended.abort());
   el.classList.add("mlab", "mlab-add-table");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  ownKeys(el);
   new Form(model, el, ended.signal);
   return () => ended.abort();
 }

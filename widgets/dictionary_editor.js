@@ -1,6 +1,7 @@
 /** Draws a data dictionary as a grid, and asks views/dictionary_editor.py to change it. */
 import { talk } from "./ask.js";
 import { button, choice, element, fill, labelled } from "./elements.js";
+import { ownKeys } from "./own_keys.js";
 import { RowStore, inSight, scrolledTo } from "./virtual_rows.js";
 
 const ROW = 30;
@@ -381,7 +382,7 @@ function render({ model, el, signal }) {
   const ended = new AbortController();
   signal?.addEventListener("abort", () => ended.abort());
   el.classList.add("mlab", "mlab-dictionary");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  ownKeys(el);
   new Grid(model, el, ended.signal);
   return () => ended.abort();
 }

@@ -1,6 +1,7 @@
 /** Draws the content of folders as views/file_browser.py lists it, and asks for others. */
 import { talk } from "./ask.js";
 import { button, choice, element, fill, labelled } from "./elements.js";
+import { ownKeys } from "./own_keys.js";
 import { RowStore, inSight, scrolledTo } from "./virtual_rows.js";
 
 const ROW = 26;
@@ -281,7 +282,7 @@ function render({ model, el, signal }) {
   const ended = new AbortController();
   signal?.addEventListener("abort", () => ended.abort());
   el.classList.add("mlab", "mlab-file-browser");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  ownKeys(el);
   new Browser(model, el, ended.signal);
   return () => ended.abort();
 }

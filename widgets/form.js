@@ -6,6 +6,7 @@ import { button, element } from "./form_dom.js";
 import { showAnswer } from "./form_answer.js";
 import { exchange } from "./form_exchange.js";
 import { drawFields, message } from "./form_fields.js";
+import { ownKeys } from "./own_keys.js";
 
 const PAUSE_MS = 200;
 
@@ -17,7 +18,8 @@ function render({ model, el }) {
   const fields = model.get("fields");
   const token = Math.random().toString(36).slice(2);
   const lists = new Map();
-  const root = element("div", { class: "mlab mlab-form", "data-lm-suppress-shortcuts": "true" });
+  const root = element("div", { class: "mlab mlab-form" });
+  ownKeys(root);
   const body = element("div");
   const store = { values: structuredClone(model.get("content").values) };
   let id = model.get("content").id;

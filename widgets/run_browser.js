@@ -1,6 +1,7 @@
 // The runs of a study: a table with filters, one run in detail, two side by side. All words come from Python.
+import { element } from "./elements.js";
 import { ownKeys } from "./own_keys.js";
-import { checkbox, make, picker, table } from "./run_parts.js";
+import { checkbox, picker, table } from "./run_parts.js";
 
 /**
  * @typedef {{ id: string, stage: string, started: string, status: string, status_text: string, duration: string,
@@ -56,11 +57,11 @@ class View {
     this.token = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.stage = picker(`mlab-stage-${this.token}`, this.t.runs_stage, () => this.drawRows());
     this.status = picker(`mlab-status-${this.token}`, this.t.runs_status, () => this.drawRows());
-    this.count = make("span", { class: "mlab-muted", role: "status" });
-    this.body = make("tbody");
-    this.note = make("p", { class: "mlab-runs-note", role: "status" });
-    this.detail = make("div", { class: "mlab-runs-detail" });
-    this.frame = make("div", { class: "mlab-runs-frame" });
+    this.count = element("span", { class: "mlab-muted", role: "status" });
+    this.body = element("tbody");
+    this.note = element("p", { class: "mlab-runs-note", role: "status" });
+    this.detail = element("div", { class: "mlab-runs-detail" });
+    this.frame = element("div", { class: "mlab-runs-frame" });
     this.build(el);
     this.changes = /** @type {const} */ ([["change:runs", () => this.drawRows()], ["change:chosen", () => this.drawRows()],
       ["change:detail", () => this.drawDetail()], ["change:note", () => this.drawNote()]]);
@@ -76,11 +77,11 @@ class View {
     const { t } = this;
     const refresh = this.button(t.runs_refresh, () => this.model.send({ kind: "refresh" }));
     const head = ["", t.runs_stage, t.runs_started, t.runs_duration, t.runs_status, "", t.runs_id];
-    el.append(make("h3", {}, t.runs_title),
-      make("div", { class: "mlab-runs-filters" }, ...this.stage.parts, ...this.status.parts, refresh, this.count),
-      make("p", { class: "mlab-muted" }, t.runs_hint),
-      make("div", { class: "mlab-runs-table" }, make("table", {},
-        make("thead", {}, make("tr", {}, ...head.map((name) => make("th", { scope: "col" }, name)))), this.body)),
+    el.append(element("h3", {}, t.runs_title),
+      element("div", { class: "mlab-runs-filters" }, ...this.stage.parts, ...this.status.parts, refresh, this.count),
+      element("p", { class: "mlab-muted" }, t.runs_hint),
+      element("div", { class: "mlab-runs-table" }, element("table", {},
+        element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))), this.body)),
       this.note, this.detail, this.frame);
   }
 
@@ -89,7 +90,7 @@ class View {
    * @param {() => void} act
    */
   button(label, act) {
-    const made = make("button", { type: "button" }, label);
+    const made = element("button", { type: "button" }, label);
     made.addEventListener("click", act);
     return made;
   }
@@ -118,10 +119,10 @@ class View {
         this.model.set("chosen", choose(this.model.get("chosen"), row.id, checked));
         this.model.save_changes();
       });
-    const status = make("td", {}, make("span", { class: `mlab-run-status mlab-run-${row.status}` }, row.status_text));
-    const mark = make("td", {}, ...(row.stale ? [make("span", { class: "mlab-run-stale" }, row.stale)] : []), row.part);
-    const line = make("tr", { "data-run": row.id }, make("td", {}, box), make("th", { scope: "row" }, row.stage),
-      make("td", {}, row.started), make("td", {}, row.duration), status, mark, make("td", { class: "mlab-run-id" }, row.id));
+    const status = element("td", {}, element("span", { class: `mlab-run-status mlab-run-${row.status}` }, row.status_text));
+    const mark = element("td", {}, ...(row.stale ? [element("span", { class: "mlab-run-stale" }, row.stale)] : []), row.part);
+    const line = element("tr", { "data-run": row.id }, element("td", {}, box), element("th", { scope: "row" }, row.stage),
+      element("td", {}, row.started), element("td", {}, row.duration), status, mark, element("td", { class: "mlab-run-id" }, row.id));
     line.classList.toggle("mlab-run-chosen", chosen.includes(row.id));
     return line;
   }
@@ -141,12 +142,12 @@ class View {
   one(detail) {
     const { t } = this;
     const list = (/** @type {string} */ title, /** @type {string[]} */ lines, /** @type {string} */ style) => (lines.length
-      ? [make("div", { class: style }, make("b", {}, title), make("ul", {}, ...lines.map((line) => make("li", {}, line))))] : []);
+      ? [element("div", { class: style }, element("b", {}, title), element("ul", {}, ...lines.map((line) => element("li", {}, line))))] : []);
     const settings = detail.settings?.length ? table([t.runs_setting, t.runs_value, t.runs_default], detail.settings, t.runs_settings)
-      : make("p", { class: "mlab-muted" }, t.runs_all_default);
+      : element("p", { class: "mlab-muted" }, t.runs_all_default);
     return [
-      make("h4", {}, detail.title ?? ""), make("p", { class: "mlab-muted" }, [detail.id, detail.replays].filter(Boolean).join(" · ")),
-      make("p", {}, detail.summary ?? ""), ...(detail.error ? [make("p", { class: "mlab-fault" }, detail.error)] : []),
+      element("h4", {}, detail.title ?? ""), element("p", { class: "mlab-muted" }, [detail.id, detail.replays].filter(Boolean).join(" · ")),
+      element("p", {}, detail.summary ?? ""), ...(detail.error ? [element("p", { class: "mlab-fault" }, detail.error)] : []),
       this.actions(detail),
       ...(detail.checks?.length ? [this.checks(detail.checks)] : []),
       ...(detail.rows?.length ? [table(detail.columns ?? [], detail.rows, "", detail.strong)] : []),
@@ -163,7 +164,7 @@ class View {
     const ask = (/** @type {string} */ kind) => () => this.model.send({ kind, run: detail.id, token: this.token });
     const offered = /** @type {[string, string, boolean][]} */ ([["open", t.runs_open, can.open], ["report", t.runs_report, can.report && !can.open],
       ["verify", t.runs_verify, can.verify], ["replay", t.runs_replay, can.replay], ["cancel", t.runs_cancel, can.cancel]]);
-    return make("div", { class: "mlab-runs-actions" },
+    return element("div", { class: "mlab-runs-actions" },
       ...offered.filter(([, , possible]) => possible).map(([kind, label]) => this.button(label, ask(kind))));
   }
 
@@ -181,11 +182,11 @@ class View {
     const { t } = this;
     const [first, second] = detail.ids ?? ["", ""];
     return [
-      make("h4", {}, t.runs_compared),
+      element("h4", {}, t.runs_compared),
       detail.settings?.length ? table([t.runs_setting, first, second], detail.settings, t.runs_settings_differ)
-        : make("p", {}, t.runs_same_settings),
+        : element("p", {}, t.runs_same_settings),
       ...(detail.metrics?.length ? [table([t.runs_metric, first, second], detail.metrics, t.runs_metrics)] : []),
-      ...(detail.paired ?? []).map((line) => make("p", {}, line)),
+      ...(detail.paired ?? []).map((line) => element("p", {}, line)),
     ];
   }
 
@@ -195,7 +196,7 @@ class View {
     const bytes = new Uint8Array(buffers[0].buffer, buffers[0].byteOffset, buffers[0].byteLength).slice();
     const page = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
     // Apart from this page: its scripts draw figures and can reach nothing here.
-    const frame = make("iframe", { sandbox: "allow-scripts", title: this.t.runs_report_frame });
+    const frame = element("iframe", { sandbox: "allow-scripts", title: this.t.runs_report_frame });
     frame.srcdoc = page;
     const close = this.button(this.t.runs_close, () => this.frame.replaceChildren());
     this.frame.replaceChildren(close, frame);

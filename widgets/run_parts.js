@@ -1,18 +1,6 @@
 // Pieces of page that the run browser is made of; what comes from data is only ever text.
 
-/**
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {Record<string, string>} [attributes]
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[Tag]}
- */
-export function make(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
+import { element } from "./elements.js";
 
 /**
  * @param {string[]} head
@@ -21,12 +9,12 @@ export function make(tag, attributes = {}, ...children) {
  * @param {boolean[]} [strong] rows that are bold
  */
 export function table(head, rows, caption = "", strong = []) {
-  const made = make("table");
+  const made = element("table");
   if (caption) made.createCaption().textContent = caption;
-  made.append(make("thead", {}, make("tr", {}, ...head.map((name) => make("th", { scope: "col" }, name)))));
-  made.append(make("tbody", {}, ...rows.map(([first, ...rest], place) => make("tr",
-    strong[place] ? { class: "mlab-runs-strong" } : {}, make("th", { scope: "row" }, first),
-    ...rest.map((cell) => make("td", {}, cell))))));
+  made.append(element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))));
+  made.append(element("tbody", {}, ...rows.map(([first, ...rest], place) => element("tr",
+    strong[place] ? { class: "mlab-runs-strong" } : {}, element("th", { scope: "row" }, first),
+    ...rest.map((cell) => element("td", {}, cell))))));
   return made;
 }
 
@@ -37,11 +25,11 @@ export function table(head, rows, caption = "", strong = []) {
  * @param {() => void} changed
  */
 export function picker(id, label, changed) {
-  const select = make("select", { id });
+  const select = element("select", { id });
   select.addEventListener("change", changed);
   let offered = "";
   return {
-    parts: [make("label", { for: id }, label), select],
+    parts: [element("label", { for: id }, label), select],
     value: () => select.value,
     /** @param {string[][]} entries value and text of each */
     offer(entries) {
@@ -49,7 +37,7 @@ export function picker(id, label, changed) {
       if (JSON.stringify(entries) === offered) return;
       offered = JSON.stringify(entries);
       const before = select.value;
-      select.replaceChildren(...entries.map(([value, text]) => make("option", { value }, text)));
+      select.replaceChildren(...entries.map(([value, text]) => element("option", { value }, text)));
       if (entries.some(([value]) => value === before)) select.value = before;
     },
   };
@@ -63,7 +51,7 @@ export function picker(id, label, changed) {
  * @param {(checked: boolean) => void} changed
  */
 export function checkbox(id, label, checked, changed) {
-  const box = make("input", { type: "checkbox", id, "aria-label": label });
+  const box = element("input", { type: "checkbox", id, "aria-label": label });
   box.checked = checked;
   box.addEventListener("change", () => changed(box.checked));
   box.addEventListener("refocus", () => box.focus());

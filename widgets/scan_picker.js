@@ -1,6 +1,7 @@
 /** Draws the series of a scan as cards, and sends what is chosen to views/scan_picker.py. */
 import { talk } from "./ask.js";
 import { button, choice, element, fill, labelled } from "./elements.js";
+import { ownKeys } from "./own_keys.js";
 import { Choice, byPatient, fitting } from "./scan_choice.js";
 
 const SETTLE_MS = 120;
@@ -334,7 +335,7 @@ function render({ model, el, signal }) {
   const ended = new AbortController();
   signal?.addEventListener("abort", () => ended.abort());
   el.classList.add("mlab", "mlab-scan");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  ownKeys(el);
   new Picker(model, el, ended.signal);
   return () => ended.abort();
 }

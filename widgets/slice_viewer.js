@@ -1,6 +1,7 @@
 /** Slice viewer: linked planes on canvases, with ROIs, an overlay, measurements and correction of masks. */
 
 import { button, element, fill } from "./elements.js";
+import { ownKeys } from "./own_keys.js";
 import { carryOut, change, chooseOverlay, step } from "./slice_commands.js";
 import { iconButton, toolbar } from "./slice_controls.js";
 import { editing } from "./slice_editing.js";
@@ -304,7 +305,7 @@ function opened(model, el) {
 /** @param {{model: Model, el: HTMLElement, signal?: AbortSignal}} shown */
 function render({ model, el, signal }) {
   el.classList.add("mlab", "mlab-slices");
-  el.dataset.lmSuppressShortcuts = "true";
+  ownKeys(el);
   /** @type {ReturnType<typeof opened> | null} */
   let shown = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
