@@ -19,7 +19,7 @@ from medomicslab_nb.imaging.volumes import Volume
 PART_BYTES = 4_000_000
 """About how much of a volume is sent at once."""
 
-PREVIEW_BYTES = 1_500_000
+PREVIEW_BYTES = 400_000
 """What a preview takes at most."""
 
 _WHOLE = (np.dtype("uint8"), np.dtype("int16"), np.dtype("uint16"))
@@ -118,7 +118,7 @@ def voxels_of(shown: Displayed, part: Part) -> np.ndarray:
 
 
 def preview(shown: Displayed) -> tuple[np.ndarray, tuple[int, int, int]]:
-    """Every so many-th voxel along each axis, and how many (x, y, z): at most 1.5 MB.
+    """Every so many-th voxel along each axis, and how many (x, y, z): at most :data:`PREVIEW_BYTES`.
 
     The axis that is sampled most finely in mm is thinned first.
     """
