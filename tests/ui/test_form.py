@@ -135,7 +135,7 @@ def test_steps_of_a_cohort_are_added_moved_and_removed(open_notebook, artefacts:
     cohort.get_by_role("button", name=re.compile("Move up.* 2")).press("Enter")
     notebook.field("cohort.0.label").scroll_into_view_if_needed()
     notebook.page.screenshot(path=artefacts / "form_cohort.png")
-    notebook.field("folds").wait_for()
+    notebook.wait_for_status("Ready.")
     steps = settings_of(notebook)["cohort"]
     assert [(step["label"], step["value"]) for step in steps] == [("two", "2021-04-30"), ("one", 1.0)]
     cohort.get_by_role("button", name=re.compile("Remove.* 1")).press("Enter")
