@@ -88,6 +88,11 @@ class Panel:
         self._busy(busy=False)
         self.progress.hide()
         self._say(self._ending(record), wrong=record.status == "failed")
+        self._tell_view()  # what was changed during the run
+
+    def _tell_view(self) -> None:
+        if not self.form.faults:
+            self.view.on_settings(self.form.settings)
 
     def _ending(self, record: RunRecord) -> str:
         return text(record.status, duration=duration(record.started, record.finished or ""), reason=record.error or "")
@@ -133,8 +138,7 @@ class Panel:
         if self.busy:
             return
         faults = self.form.faults
-        if not faults:
-            self.view.on_settings(self.form.settings)
+        self._tell_view()
         self.run_button.disabled = bool(faults)
         self._say(text("invalid") if faults else text("ready"), wrong=bool(faults))
 

@@ -165,6 +165,10 @@ def test_view_hears_of_valid_settings_only(study: Study, monkeypatch: pytest.Mon
     view = ml.view("data", study, {"outcome": "dmfs"})
     view.panel.form.value = {"outcome": "age"}
     assert heard[-2:] == ["dmfs", "age"]
+    view.panel._busy(busy=True)
+    view.panel.form.value = {"outcome": "grade"}
+    view.panel.show_end(finished_run(study, "data", data_tables()))
+    assert heard[-1] == "grade", "what was changed during a run"
 
 
 @pytest.mark.usefixtures("live")
