@@ -214,7 +214,8 @@ function calibrationFigure(model, groups, chosen, colours, t, at) {
         line: { color: colour, width: 1.5 }, marker: { size: 7, color: colour }, text: bins.n.map((n) => `n = ${n}`),
         showlegend: groups.length > 0, error_y: limits(bins.observed, bins.lower, bins.upper, colour) },
       ...groups.map((group, place) => ({
-        x: [group.predicted], y: [group.observed], type: "scatter", mode: "markers", name: group.name,
+        x: [group.predicted], y: [group.observed], type: "scatter", mode: "markers",
+        name: group.observed === null ? `${group.name} (${t.linked_not_estimable})` : group.name,
         meta: group.name, opacity: shown(group.name, chosen),
         marker: { size: 13, symbol: SYMBOLS[place], color: groupColour(place, colours), line: { color: colours.text, width: 1 } },
         error_y: limits([group.observed], [group.lower], [group.upper], groupColour(place, colours)) })),

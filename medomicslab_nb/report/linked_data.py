@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.calibration import observed_risk
 from medomicslab_nb.evaluation.decision import decision_curve, operating_point
 from medomicslab_nb.models.tables import cumulative_incidence, groups_compared, kaplan_meier
 from medomicslab_nb.record import RunRecord
@@ -137,8 +138,9 @@ class LinkedData:
         return {"n": len(first), "events": int(first["event"].sum()), "horizon": horizon, "value": value,
                 "unit": str(self._metrics.get("unit") or ""), "histogram": histogram(risk, members),
                 "groups": [_group(_from_zero(curves[curves["group"] == name], value, int(own.sum())),
-                                  compared[compared["group"] == name].iloc[0], horizon, value, ticks)
-                           | {"predicted": float(risk[own].mean())} for name, own in members.items()],
+                                  compared[compared["group"] == name].iloc[0], value, ticks)
+                           | {"predicted": float(risk[own].mean()), **_observed(first[own], horizon, confidence)}
+                           for name, own in members.items()],
                 "ticks": ticks, "p": number(compared["p"].iloc[0])}
 
 
@@ -225,23 +227,21 @@ def _from_zero(curve: pd.DataFrame, value: str, n: int) -> pd.DataFrame:
     return pd.concat([start, curve], ignore_index=True)
 
 
-def _group(curve: pd.DataFrame, line: pd.Series, horizon: float | None, value: str, ticks: list[float]) -> Json:
-    """A risk group: its curve, the patients at risk, the observed risk at the horizon, and its row of the table."""
+def _group(curve: pd.DataFrame, line: pd.Series, value: str, ticks: list[float]) -> Json:
+    """A risk group: its curve, the patients at risk, and its row of the table."""
     limits, ratio = interval(line["lower"], line["upper"]), number(line["hazard_ratio"])
     name = str(line["group"])
     return {"name": name, "curve": columns(curve, ("time", value, "lower", "upper")),
-            "at_risk": [at_risk(curve, tick) for tick in ticks], **_observed(curve, horizon, value),
+            "at_risk": [at_risk(curve, tick) for tick in ticks],
             "row": [name, str(int(line["n"])), str(int(line["events"])), number(line["median_survival"]) or "-",
                     f"{ratio} ({limits})" if limits else "1"]}
 
 
-def _observed(curve: pd.DataFrame, horizon: float | None, value: str) -> Json:
-    """The observed risk by the horizon with its limits, read from the group's curve."""
-    before = curve[curve["time"] <= (np.inf if horizon is None else horizon)]
-    if horizon is None or before.empty:
-        return {"observed": None, "lower": None, "upper": None}
-    last = before.iloc[-1]
-    found = [last[value], last["lower"], last["upper"]]
-    if value == "survival":
-        found = [1 - found[0], 1 - found[2], 1 - found[1]]
+def _observed(members: pd.DataFrame, horizon: float | None, confidence: float) -> Json:
+    """The observed risk of a group by the horizon with its limits, as in the evaluation; None: not estimable."""
+    event, time = members["event"].to_numpy(bool), members["time"].to_numpy(float)
+    entry, cause = (members[name].to_numpy(kind) if name in members else None
+                    for name, kind in (("entry", float), ("cause", int)))
+    found = (np.nan,) * 3 if horizon is None else observed_risk(event, time, horizon, confidence, entry=entry,
+                                                                cause=cause)
     return dict(zip(("observed", "lower", "upper"), plain(found), strict=True))

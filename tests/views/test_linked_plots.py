@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.calibration import observed_risk
 from medomicslab_nb.evaluation.decision import decision_curve, operating_point
 from medomicslab_nb.models.tables import cumulative_incidence, kaplan_meier
 from medomicslab_nb.record import RunRecord
@@ -97,6 +98,29 @@ def test_risk_groups_are_the_same_patients_in_every_plot(study: Study, competing
         expected = curve["incidence"] if competing else 1 - curve["survival"]
         assert group["observed"] == pytest.approx(expected, rel=1e-5)
         assert group["lower"] <= group["observed"] <= group["upper"]
+
+
+@pytest.mark.parametrize("competing", [False, True])
+@pytest.mark.parametrize(("event", "last", "expected"), [
+    (True, 1800.0, (None, None, None)),  # nobody of the group is followed to the horizon of 1825 days
+    (False, 2000.0, (0.0, 0.0, 1 - 0.025**(1 / 30)))])  # no event: the limit of Clopper and Pearson
+def test_observed_risk_of_a_group_is_that_of_the_evaluation(
+        study: Study, competing: bool, event: bool, last: float, expected: tuple[float | None, ...]) -> None:
+    held, low = held_out(survival=True), np.tile(np.arange(N) < 30, len(BLOCKS) * 4)
+    held["risk_group"] = (~low).astype(int)
+    held["event"] = np.where(low, event & (np.arange(len(held)) % 2 == 1), held["event"])
+    held["time"] = np.where(low, last - np.arange(len(held)) % N * (10 if event else 1), held["time"])
+    if competing:
+        held["cause"] = held["event"].astype(int)
+    record = a_run(study, survival=True, predictions=held, kaplan_meier=pd.DataFrame({"blocks": []}))
+    group = LinkedData(record).model(BLOCKS[0], LEARNERS[1])["groups"][0]
+    found = [group[name] for name in ("observed", "lower", "upper")]
+    assert [value is None for value in found] == [value is None for value in expected]
+    assert [value for value in found if value is not None] == pytest.approx(
+        [value for value in expected if value is not None], rel=1e-5)
+    own = first_repeat(record, BLOCKS[0], LEARNERS[1]).query("risk_group == 0")
+    evaluated = observed_risk(own["event"].to_numpy(bool), own["time"].to_numpy(float), 1825.0)
+    assert [value is None for value in found] == np.isnan(evaluated).tolist()
 
 
 def test_a_group_without_patients_has_no_curve(study: Study) -> None:

@@ -5,7 +5,8 @@ import { barOpacity, binaryFigures, byHorizon, riskEnd, rowAt, rowNear, shown, s
 import { faded } from "../../widgets/plotly.js";
 
 const colours = { text: "#111111", line: "#222222", back: "#ffffff", one: "#0072b2", two: "#d55e00", three: "#00795a", four: "#a4467a", grey: "#57606a" };
-const t = { linked_risk: "risk", linked_predicted: "predicted", linked_observed: "observed", linked_horizon: "by" };
+const t = { linked_risk: "risk", linked_predicted: "predicted", linked_observed: "observed", linked_horizon: "by",
+  linked_not_estimable: "not estimable" };
 const thresholds = { threshold: [0.1, 0.5, 0.9], tp: [9, 6, 1], fp: [8, 3, 0], fn: [1, 4, 9], tn: [2, 7, 10], tpr: [0.9, 0.6, 0.1],
   fpr: [0.8, 0.3, 0], sensitivity: ["a", "b", "c"], specificity: ["a", "b", "c"], ppv: ["a", "b", "c"], npv: ["a", "b", "c"] };
 const binary = { kind: "binary", blocks: "all", learner: "ridge", headline: "", n: 20, events: 10, thresholds,
@@ -41,6 +42,9 @@ test("a group that is chosen stands out in every plot", () => {
     const own = figure.data.filter((/** @type {any} */ trace) => trace.meta);
     assert.deepEqual([...new Set(own.map((/** @type {any} */ trace) => `${trace.meta} ${trace.opacity}`))].sort(), ["high 1", "low 0.2"]);
   }
+  const short = { ...model, groups: [{ ...group("low"), observed: null, lower: null, upper: null }, group("high")] };
+  const names = survivalFigures(short, "", colours, t).calibration.data.map((/** @type {any} */ trace) => trace.name);
+  assert.deepEqual(names.slice(-2), ["low (not estimable)", "high"]);
   assert.equal(shown("low", ""), 1);
   assert.equal(byHorizon(model, t).linked_observed, "observed by 5 days");
 });
