@@ -10,8 +10,8 @@ from importlib import metadata
 _CORE = ("numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "SimpleITK", "pydicom", "pyradiomics-bhklab",
          "scikit-learn", "scikit-survival", "statsmodels", "shap", "plotly", "jupyterlab", "ipywidgets", "anywidget",
          "papermill", "nbconvert", "joblib", "rich", "filelock", "psutil", "openpyxl", "skops")
-_EXTRAS = {"app": ("voila",), "deep": ("torch", "monai"), "text": ("spacy",), "federated": ("flwr",), "dask": ("distributed",),
-           "viewer3d": ("ipyniivue",)}
+_EXTRAS = {"app": ("voila",), "deep": ("torch", "monai"), "text": ("spacy",), "federated": ("flwr",),
+           "dask": ("distributed",), "viewer3d": ("ipyniivue",)}
 _PROGRAMS = {"chromium": "only for the browser tests", "node": "only for the front end's tests"}
 
 
