@@ -197,11 +197,19 @@ class Draft:
                    "mask_sha256": sha256_of(path), "registration": "", "registration_sha256": "", "problem": ""}
             self._write_note(path, row, author, note)
             store(self.study, image_frame([row]), protocol_frame([]), "mask edit")
-        self.discard()
+        if not self._closed:  # otherwise a newer viewer goes on with the draft
+            self.discard()
         return row
 
     def discard(self) -> None:
-        """Delete the draft."""
+        """Delete the draft.
+
+        Raises
+        ------
+        StudyError
+            A newer viewer has taken the draft over: it is its own.
+        """
+        self._check_open()
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -10,9 +10,12 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+
+from medomicslab_nb.errors import StudyError
 
 Stroke = list[tuple[np.ndarray, bool]]
 """Parts of a stroke: indices whose value changed, and the value that they got."""
@@ -42,10 +45,17 @@ class Journal:
         self._open_stroke = False  # a stroke that a crash cut off is a stroke
         if kept < len(content):
             os.truncate(path, kept)
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)  # nothing that failed stays in a buffer to be written later
+        self._length = kept
 
     def add(self, indices: np.ndarray, value: bool, *, begin: bool, end: bool) -> None:
-        """Append a part of a stroke; it is on the disk when this returns."""
+        """Append a part of a stroke; it is on the disk when this returns.
+
+        Raises
+        ------
+        StudyError
+            It cannot be stored, e.g. on a full disk; neither the file nor the lists have changed then.
+        """
         flags = _BEGIN * begin | _END * end
         self._write(_PAINT, indices, value, flags)
         self._take(_PAINT, indices, value, flags)
@@ -88,8 +98,22 @@ class Journal:
         count = 0 if indices is None else len(indices)
         body = b"" if indices is None else zlib.compress(indices.astype("<u4").tobytes(), 1)
         start = struct.pack("<4B2I", kind, value, flags, 0, count, len(body))
-        self._file.write(start + struct.pack("<I", zlib.crc32(start + body)) + body)
-        self._file.flush()
+        record = start + struct.pack("<I", zlib.crc32(start + body)) + body
+        try:
+            self._file.truncate(self._length)  # where the one before failed and could not be taken back
+            self._write_through(record)
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(self._length)
+            raise StudyError(f"the stroke could not be stored: {error.strerror or 'the disk refused it'}",
+                             where="mask edit",
+                             todo="Make room on the disk, then do it again: every stroke before it is kept") from None
+        self._length += len(record)
+
+    def _write_through(self, record: bytes) -> None:
+        rest = memoryview(record)
+        while rest:
+            rest = rest[self._file.write(rest):]  # a disk that gets full takes a part
         os.fsync(self._file.fileno())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -312,3 +313,40 @@ def test_drafts_lie_in_the_study_under_no_name(study: Study) -> None:
     assert not any("PAT-001" in path.read_bytes().decode("latin-1") for path in draft.folder.iterdir())
     draft.discard()
     assert not has_draft(study, row_of(study))
+
+
+def test_discard_in_an_older_viewer_leaves_the_draft_that_a_newer_one_holds(study: Study) -> None:
+    old = begun(study)
+    new = begun(study)
+    new.paint(np.arange(5), True, begin=True, end=True)
+    with pytest.raises(StudyError, match="goes on in a newer viewer"):
+        old.discard()
+    assert has_draft(study, row_of(study))
+    new.close()
+    again = begun(study)
+    assert again.strokes == 1
+    again.discard()
+    assert not has_draft(study, row_of(study))
+
+
+def test_stroke_for_which_the_disk_has_no_room_changes_nothing(study: Study) -> None:
+    """A limit on the size of files takes a part of the record, as a disk does that gets full."""
+    draft = begun(study)
+    draft.paint(np.arange(5), True, begin=True, end=True)
+    path, before = draft.folder / "strokes.bin", draft.mask.copy()
+    length = path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length + 10, limits[1]))
+    try:
+        with pytest.raises(StudyError, match=r"could not be stored.*Make room on the disk"):
+            draft.paint(np.arange(20, 60), True, begin=True, end=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == length
+    assert np.array_equal(draft.mask, before) and draft.strokes == 1
+    draft.paint(np.arange(20, 60), True, begin=True, end=True)
+    after = draft.mask.copy()
+    draft.close()
+    again = begun(study)
+    assert again.strokes == 2 and np.array_equal(again.mask, after)
+    again.close()
