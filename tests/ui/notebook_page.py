@@ -157,7 +157,8 @@ class NotebookPage:
 
     def button(self, label: str) -> Locator:
         # Not by its role: the icon is part of a button's accessible name.
-        return self.view.locator("button.jupyter-button", has_text=re.compile(rf"^\s*{label}\s*$"))
+        # The last one: tools above the form may have a button to cancel of their own.
+        return self.view.locator("button.jupyter-button", has_text=re.compile(rf"^\s*{label}\s*$")).last
 
     def wait_for_status(self, text: str, timeout_s: float = 90) -> None:
         """Until the view's status line begins with this text."""
