@@ -41,7 +41,7 @@ from medomicslab_nb.files import (
     write_yaml,
 )
 from medomicslab_nb.imaging.geometry import Geometry
-from medomicslab_nb.imaging.loading import DOSE, check_unchanged, reference_to, resolve
+from medomicslab_nb.imaging.loading import DOSE, check_unchanged, reference_to, registration_of, resolve
 from medomicslab_nb.imaging.masks import load_mask
 from medomicslab_nb.imaging.orientation import Orientation
 from medomicslab_nb.imaging.volumes import Volume, write_volume
@@ -353,7 +353,7 @@ def _begin(study: Study, folder: Path, row: Mapping[str, Any], image: Volume, na
     if row["mask"]:
         path = resolve(study.path, str(row["mask"]))
         check_unchanged({path: str(row["mask_sha256"])})
-        moved = resolve(study.path, str(row["registration"])) if row["registration"] else None
+        moved = registration_of(study.path, row)
         start = turn.turned(load_mask(path, str(row["label"]), image, registration=moved).array)
     about = {"format": f"{FORMAT_PREFIX}draft", "format_version": DRAFT_VERSION,
              "name": name.strip() or _new_name(study, row), "image_sha256": str(row["image_sha256"]),

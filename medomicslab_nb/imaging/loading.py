@@ -80,7 +80,7 @@ def load_case(study_folder: Path, row: Mapping[str, Any], *, suv: Suv = "bw") ->
     if not row["mask"]:
         raise DataError("the image has no ROI", where="table of images", todo="Add its contours, or leave it out")
     mask_path = resolve(study_folder, str(row["mask"]))
-    registration = _registration(study_folder, row)
+    registration = registration_of(study_folder, row)
     check_unchanged({mask_path: str(row["mask_sha256"])})
     image = load_image(study_folder, str(row["image"]), suv=suv, sha256=str(row.get("image_sha256") or ""),
                        unit=str(row.get("unit") or ""))
@@ -172,7 +172,14 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise DataError(error.found, where=error.where, todo="Add the images again") from None
 
 
-def _registration(study_folder: Path, row: Mapping[str, Any]) -> Path | None:
+def registration_of(study_folder: Path, row: Mapping[str, Any]) -> Path | None:
+    """The DICOM REG that a row of the table of images names, if any.
+
+    Raises
+    ------
+    DataError
+        It is missing or changed since it was added.
+    """
     if not row.get("registration"):
         return None
     path = resolve(study_folder, str(row["registration"]))

@@ -44,7 +44,7 @@ def laid_over(volume: Volume, base: Geometry, frame_of_reference: str = "",
     """
     moved = to_lps(in_frame(volume, frame_of_reference, registration))
     if _beside_mm(moved.geometry, base) <= _PARALLEL * min(base.spacing_mm):
-        return replace(moved, geometry=replace(moved.geometry, direction=base.direction))
+        return replace(moved, geometry=_parallel(moved.geometry, base))
     return to_grid(moved, _covering(moved.geometry, base))
 
 
@@ -52,6 +52,13 @@ def _beside_mm(own: Geometry, base: Geometry) -> float:
     """How far the grid's corners move, about its centre, when it gets the other one's directions."""
     half = np.asarray(own.size) * own.spacing_mm / 2
     return float(np.linalg.norm((np.abs(own.axes - base.axes)) @ half))
+
+
+def _parallel(own: Geometry, base: Geometry) -> Geometry:
+    """The grid with the other one's directions, turned about its centre."""
+    half = (np.asarray(own.size) - 1) / 2
+    x, y, z = (own.to_points(half[None])[0] - base.axes @ (half * own.spacing_mm)).tolist()
+    return replace(own, origin_mm=(x, y, z), direction=base.direction)
 
 
 def _covering(own: Geometry, base: Geometry) -> Geometry:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from medomicslab_nb.data.image_table import IMAGE_COLUMNS, stored
 from medomicslab_nb.errors import MedomicsError
-from medomicslab_nb.imaging.loading import DOSE, load_image, resolve
+from medomicslab_nb.imaging.loading import DOSE, check_unchanged, load_image, registration_of, resolve
 from medomicslab_nb.imaging.masks import load_mask
 from medomicslab_nb.imaging.volumes import Volume
 from medomicslab_nb.study import Study
@@ -46,6 +46,16 @@ class StudyImage:
     def modality(self) -> str:
         return str(self.row["modality"])
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names the image in the study."""
+        return _key(self.row)
+
+    @property
+    def day(self) -> str:
+        """When it was taken, YYYY-MM-DD; empty where that is not known."""
+        return day_of(self.row["date"])
+
     def load(self) -> Volume:
         """The image.
 
@@ -63,9 +73,11 @@ class StudyImage:
         Raises
         ------
         DataError
+            A file is missing or changed; what :func:`load_mask` raises.
         """
-        moved = resolve(self.study.path, str(row["registration"])) if row["registration"] else None
-        return load_mask(resolve(self.study.path, str(row["mask"])), str(row["label"]), image, registration=moved)
+        path, moved = resolve(self.study.path, str(row["mask"])), registration_of(self.study.path, row)
+        check_unchanged({path: str(row["mask_sha256"])})
+        return load_mask(path, str(row["label"]), image, registration=moved)
 
     def masks(self, image: Volume) -> tuple[dict[str, Volume], list[str]]:
         """ROIs by name as far as they can be loaded, and why others cannot."""
@@ -88,7 +100,7 @@ def images_of(study: Study) -> dict[str, list[StudyImage]]:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         if row["image"]:
-            groups.setdefault((str(row["patient"]), str(row["series"] or row["image"])), []).append(row)
+            groups.setdefault(_key(row), []).append(row)
     found: dict[str, list[StudyImage]] = {}
     for (patient, _), members in groups.items():
         others = found.setdefault(patient, [])
@@ -103,10 +115,18 @@ def _whole(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _image(study: Study, rows: Sequence[dict[str, Any]], taken: Sequence[str]) -> StudyImage:
     first = rows[0]
-    day = "" if pd.isna(first["date"]) or first["date"] == "" else f" {pd.Timestamp(first['date']):%Y-%m-%d}"
     drawn = () if first["modality"] == DOSE else tuple(row for row in rows if row["mask"] and not row["problem"])
-    return StudyImage(study, free_name(f"{first['modality']}{day}", taken), {**first, **dict.fromkeys(_OF_ROI, "")},
-                      drawn)
+    label = f"{first['modality']} {day_of(first['date'])}".strip()
+    return StudyImage(study, free_name(label, taken), {**first, **dict.fromkeys(_OF_ROI, "")}, drawn)
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row["patient"]), str(row["series"] or row["image"])
+
+
+def day_of(date: Any) -> str:
+    """A date of a table as YYYY-MM-DD; empty where it is missing."""
+    return "" if pd.isna(date) or date == "" else f"{pd.Timestamp(date):%Y-%m-%d}"
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -12,10 +12,11 @@ from medomicslab_nb.data.mask_edits import Draft, has_draft, open_draft
 from medomicslab_nb.errors import DataError, MedomicsError
 from medomicslab_nb.imaging.display import Displayed, displayed
 from medomicslab_nb.imaging.geometry import Geometry
-from medomicslab_nb.imaging.loading import DOSE, resolve
+from medomicslab_nb.imaging.loading import DOSE, registration_of
 from medomicslab_nb.imaging.orientation import to_lps
 from medomicslab_nb.imaging.overlay import laid_over
 from medomicslab_nb.imaging.volumes import Volume
+from medomicslab_nb.protect import scrub
 from medomicslab_nb.views.slice_viewer import SliceViewer
 from medomicslab_nb.views.study_images import StudyImage, free_name
 from medomicslab_nb.views.viewer_content import BASE, Content, Picture, Region, picture_of, region_of
@@ -50,7 +51,7 @@ def open_viewer(image: StudyImage, fusion: StudyImage | None = None, *, height: 
     if fusion is not None:
         viewer.view = {**viewer.view, "overlay": pictures[1].about["id"]}
     if faults:
-        viewer.fault = "\n".join(faults)
+        viewer.fault = scrub("\n".join(faults), image.study.identifiers())
     return viewer
 
 
@@ -63,11 +64,10 @@ def overlay(image: StudyImage, volume: Volume, fusion: StudyImage) -> Picture:
         Its frame of reference is another one, and no registration of the study connects the two.
     """
     base, frame = to_lps(volume).geometry, volume.frame_of_reference
-    ways = [None, *dict.fromkeys(str(row["registration"]) for row in (*image.rois, *fusion.rois)
-                                 if row["registration"])]
+    ways = list({str(row["registration"]): row for row in ({"registration": ""}, *image.rois, *fusion.rois)}.values())
     for place, way in enumerate(ways):
-        path = resolve(image.study.path, way) if way else None
         try:
+            path = registration_of(image.study.path, way)
             first = _laid(fusion, base, frame, path)
             break
         except DataError:

@@ -10,7 +10,7 @@ import numpy as np
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.imaging.display import Displayed, bounding_box, displayed, matrix_of, packed
-from medomicslab_nb.imaging.orientation import to_lps
+from medomicslab_nb.imaging.orientation import Orientation
 from medomicslab_nb.imaging.overlay import laid_over
 from medomicslab_nb.imaging.roi_values import RoiValues, roi_values
 from medomicslab_nb.imaging.three_planes import COLOURS, three_planes
@@ -85,7 +85,8 @@ def masks_on(image: Volume, rois: Mapping[str, Volume]) -> dict[str, np.ndarray]
         if not mask.geometry.same_as(image.geometry):
             raise DataError(f"the ROI '{label}' and the image have different grids", where="viewer",
                             todo="Load the mask on this image")
-    return {label: _as_bool(to_lps(mask).array) for label, mask in rois.items()}
+    turn = Orientation.of(image.geometry)  # of the image, for all: a mask's own may round to another one
+    return {label: _as_bool(turn.turned(mask.array)) for label, mask in rois.items()}
 
 
 def _as_bool(array: np.ndarray) -> np.ndarray:

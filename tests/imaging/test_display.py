@@ -198,6 +198,18 @@ def test_parallel_overlay_keeps_its_voxels_however_it_is_stored() -> None:
     assert over.geometry.same_as(to_lps(pet).geometry)
 
 
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_nearly_parallel_overlay_stays_within_the_limit_at_every_corner(axis: str) -> None:
+    """It is turned about its centre, not about a corner: a tenth of the smallest spacing at most."""
+    base = Geometry((512, 512, 40), (1.0, 1.0, 1.0))
+    axes = Rotation.from_euler(axis, 0.015, degrees=True).as_matrix()
+    own = Geometry((512, 512, 40), (1.0, 1.0, 1.0), (-255.0, -250.0, 30.0), tuple(axes.ravel().tolist()))
+    array = np.broadcast_to(np.float32(0), own.shape)
+    over = laid_over(Volume(array, own), base)
+    assert over.array.shape == own.shape and np.allclose(over.geometry.axes, base.axes)
+    assert np.linalg.norm(over.geometry.corners() - own.corners(), axis=1).max() <= 0.1
+
+
 def test_turned_overlay_is_interpolated_where_it_lies() -> None:
     """A linear function of the place stays the same function."""
     base = Geometry((40, 40, 40), (2.0, 2.0, 2.0), (-40.0, -40.0, -40.0))
