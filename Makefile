@@ -118,6 +118,7 @@ prove: test-install
 	prove kill kill_radiomics --stage radiomics --kills 10
 	prove scale scale
 	prove synthetic synthetic
+	prove viewer viewer
 	if command -v python3.12 >/dev/null; then  # pictologics needs it
 	    python3.12 -m venv .venv312
 	    .venv312/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints/py312.txt \
