@@ -37,14 +37,16 @@ const DRAGS = {
     return { move: (at) => pan(viewer, view, centre, at[0] - start[0], at[1] - start[1]) };
   },
   ruler: (viewer, view, start) => {
-    const from = indexUnder(viewer, view, start);
     const { axis } = view.plane;
-    viewer.measuring = { axis, slice: viewer.state.index[axis], from, to: from };
+    const slice = viewer.state.index[axis];
+    // The wheel may turn meanwhile: the line stays in its slice.
+    const under = (/** @type {At} */ at) => indexAt(view.plane, slice, toPlane(view.frame, at[0], at[1]));
+    viewer.measuring = { axis, slice, from: under(start), to: under(start) };
     const move = (/** @type {At} */ at) => {
-      if (viewer.measuring) viewer.measuring.to = indexUnder(viewer, view, at);
+      if (viewer.measuring) viewer.measuring.to = under(at);
       viewer.redraw([axis]);
     };
-    return { move, end: (at) => finishMeasure(viewer, indexUnder(viewer, view, at)) };
+    return { move, end: (at) => finishMeasure(viewer, under(at)) };
   },
   brush: (viewer, view, start) => paints(viewer, view, start, 1),
   eraser: (viewer, view, start) => paints(viewer, view, start, 0),
@@ -63,7 +65,10 @@ function paints(viewer, view, start, value) {
   brushTo(viewer, view, null, last);
   const move = (/** @type {At} */ at) => {
     const index = indexUnder(viewer, view, at);
-    brushTo(viewer, view, last, index);
+    const { axis } = view.plane;
+    // A disc begins anew where the wheel turned: slices in between are not painted.
+    const anew = !viewer.state.ball && index[axis] !== last[axis];
+    brushTo(viewer, view, anew ? null : last, index);
     last = index;
   };
   return { move, end: () => viewer.edits.flush(true) };

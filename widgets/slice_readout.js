@@ -3,7 +3,7 @@
 import { element, fill } from "./elements.js";
 import { clampIndex, isInside, toPoint } from "./slice_geometry.js";
 import { indexUnder } from "./slice_pointer.js";
-import { valueAt } from "./slice_sampling.js";
+import { layerIndex, valueAt } from "./slice_sampling.js";
 
 /** @typedef {import("./slice_view.js").Viewer} Viewer */
 /** @typedef {import("./slice_types.js").Picture} Picture */
@@ -46,31 +46,31 @@ export class Readout {
     const point = toPoint(store.base.matrix, exact).map(numbers.mm).join("  ");
     const overlay = store.image(state.overlay);
     const values = [store.base, ...(overlay && overlay !== store.base ? [overlay] : [])];
-    const texts = values.map((image) => `${image.modality || image.name} ${this.value(image, voxel)}`);
+    const texts = values.map((image) => `${image.modality || image.name} ${this.value(image, image === store.base ? voxel : exact)}`);
     return [...texts, fill(t.slice_point, { point }), fill(t.slice_voxel, { voxel: voxel.join("  ") })].join("   ·   ");
   }
 
   /**
    * @param {Picture} image
-   * @param {number[]} voxel of the base
+   * @param {number[]} at index of the base; continuous for an overlay, which may have finer voxels
    */
-  value(image, voxel) {
+  value(image, at) {
     const { store, numbers } = this.viewer;
-    if (image.remote) return this.remoteValue(image, voxel);
+    if (image.remote) return this.remoteValue(image, at);
     const layer = store.layers.get(image.id) ?? (image === store.base ? store.preview : null);
-    const value = layer ? valueAt(layer, voxel) : NaN;
+    const value = layer ? valueAt(layer, at) : NaN;
     if (Number.isNaN(value)) return "–";
     return `${layer?.coarse ? "≈ " : ""}${numbers.value(value)} ${image.unit}`.trim();
   }
 
   /**
    * @param {Picture} image
-   * @param {number[]} voxel of the base
+   * @param {number[]} at index of the base; continuous for an overlay, which may have finer voxels
    */
-  remoteValue(image, voxel) {
+  remoteValue(image, at) {
     const { viewer } = this;
-    const { scale, shift } = viewer.store.placeOf(image);
-    const index = voxel.map((value, k) => Math.round(scale[k] * value + shift[k]));
+    const index = layerIndex({ size: image.size, ...viewer.store.placeOf(image) }, at);
+    if (!index) return "–";
     const key = `${image.id}/${index}`;
     if (this.told.key === key) return this.told.text;
     viewer.later("value", ASK_AFTER, () => viewer.send({ type: "value", image: image.id, index }), true);
