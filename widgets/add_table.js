@@ -17,6 +17,42 @@ export function options(fields) {
     .filter(([, value]) => value !== "" && value !== false));
 }
 
+/** Work that follows what is typed, a moment later; whoever needs its end now does not wait for that moment. */
+export class Later {
+  /** @param {() => Promise<boolean>} work tells whether it went well */
+  constructor(work) {
+    this.work = work;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    /** @type {Promise<boolean>} */
+    this.last = Promise.resolve(true);
+  }
+
+  /** @param {number} wait in ms */
+  soon(wait) {
+    this.stop();
+    this.timer = setTimeout(() => this.now(), wait);
+  }
+
+  now() {
+    this.stop();
+    this.last = this.work();
+    return this.last;
+  }
+
+  /** Whether the last work went well; what still waits is done first. */
+  async settled() {
+    let good = await this.last;
+    while (this.timer !== undefined) good = await this.now();
+    return good;
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+}
+
 class Form {
   /**
    * @param {import("@anywidget/types").AnyModel} model
@@ -29,6 +65,7 @@ class Form {
     this.ask = talk(model, signal).ask;
     this.asked = 0;
     this.known = false;
+    this.later = new Later(() => this.prepare());
     const line = () => element("input", { type: "text", size: 14, spellcheck: "false", autocomplete: "off" });
     /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
     this.fields = { name: line(), block: line(), level: choice([], ""), id_column: element("input", { type: "text", size: 14, placeholder: this.t.found_by_itself }), date_column: choice([], ""),
@@ -64,13 +101,12 @@ class Form {
     this.model.on("change:revision", changed);
     for (const field of Object.values(this.fields)) {
       field.addEventListener("input", () => {
-        clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.prepare(), field.tagName === "SELECT" || field.type === "checkbox" ? 0 : SETTLE_MS);
+        this.later.soon(field.tagName === "SELECT" || field.type === "checkbox" ? 0 : SETTLE_MS);
       });
     }
     signal.addEventListener("abort", () => {
       this.model.off("change:revision", changed);
-      clearTimeout(this.timer);
+      this.later.stop();
     });
   }
 
@@ -83,9 +119,10 @@ class Form {
     }
     this.keyFile.value = this.done.textContent = "";
     this.known = false;
-    this.prepare();
+    this.later.now();
   }
 
+  /** Has the table read as the fields say; whether it can be stored so. */
   async prepare() {
     this.asked += 1;
     const mine = this.asked;
@@ -93,8 +130,10 @@ class Form {
     try {
       const answer = await this.ask("prepare", options(this.fields));
       if (mine === this.asked) this.draw(answer);
+      return answer.fault === undefined;
     } catch (fault) {
       this.fault.textContent = /** @type {Error} */ (fault).message;
+      return false;
     }
   }
 
@@ -140,8 +179,14 @@ class Form {
     this.preview.replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
   }
 
+  /** Stores the table as the fields say now: what was typed last is read first, and a fault of it ends this. */
   async store() {
     this.add.disabled = true;
+    if (await this.later.settled()) await this.storePrepared();
+    this.add.disabled = false;
+  }
+
+  async storePrepared() {
     try {
       const answer = await this.ask("add", { key_file: this.keyFile.value });
       this.body.hidden = true;
@@ -150,7 +195,6 @@ class Form {
       this.fault.textContent = /** @type {Error} */ (fault).message;
       this.warning.textContent = "";
     }
-    this.add.disabled = false;
   }
 }
 

@@ -58,17 +58,18 @@ class AddTable(Widget, module="add_table"):
         self._lock = threading.RLock()
         self._path: Path | None = None
         self._prepared: PreparedTable | None = None
+        self._edits: dict[str, dict[str, str]] = {}  # fields that were corrected, also of columns that are away now
         self._answers = Answers(self, {"prepare": self._prepare, "add": self._add})
 
     def choose(self, path: Path) -> None:
         """Show another file; the browser asks for what is in it."""
         with self._lock:
-            self._path, self._prepared = path, None
+            self._path, self._prepared, self._edits = path, None, {}
             self.grid.show(DictionaryDraft((), {}))
             self.revision += 1
 
     def _prepare(self, options: Question) -> Mapping[str, Any]:
-        """Read the file as the options say, and describe it; corrections made so far are kept."""
+        """Read the file as the options say, and describe it; corrections are kept until it is added."""
         with self._lock:
             path = self._path
             if path is None:
@@ -76,16 +77,22 @@ class AddTable(Widget, module="add_table"):
             common = {"name": str(options.get("name") or name_from(path)), "file": path.name,
                       "levels": [[level, text(f"level_{level}")] for level in LEVELS],
                       "date_orders": [[order, text(f"order_{order.partition('-')[0]}")] for order in DATE_ORDERS]}
+            self._edits = self._edits_so_far()
             try:
                 prepared = self._read(path, options)
             except (MedomicsError, OSError) as error:
                 self._prepared = None
                 self.grid.show(DictionaryDraft((), {}))
                 return {**common, "fault": in_words(error)}
-            changes = self.grid.draft.changes if self._prepared is not None else {}
             self._prepared = prepared
-            self.grid.show(_draft(prepared, self.study.id_column, changes))
+            self.grid.show(_draft(prepared, self.study.id_column, self._edits))
             return {**common, **self._described(prepared)}
+
+    def _edits_so_far(self) -> dict[str, dict[str, str]]:
+        """Those of the grid, and those of columns that it does not show as the file is read now."""
+        shown = self.grid.draft
+        here = set(shown.names)
+        return {**{name: fields for name, fields in self._edits.items() if name not in here}, **shown.edits}
 
     def _read(self, path: Path, options: Question) -> PreparedTable:
         given = {name: str(options[name]).strip() for name in _OPTIONS if str(options.get(name) or "").strip()}
@@ -122,17 +129,17 @@ class AddTable(Widget, module="add_table"):
             else:
                 refuse_identified(self.study.path, table.frame[self.study.id_column], self.study.identifiers())
             info = add_prepared(self.study, table)
-            self._path = self._prepared = None
+            self._path, self._prepared, self._edits = None, None, {}
             self.grid.show(DictionaryDraft((), {}))
         self._on_added(info.name)
         done = text("table_added", name=info.name, rows=info.n_rows, columns=info.n_columns)
         return {"done": done, "notes": list(table.notes[before:])}
 
 
-def _draft(prepared: PreparedTable, id_column: str, changes: Mapping[str, Any]) -> DictionaryDraft:
+def _draft(prepared: PreparedTable, id_column: str, edits: Mapping[str, Mapping[str, str]]) -> DictionaryDraft:
     names = [str(name) for name in prepared.frame.columns if name != id_column]
     draft = DictionaryDraft(names, prepared.columns, prepared.default_column, prepared.columns)
-    draft.adopt(changes)
+    draft.adopt(edits)
     return draft
 
 
@@ -147,4 +154,5 @@ def _preview(prepared: PreparedTable) -> dict[str, Any]:
 def _cell(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # All digits: rounded ones would look like other values.
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -49,6 +49,13 @@ class DictionaryDraft:
         return {name: column for name, column in self._changed.items() if column != self._before(name)}
 
     @property
+    def edits(self) -> dict[str, dict[str, str]]:
+        """Fields that differ from the stored ones, by column."""
+        return {name: {field: getattr(column, field) for field in FIELDS
+                       if getattr(column, field) != getattr(self._before(name), field)}
+                for name, column in self.changes.items()}
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a change to take back."""
         return bool(self._steps)
@@ -85,9 +92,13 @@ class DictionaryDraft:
             self._steps.append({name: self._changed.get(name) for name in changed})
             self._changed |= changed
 
-    def adopt(self, changes: Mapping[str, Column]) -> None:
-        """Take over changes of another draft, for the columns that are here, too; they cannot be undone."""
-        self._changed |= {name: column for name, column in changes.items() if name in self._known}
+    def adopt(self, edits: Mapping[str, Mapping[str, str]]) -> None:
+        """Take over the :attr:`edits` of another draft, for the columns that are here, too; they cannot be undone.
+
+        The other fields stay as they are stored here.
+        """
+        self._changed |= {name: self.column(name).model_copy(update=fields) for name, fields in edits.items()
+                          if name in self._known}
 
     def undo(self) -> None:
         """Take the last change back."""

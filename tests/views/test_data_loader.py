@@ -97,6 +97,50 @@ def test_another_file_begins_without_the_corrections_of_the_one_before(talk: Tal
     assert grid.ask("rows", search="age")["rows"][0]["unit"] == ""
 
 
+def test_corrections_outlive_a_state_in_which_the_file_cannot_be_read(talk: Talk, tmp_path: Path) -> None:
+    prepared(talk, written(tmp_path))
+    grid = Talk(talk.widget.grid)
+    grid.ask("change", names=["age"], field="unit", value="years")
+    assert "fault" in talk.ask("prepare", id_column="pat")  # half of a name, as it is typed
+    assert grid.ask("rows")["total"] == 0
+    assert "fault" not in talk.ask("prepare", id_column="patient")
+    assert grid.ask("rows", search="age")["rows"][0]["unit"] == "years"
+    grid.ask("change", names=["age"], field="unit", value="")
+    talk.ask("prepare")
+    assert grid.ask("rows", search="age")["rows"][0]["unit"] == ""
+
+
+def test_only_fields_that_were_corrected_are_kept_where_the_guess_becomes_another_one(talk: Talk,
+                                                                                       tmp_path: Path) -> None:
+    path = tmp_path / "two.xlsx"
+    with pd.ExcelWriter(path) as sheets:
+        pd.DataFrame({"patient": PATIENTS, "grade": [1.5, 2.25, 3.0, 4.75], "age": 50}).to_excel(sheets, sheet_name="a",
+                                                                                                index=False)
+        pd.DataFrame({"patient": PATIENTS, "grade": ["low", "high", "low", "high"]}).to_excel(sheets, sheet_name="b",
+                                                                                              index=False)
+    prepared(talk, path)
+    talk.ask("prepare", sheet="a")
+    grid = Talk(talk.widget.grid)
+    before = grid.ask("rows", search="grade")["rows"][0]
+    grid.ask("change", names=["grade"], field="description", value="of the tumour")
+    grid.ask("change", names=["age"], field="unit", value="years")
+    talk.ask("prepare", sheet="b")
+    row = grid.ask("rows")["rows"][0]
+    assert (row["type"], row["description"]) == ("category", "of the tumour")
+    assert before["type"] == "number" and row["unsaved"] == ["description"]
+    talk.ask("prepare", sheet="a")
+    rows = {one["name"]: one for one in grid.ask("rows")["rows"]}
+    assert (rows["grade"]["type"], rows["grade"]["description"]) == ("number", "of the tumour")
+    assert rows["age"]["unit"] == "years"  # of a column that the other sheet has not
+
+
+def test_numbers_are_shown_with_all_their_digits(talk: Talk, tmp_path: Path) -> None:
+    path = written(tmp_path, "patient,size,name\nA-0001,12345678,v1.0\nA-0002,0.123456789,v2.0\nA-0003,,v3.0\n")
+    rows = prepared(talk, path)["preview"]["rows"]
+    assert [row[1] for row in rows] == ["12345678", "0.123456789", ""]
+    assert rows[0][2] == "v1.0"
+
+
 @pytest.mark.parametrize(("content", "words"), [
     ("patient,age,age\nA-0001,1,2\n", "column names occur more than once"),
     ("age,size\n1,2\n3,4\n", "identif"),

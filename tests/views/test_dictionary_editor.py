@@ -151,8 +151,10 @@ def test_wide_table_is_sent_in_parts(study: Study) -> None:
 
 
 def test_draft_takes_over_changes_for_columns_that_are_still_there() -> None:
-    draft = DictionaryDraft(["a"], {"a": Column()})
-    draft.adopt({"a": Column(role="ignore"), "gone": Column(role="ignore")})
-    assert draft.changes == {"a": Column(role="ignore")}
+    before = DictionaryDraft(["a", "gone"], {})
+    before.change(["a", "gone"], "role", "ignore")
+    draft = DictionaryDraft(["a"], {"a": Column(type="text")})
+    draft.adopt(before.edits)
+    assert draft.changes == {"a": Column(role="ignore", type="text")}
     with pytest.raises(SettingsError):
         draft.change(["gone"], "unit", "mm")
