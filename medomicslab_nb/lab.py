@@ -16,6 +16,9 @@ from medomicslab_nb.views.language import set_language
 # No news, no update check, no extension catalogue: nothing is asked of any other machine.
 OFFLINE = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
            "--LabApp.extension_manager=readonly")
+RUNS = "05_runs.ipynb"
+"""The template that belongs to no stage: all runs of the study."""
+
 # Without this JupyterLab asks whether it may fetch news.
 _PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
@@ -54,9 +57,9 @@ def _configuration(study: Study) -> str:
 def copy_templates(study: Study) -> Path:
     """Put the templates into the study's ``notebooks`` folder; one that is there already is never overwritten."""
     folder = study.path / "notebooks"
-    for stage in STAGES.values():
-        target = folder / stage.template
+    for name in [*(stage.template for stage in STAGES.values()), RUNS]:
+        target = folder / name
         if not target.exists():
-            content = template_for(stage.template, "..")
+            content = template_for(name, "..")
             write_bytes(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return folder

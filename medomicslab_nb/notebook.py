@@ -52,11 +52,12 @@ def find_shipped(packaged: str, checkout: str, name: str) -> Path:
 
 
 def template_for(name: str, study: str) -> dict[str, Any]:
-    """A template's content in which ``study`` is this path and ``settings`` are the defaults."""
+    """A template's content in which ``study`` is this path."""
     content: dict[str, Any] = json.loads(find_template(name).read_text(encoding="utf-8"))
     for cell in content["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            cell["source"] = [f"study = {json.dumps(study)}\n", "settings = {}"]
+            cell["source"] = [f"study = {json.dumps(study)}\n" if line.startswith("study") else line
+                              for line in cell["source"]]
     return content
 
 

@@ -27,6 +27,22 @@ def test_find_template_and_missing_one() -> None:
         find_shipped("_templates", "templates", "99_nothing.ipynb")
 
 
+def test_study_gets_a_notebook_for_each_stage_and_one_for_its_runs(study: ml.Study) -> None:
+    import papermill
+
+    from medomicslab_nb.lab import RUNS, copy_templates
+
+    folder = copy_templates(study)
+    assert {"01_data.ipynb", "02_radiomics.ipynb", "03_models.ipynb", RUNS} <= {path.name for path in folder.iterdir()}
+    (folder / RUNS).write_text((folder / RUNS).read_text().replace("# Runs", "# Mine"))
+    copy_templates(study)
+    assert "# Mine" in (folder / RUNS).read_text(), "what is there is never overwritten"
+    ml.run("generated", study, {"cases": 2}, sinks=[])
+    done = papermill.execute_notebook(folder / RUNS, folder / "out.ipynb", cwd=str(folder), progress_bar=False)
+    shown = done.cells[-1].outputs[0]["data"]
+    assert "widget-view" not in str(shown) and "generated" in shown["text/html"]
+
+
 def test_run_folder_keeps_the_executed_notebook(study: ml.Study) -> None:
     run = run_notebook("generated", study, {"cases": 3})
     notebook = json.loads((run.path / "notebook.ipynb").read_text())
