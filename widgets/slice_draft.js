@@ -23,6 +23,8 @@ export class Draft {
     this.open = null;
     this.sent = 0;
     this.begun = false;
+    /** Somebody else's stroke came during the open one: the kernel may keep that one in two. */
+    this.mixed = false;
   }
 
   /** @param {number} value 1 paints, 0 erases */
@@ -30,6 +32,7 @@ export class Draft {
     this.open = { value, places: [] };
     this.sent = 0;
     this.begun = false;
+    this.mixed = false;
   }
 
   /**
@@ -65,7 +68,7 @@ export class Draft {
 
   close() {
     if (this.open?.places.length) {
-      this.done.push(this.open);
+      if (!this.mixed) this.done.push(this.open);
       this.undone = [];
     }
     this.open = null;
@@ -92,6 +95,7 @@ export class Draft {
   forget() {
     this.done = [];
     this.undone = [];
+    this.mixed = true;
   }
 
   /**

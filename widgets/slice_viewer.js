@@ -216,19 +216,9 @@ function receive(viewer, readout, message, buffers) {
   viewer.store.receive(message, buffers);
   if (message.type === "value") readout.receive(/** @type {any} */ (message));
   if (message.type === "saved") viewer.notice = fill(viewer.t.slice_saved, { name: message.name });
-  if (message.type === "error") failed(viewer, message.message);
+  if (message.type === "error") viewer.fault = message.message;
   if (message.type === "saved") viewer.fault = "";
   viewer.refresh();
-}
-
-/**
- * The kernel refused something; a draft that it refused is not asked for again.
- * @param {Viewer} viewer
- * @param {string} message
- */
-function failed(viewer, message) {
-  viewer.requests.settle("draft");
-  viewer.fault = message;
 }
 
 /**

@@ -203,13 +203,13 @@ class SliceViewer(Widget, module="slice_viewer"):
                 if answer is not None:
                     answer(token, content, buffers)
         except MedomicsError as error:
-            self._say_error(token, str(error))
+            self._say_error(content, str(error))
         except _UNREADABLE as error:
-            self._say_error(token, text("viewer_unreadable", kind=type(error).__name__))
+            self._say_error(content, text("viewer_unreadable", kind=type(error).__name__))
 
-    def _say_error(self, token: str, words: str) -> None:
+    def _say_error(self, asked: Mapping[str, Any], words: str) -> None:
         known = self._editor.identifiers if self._editor else frozenset()
-        self.send({"type": "error", "token": token, "message": scrub(words, known)})
+        self.send({"type": "error", **_told(asked), "message": scrub(words, known)})
 
     def _send_volume(self, token: str, content: dict[str, Any], _: Sequence[Any]) -> None:
         image = str(content["image"])
@@ -285,31 +285,31 @@ class SliceViewer(Widget, module="slice_viewer"):
             self._tell(roi)
         self._send_draft(token, content, ())
 
-    def _send_draft(self, token: str, _content: dict[str, Any], _: Sequence[Any]) -> None:
+    def _send_draft(self, _token: str, content: dict[str, Any], _: Sequence[Any]) -> None:
         if self._draft is None:
             return
         nz, ny, nx = self._draft.mask.shape
         roi = self.editing["roi"] if self.editing else ""
-        self.send({"type": "draft", "token": token, "roi": roi, "box": [0, 0, 0, nx, ny, nz]},
+        self.send({"type": "draft", **_told(content), "roi": roi, "box": [0, 0, 0, nx, ny, nz]},
                   [np.packbits(self._draft.mask, bitorder="little").data])
 
-    def _stroke(self, token: str, content: dict[str, Any], buffers: Sequence[Any]) -> None:
+    def _stroke(self, _token: str, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         if self._draft is None:
             raise DataError(text("viewer_no_draft"), where=text("viewer"))
         bytes_ = bytes(buffers[0]) if buffers else b""
         self._draft.paint(np.frombuffer(bytes_, dtype="<u4"), bool(content["value"]), begin=bool(content["begin"]),
                           end=bool(content["end"]))
-        self.send({"type": "stroke", "token": token, "value": int(bool(content["value"]))}, [bytes_])
+        self.send({"type": "stroke", **_told(content), "value": int(bool(content["value"]))}, [bytes_])
         self._tell()
 
-    def _undo(self, token: str, _content: dict[str, Any], _: Sequence[Any]) -> None:
+    def _undo(self, _token: str, content: dict[str, Any], _: Sequence[Any]) -> None:
         if self._draft is not None and self._draft.undo():
-            self.send({"type": "undone", "token": token})
+            self.send({"type": "undone", **_told(content)})
             self._tell()
 
-    def _redo(self, token: str, _content: dict[str, Any], _: Sequence[Any]) -> None:
+    def _redo(self, _token: str, content: dict[str, Any], _: Sequence[Any]) -> None:
         if self._draft is not None and self._draft.redo():
-            self.send({"type": "redone", "token": token})
+            self.send({"type": "redone", **_told(content)})
             self._tell()
 
     def _save(self, token: str, content: dict[str, Any], _: Sequence[Any]) -> None:
@@ -380,6 +380,11 @@ def _volumes(array: np.ndarray, rois: Mapping[str, np.ndarray], spacing_mm: Trip
     nz, ny, nx = array.shape
     geometry = Geometry((nx, ny, nz), spacing_mm)
     return Volume(array, geometry, unit), {name: Volume(mask, geometry) for name, mask in rois.items()}
+
+
+def _told(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Which message this answers: the view's token, and the number by which it knows how far this side has come."""
+    return {"token": str(asked.get("token", "")), "number": asked.get("number")}
 
 
 def _start(content: Content) -> list[int]:

@@ -305,6 +305,18 @@ def test_viewer_that_is_opened_again_goes_on_with_the_draft(study) -> None:
         one.close()
 
 
+def test_answers_of_edits_bear_the_number_of_their_message(study) -> None:
+    made = opened(study)
+    tab = Tab(made)
+    answers = [*tab.say("edit", roi="roi-0", name="", number=1),
+               *tab.say("stroke", np.array([5], "<u4").tobytes(), value=1, begin=True, end=True, number=2),
+               *tab.say("undo", number=3), *tab.say("redo", number=4), *tab.say("get_draft", number=5),
+               *tab.say("stroke", np.array([10 ** 9], "<u4").tobytes(), value=1, begin=True, end=True, number=6)]
+    assert [(content["type"], content["number"]) for content, _ in answers] == [
+        ("draft", 1), ("stroke", 2), ("undone", 3), ("redone", 4), ("draft", 5), ("error", 6)]
+    made.close()
+
+
 def test_changed_image_is_told_by_name(study) -> None:
     made = opened(study)
     Tab(made).say("edit", roi="", name="new lesion")
