@@ -74,8 +74,8 @@ def _embedded(source: str, folder: Path | None) -> str:
     """A picture beside the notebook, as a data address; anything else is no picture of this notebook."""
     if source.startswith("data:"):
         return source
-    kind = mimetypes.guess_type(source)[0] or ""
-    if folder is None or not kind.startswith("image/"):
+    kind, packed = mimetypes.guess_type(source)
+    if folder is None or not (kind or "").startswith("image/") or packed:  # no browser unpacks .svgz in an address
         return ""
     path = (folder / unquote(source)).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 from nbconvert.filters.ansi import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -54,6 +55,28 @@ def title_of(notebook: Mapping[str, Any], name: str) -> str:
         if cell["cell_type"] == "markdown" and heading:
             return heading[1].strip()
     return name
+
+
+def whole_numbers(figure: Any) -> Iterator[str]:
+    """The whole numbers of a plotly figure as texts, of packed arrays too: hovering shows them."""
+    if isinstance(figure, dict):
+        for value in _unpacked(figure):
+            yield from whole_numbers(value)
+    elif isinstance(figure, list):
+        for value in figure:
+            yield from whole_numbers(value)
+    elif isinstance(figure, int) or (isinstance(figure, float) and figure.is_integer()):
+        yield str(int(figure))
+    elif isinstance(figure, str) and re.fullmatch(r"\d+\.0", figure):  # what plotly makes of a float among texts
+        yield figure[:-2]
+
+
+def _unpacked(content: Mapping[str, Any]) -> list[Any]:
+    """Values of a mapping; of an array that plotly has packed, its numbers."""
+    try:
+        return list(np.frombuffer(base64.b64decode(content["bdata"]), np.dtype(content["dtype"])).tolist())
+    except (KeyError, TypeError, ValueError):
+        return list(content.values())
 
 
 def code_style() -> Markup:

@@ -18,8 +18,8 @@ from medomicslab_nb.errors import DataError, ProtectionError, SettingsError
 from medomicslab_nb.files import write_bytes
 from medomicslab_nb.protect import identifiers_in
 from medomicslab_nb.report.clean_html import clean_html
-from medomicslab_nb.report.notebook_cells import cells_of, code_style, figures_of, title_of
-from medomicslab_nb.report.page import render_page, texts_of, visible_text
+from medomicslab_nb.report.notebook_cells import PLOTLY, cells_of, code_style, figures_of, title_of, whole_numbers
+from medomicslab_nb.report.page import readable, render_page, texts_of, visible_text
 from medomicslab_nb.study import Study, open_study
 
 _MARKER = "study.yaml"
@@ -122,15 +122,20 @@ def _read(path: Path) -> Any:
 
 def _refuse_identifiers(page: str, notebook: Mapping[str, Any], study: Study, name: str) -> None:
     """Look for identifiers in the page and, where tags cut through words, in what it was made from."""
-    sources = [text for cell in notebook["cells"] for text in texts_of(_shown(cell))]
-    found = identifiers_in("\n".join([visible_text(page), *sources]), study.identifiers())
+    sources = [readable(text) for cell in notebook["cells"] for text in texts_of(_shown(cell))]
+    numbers = [number for cell in notebook["cells"] for output in cell.get("outputs", ())
+               for number in whole_numbers(output.get("data", {}).get(PLOTLY))]
+    found = identifiers_in("\n".join([visible_text(page), *sources, *numbers]), study.identifiers())
     if found:
         raise ProtectionError(f"{len(found)} patient identifiers stand in the notebook", where=name,
                               todo="Clear the outputs that show patients, or take those cells out; then export again")
 
 
 def _shown(cell: Mapping[str, Any]) -> Any:
-    """Source, texts, errors and figures of a cell; of pictures nothing: their digits are no text."""
+    """Source, texts, errors and figures of a cell; of pictures nothing: their digits are no text.
+
+    What is written in SVG pictures is read from the page.
+    """
     data = [{kind: content for kind, content in output.get("data", {}).items() if not kind.startswith("image/")}
             for output in cell.get("outputs", ())]
     streams = [[output.get("text", ""), output.get("traceback", ""), output.get("evalue", "")]

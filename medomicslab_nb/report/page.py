@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+_PICTURE = re.compile(r"data:image/(?:svg\+xml;base64,(?P<svg>[\w+/=\s]+)|[\w+.-]+;base64,[\w+/=]+)")
 _DRAW = """
 "use strict";
 const config = {responsive: true, displaylogo: false, displayModeBar: "hover", plotlyServerURL: "", topojsonURL: "",
@@ -46,9 +47,25 @@ def render_page(template: str, content: Mapping[str, Any], *, draws: bool) -> st
 
 
 def visible_text(page: str) -> str:
-    """What a reader may see of a page, tags and their attributes too; digits of pictures and scripts are no text."""
-    without_scripts = re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL)
-    return html.unescape(re.sub(r"data:image/[\w+.-]+;base64,[\w+/=]+", "", without_scripts))
+    """What a reader may see of a page, tags and their attributes too; digits of pixels and scripts are no text."""
+    return readable(re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL))
+
+
+def readable(text: str) -> str:
+    """A text without the digits of its embedded pictures; of SVG pictures what is written in them."""
+    return html.unescape(_PICTURE.sub(_read_picture, text))
+
+
+def _read_picture(match: re.Match[str]) -> str:
+    if match["svg"] is None:
+        return ""
+    # An address in a text has no end that is sure: what follows the first gap is read as text too.
+    rest = match["svg"].split(maxsplit=1)[1:]
+    digits = re.sub(r"[^A-Za-z0-9+/]", "", match["svg"].split("=")[0])
+    whole = digits[:-1] if len(digits) % 4 == 1 else digits
+    drawn = readable(base64.b64decode(whole + "=" * (-len(whole) % 4)).decode(errors="replace"))
+    # Parts of one line of text may have styles of their own.
+    return "\n".join([drawn, re.sub(r"</?tspan\b[^>]*>", "", drawn), *rest])
 
 
 def texts_of(content: Any) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
@@ -19,7 +22,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from medomicslab_nb.cli import main
 from medomicslab_nb.errors import DataError, ProtectionError, SettingsError
 from medomicslab_nb.report.clean_html import clean_html
+from medomicslab_nb.report.notebook_cells import PLOTLY
 from medomicslab_nb.report.notebook_html import OfflineExporter, export_notebook
+from medomicslab_nb.study import Study, create_study
+from medomicslab_nb.tables import Column
 from tests.report.samples import IDS, make_study
 from tests.report.test_html import LOADS, Page
 
@@ -171,6 +177,94 @@ def test_bad_input_85_identifiers_of_the_study_stop_the_export(tmp_path: Path, p
         export_notebook(path)
     assert name not in str(caught.value)
     assert not path.with_suffix(".html").exists()
+
+
+@pytest.fixture
+def numbered(tmp_path: Path) -> Study:
+    """A study whose patients have numbers."""
+    study = create_study(tmp_path / "numbered")
+    names = [str(70_000_000 + place) for place in range(10)]
+    study.add_table("clinical", pd.DataFrame({"patient": names}), columns={
+        "patient": Column(role="identifier", type="text")})
+    return study
+
+
+NUMBER = 70_000_001
+PIXELS = f'<image href="data:image/png;base64,iVBO/{NUMBER}/"/>'  # digits of pixels that spell it by chance
+
+
+def svg(text: object) -> str:
+    return f'<svg xmlns="http://www.w3.org/2000/svg">{PIXELS}<text>{text}</text></svg>'
+
+
+def address(text: object, line: int = 10_000) -> str:
+    digits = base64.b64encode(svg(text).encode()).decode()
+    return "data:image/svg+xml;base64,\n" + "\n".join(digits[at:at + line] for at in range(0, len(digits), line))
+
+
+def drawn_picture(way: str, text: object, folder: Path) -> Any:
+    """A notebook with an SVG picture."""
+    if way == "output":
+        return notebook_of(new_output("display_data", {"image/svg+xml": svg(text), "text/plain": ""}))
+    if way == "attachment":
+        attached = {"a.svg": {"image/svg+xml": address(text).split(",")[1]}}
+        return notebook_of(cells=[new_markdown_cell("![a](attachment:a.svg)", attachments=attached)])
+    if way == "file":
+        (folder / "a.svg").write_text(svg(text))
+        return notebook_of(cells=[new_markdown_cell("![a](a.svg)")])
+    if way == "figure":
+        figure = go.Figure().add_layout_image(source=address(text))
+        return notebook_of(new_output("display_data", {PLOTLY: json.loads(figure.to_json())}))
+    return notebook_of(html_output(f'<img src="{address(text, 60 if way == "lines" else 10_000)}">'))
+
+
+@pytest.mark.parametrize("way", ["output", "attachment", "file", "figure", "html", "lines"])
+@pytest.mark.parametrize("text", [NUMBER, "Patient <tspan>7000</tspan><tspan>0001</tspan>", "&#55;0000001"])
+def test_identifiers_written_in_svg_stop_the_export(numbered: Study, way: str, text: object) -> None:
+    path = write(numbered.path / "a.ipynb", drawn_picture(way, text, numbered.path))
+    with pytest.raises(ProtectionError, match="1 patient identifiers stand"):
+        export_notebook(path)
+    harmless = write(numbered.path / "a.ipynb", drawn_picture(way, "Patient 7", numbered.path))
+    assert export_notebook(harmless)[1]
+    assert way == "figure" or 'src="data:image/svg+xml;base64,' in harmless.with_suffix(".html").read_text()
+
+
+def test_words_after_a_picture_in_a_text_are_searched(numbered: Study) -> None:
+    path = write(numbered.path / "a.ipynb", notebook_of(source=f"# {address('x')} {NUMBER}"))
+    with pytest.raises(ProtectionError):
+        export_notebook(path)
+
+
+def test_packed_pictures_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.svgz").write_bytes(gzip.compress(svg(NUMBER).encode()))
+    assert "base64" not in clean_html('<img src="a.svgz">', tmp_path)
+
+
+NUMBERS = np.array([[NUMBER, 1], [5, 2]])
+
+
+@pytest.mark.parametrize("traces", [
+    go.Scatter(x=[1, 2], y=[3, 4], customdata=NUMBERS), go.Scatter(x=[1, 2], y=[3, 4], customdata=NUMBERS.tolist()),
+    go.Scatter(x=[1, 2], y=[3, 4], customdata=NUMBERS * 1.0), go.Scatter(x=NUMBERS[:, 0] * 1.0, y=[3, 4]),
+    go.Scatter(x=[1, 2], y=NUMBERS[:, 0].tolist()), go.Scatter(x=[1, 2], y=[3, 4], ids=NUMBERS[:, 0]),
+    go.Scatter(x=[1, 2], y=[3, 4], text=NUMBERS[:, 0]), go.Pie(labels=NUMBERS[:, 0], values=[1, 2]),
+    go.Scatter(x=[1, 2], y=[3, 4], hovertext=[float(NUMBER), None]), go.Table(cells={"values": NUMBERS.tolist()})])
+def test_identifiers_that_a_figure_holds_as_numbers_stop_the_export(numbered: Study, traces: Any) -> None:
+    output = new_output("display_data", {PLOTLY: json.loads(go.Figure(traces).to_json())})
+    with pytest.raises(ProtectionError, match="1 patient identifiers stand"):
+        export_notebook(write(numbered.path / "a.ipynb", notebook_of(output)))
+
+
+def test_other_numbers_of_a_figure_are_no_identifiers(tmp_path: Path, numbered: Study) -> None:
+    near = [NUMBER + 0.5, NUMBER / 1e8, NUMBER * 10.0, float("nan"), True]
+    figure = go.Figure(go.Scatter(x=np.array(near), y=near, customdata=[{"bdata": "no digits", "dtype": "i4"}]))
+    output = new_output("display_data", {PLOTLY: json.loads(figure.to_json())})
+    assert export_notebook(write(numbered.path / "a.ipynb", notebook_of(output)))[1]
+    # Short numbers are everywhere: only identifiers that can be told from them are looked for.
+    short = create_study(tmp_path / "short")
+    short.add_table("clinical", pd.DataFrame({"patient": list("12345")}), columns={
+        "patient": Column(role="identifier", type="text")})
+    assert export_notebook(write(short.path / "a.ipynb", notebook_of(figure_output())))[1]
 
 
 def test_pictures_are_no_text(tmp_path: Path) -> None:
