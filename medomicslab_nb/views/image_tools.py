@@ -22,11 +22,12 @@ from medomicslab_nb.study import Study
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape
 from medomicslab_nb.views.slice_viewer import SliceViewer
-from medomicslab_nb.views.study_images import StudyImage, images_of
+from medomicslab_nb.views.study_images import StudyImage, day_of, images_of
 from medomicslab_nb.views.study_viewer import open_viewer
 from medomicslab_nb.views.surface import surface_figure
 
 _HEIGHT = 480
+_NAMES_ROI = ("patient", "series", "image", "roi", "mask", "label")
 
 
 class ImageTools:
@@ -85,20 +86,23 @@ class ImageTools:
 
     @property
     def chosen(self) -> StudyImage | None:
-        """The image that is chosen."""
-        return self.image.value  # type: ignore[no-any-return]
+        """The image that is chosen, as the study had it when it was looked at last."""
+        return self._as_read(self.image.value)
 
     def show(self) -> None:
         """Open what is chosen, in place of what is open."""
-        if self.chosen is None:
+        self._images = images_of(self._study)  # a ROI may have been saved since
+        image = self.chosen
+        if image is None:
             return
         self.close_viewer()
+        self._offer_rois(image)
         try:
-            self.viewer = open_viewer(self.chosen, self.fusion.value, height=_HEIGHT)
+            self.viewer = open_viewer(image, self._as_read(self.fusion.value), height=_HEIGHT)
         except MedomicsError as error:
             self.say(str(error), fault=True)
             return
-        self._image = self.chosen
+        self._image = image
         self.place.children = (self.viewer,)
         self.say("")
         self._go_to_roi()
@@ -122,7 +126,7 @@ class ImageTools:
         """
         options: list[tuple[str, Any]] = [(text("lesion_choice"), None)]
         options += [(f"{row[id_column]} · {row['modality']} · {row['roi']} · {row['volume_ml']:.3g} ml",
-                     (str(row[id_column]), str(row["modality"]), str(row["roi"]), str(row["date"])[:10]))
+                     (str(row[id_column]), str(row["modality"]), str(row["roi"]), day_of(row["date"])))
                     for row in rows]
         self.lesion.options = options
         self.lesion.layout.display = "" if rows else "none"
@@ -152,22 +156,39 @@ class ImageTools:
     def settings(self) -> RadiomicsSettings:
         return self._settings()
 
+    def _as_read(self, image: StudyImage | None) -> StudyImage | None:
+        """The image among those that were read last."""
+        if image is None:
+            return None
+        return next((one for one in self._images.get(image.key[0], []) if one.key == image.key), None)
+
     def _choose_patient(self) -> None:
+        self._images = images_of(self._study)
         images = self._images.get(self.patient.value or "", [])
         _offer(self.image, [(one.label, one) for one in images])
-        order = list(self._images)
-        place = order.index(self.patient.value) if self.patient.value in self._images else 0
+        order = list(self.patient.options)
+        place = order.index(self.patient.value) if self.patient.value in order else 0
         self.back.disabled, self.forth.disabled = place == 0, place >= len(order) - 1
         self.open.disabled = not images
 
     def _choose_image(self) -> None:
         image = self.chosen
-        others = [] if image is None else [one for one in self._images[self.patient.value] if one is not image]
+        others = [] if image is None else [one for one in self._images[image.key[0]] if one is not image]
         _offer(self.fusion, [(text("no_overlay"), None), *((one.label, one) for one in others)])
-        _offer(self.roi, [] if image is None else [(str(row["roi"]), row) for row in image.rois])
-        self.surface.disabled = not self.roi.options
+        self._offer_rois(image)
         self.map.offer()
         self._again()
+
+    def _offer_rois(self, image: StudyImage | None) -> None:
+        """The image's ROIs; the one that is chosen stays so where it is among them."""
+        before = self.roi.value
+        options = [] if image is None else [(str(row["roi"]), row) for row in image.rois]
+        _offer(self.roi, options)
+        same = [place for place, (_, row) in enumerate(options) if before is not None
+                and all(row[name] == before[name] for name in _NAMES_ROI)]
+        if same:
+            self.roi.index = same[0]
+        self.surface.disabled = self.map.start_button.disabled = not options
 
     def _again(self) -> None:
         """What is open follows what is chosen."""
@@ -175,7 +196,7 @@ class ImageTools:
             self.show()
 
     def _step(self, by: int) -> None:
-        order = list(self._images)
+        order = list(self.patient.options)
         self.patient.value = order[max(0, min(len(order) - 1, order.index(self.patient.value) + by))]
 
     def _go_to_roi(self) -> None:
@@ -189,15 +210,19 @@ class ImageTools:
         if wanted is None:
             return
         patient, modality, roi, day = wanted
-        near = [one for one in self._images.get(patient, []) if one.modality == modality]
-        fitting = [one for one in near if day in one.label and any(row["roi"] == roi for row in one.rois)]
-        if not near:
+        self._images = images_of(self._study)
+        fitting = [one for one in self._images.get(patient, []) if (one.modality, one.day) == (modality, day)
+                   and any(row["roi"] == roi for row in one.rois)]
+        if not fitting:
+            self.say(text("lesion_not_found"), fault=True)
             return
         self._choosing = True  # opened once, when all is chosen
         try:
+            self.patient.options = tuple(self._images)
             self.patient.value = patient
-            self.image.value = (fitting or near)[0]
-            self.roi.value = next((row for row in self.image.value.rois if row["roi"] == roi), self.roi.value)
+            self._choose_patient()
+            self.image.value = next(one for _, one in self.image.options if one.key == fitting[0].key)
+            self.roi.value = next(row for _, row in self.roi.options if row["roi"] == roi)
         finally:
             self._choosing = False
         self.show()
@@ -209,7 +234,7 @@ class ImageTools:
             found = self.roi_volumes()
             if found is None:
                 return
-            figure = surface_figure({str(self.roi.value["roi"]): found[1]})
+            figure = surface_figure({scrub(str(self.roi.value["roi"]), self._identifiers): found[1]})
         except MedomicsError as error:
             self.say(str(error), fault=True)
             return
@@ -237,7 +262,6 @@ class MapTool:
         names = self._tools.features()
         self.feature.options = names
         self.feature.value = names[0] if names else ""
-        self.start_button.disabled = not self._tools.roi.options
 
     def start(self) -> None:
         """Compute in a thread; the notebook stays usable."""

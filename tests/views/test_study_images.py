@@ -25,18 +25,22 @@ from tests.imaging.dicom_factory import write_series
 GRID = Geometry((6, 7, 5), (1.0, 1.0, 2.0))
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Study:
-    """One CT with one ROI whose name holds the patient's identifier."""
-    given = tmp_path / "given"
+def one_ct(folder: Path) -> Study:
+    """One CT without a date, with one ROI whose name holds the patient's identifier."""
+    given = folder / "given"
     given.mkdir()
     write_volume(Volume(np.zeros(GRID.shape, dtype=np.float32), GRID), given / "a.nii.gz")
     write_volume(Volume(np.random.default_rng(0).random(GRID.shape) > 0.5, GRID), given / "b.nii.gz")
     pd.DataFrame({"patient": ["PAT-0001"], "modality": ["CT"], "image": ["a.nii.gz"], "mask": ["b.nii.gz"],
                   "roi": ["node of PAT-0001"], "date": [None]}).to_csv(given / "list.csv", index=False)
-    made = ml.create_study(tmp_path / "study")
+    made = ml.create_study(folder / "study")
     import_image_list(made, given / "list.csv")
     return made
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return one_ct(tmp_path)
 
 
 def only(study: Study) -> StudyImage:
