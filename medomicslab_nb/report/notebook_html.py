@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,6 +26,7 @@ from medomicslab_nb.report.page import readable, render_page, texts_of, visible_
 from medomicslab_nb.study import Study, open_study
 
 _MARKER = "study.yaml"
+_QUOTED = re.compile(r"""(?=(["'])(.*?)\1)""")  # overlapping: an apostrophe in a comment hides no text
 
 
 class OfflineExporter(Exporter):
@@ -92,7 +96,8 @@ def notebook_page(notebook: Mapping[str, Any], name: str, folder: Path | None, s
     name : str
         Title where the notebook has no heading.
     folder : Path or None
-        Where the notebook lies: its study is looked for there, and pictures beside it are embedded.
+        Where the notebook lies: its study is looked for there and by the paths in its code, and pictures beside it
+        are embedded. Where no study is found, the page says that it was not searched for identifiers.
     shown_in : Path, optional
         Where the page will lie; default: beside the notebook.
 
@@ -102,9 +107,10 @@ def notebook_page(notebook: Mapping[str, Any], name: str, folder: Path | None, s
         An identifier of the study's patients would have entered the page.
     """
     cells = cells_of(notebook, partial(clean_html, folder=folder, shown_in=shown_in))
-    content = {"cells": cells, "title": title_of(notebook, name), "code_style": code_style()}
+    studies = _studies(notebook, folder)
+    content = {"cells": cells, "title": title_of(notebook, name), "code_style": code_style(), "searched": bool(studies)}
     page = render_page("notebook.html.j2", content, draws=bool(figures_of(cells)))
-    for study in _studies(notebook, folder):
+    for study in studies:
         _refuse_identifiers(page, notebook, study, name)
     return page
 
@@ -144,27 +150,36 @@ def _shown(cell: Mapping[str, Any]) -> Any:
 
 
 def _studies(notebook: Mapping[str, Any], folder: Path | None) -> list[Study]:
-    """The study in whose folder the notebook lies, and the one that its parameters name."""
-    if folder is None:
-        return []
-    named = [folder / name for name in _named(notebook)]
-    places = {place.resolve() for place in (folder, *folder.resolve().parents[:2], *named)}
-    return [open_study(place) for place in sorted(places) if (place / _MARKER).is_file()]
+    """The study in whose folder the notebook lies, and those whose folders its code names."""
+    around = [] if folder is None else [folder, *folder.resolve().parents[:2]]
+    places = {place.resolve() for place in (*around, *_named(notebook, folder)) if _holds_study(place)}
+    return [open_study(place) for place in sorted(places)]
 
 
-def _named(notebook: Mapping[str, Any]) -> Iterator[str]:
-    """What the parameters cells say of ``study``."""
-    for cell in notebook["cells"]:
-        if {"parameters", "injected-parameters"} & set(cell["metadata"].get("tags", ())):
-            yield from _assigned("".join(cell["source"]))
-
-
-def _assigned(source: str) -> Iterator[str]:
+def _holds_study(place: Path) -> bool:
     try:
-        statements = ast.parse(source).body
-    except SyntaxError:
+        return (place / _MARKER).is_file()
+    except OSError:  # a text that is too long for a path, a folder that is closed to us
+        return False
+
+
+def _named(notebook: Mapping[str, Any], folder: Path | None) -> Iterator[Path]:
+    """Every text in the code as a path from the notebook's folder: a study is opened by its path in many ways."""
+    for cell in notebook["cells"]:
+        for text in _texts_in("".join(cell["source"])) if cell["cell_type"] == "code" else ():
+            place = Path(os.path.expanduser(text))
+            if folder is not None or place.is_absolute():
+                yield (folder or place) / place
+
+
+def _texts_in(code: str) -> Iterator[str]:
+    """The texts in code; where magics or faults keep it from being parsed, whatever stands between quotes in a line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in somebody's code
+            parsed = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        yield from (match[2] for match in _QUOTED.finditer(code))
         return
-    for line in statements:
-        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str) \
-                and any(isinstance(target, ast.Name) and target.id == "study" for target in line.targets):
-            yield line.value.value
+    yield from (node.value for node in ast.walk(parsed)
+                if isinstance(node, ast.Constant) and isinstance(node.value, str))

@@ -267,6 +267,40 @@ def test_other_numbers_of_a_figure_are_no_identifiers(tmp_path: Path, numbered: 
     assert export_notebook(write(short.path / "a.ipynb", notebook_of(figure_output())))[1]
 
 
+NOT_SEARCHED = "this page was not searched for patient identifiers"
+OPENED = {
+    "call": 'import medomicslab_nb as ml\nstudy = ml.open_study("PLACE")', "keyword": 'ml.view("data", study="PLACE")',
+    "made": 'study = create_study("PLACE", name="x")', "view": 'view("models", r"PLACE", {"outcome": "a"})',
+    "path": 'where = Path("PLACE")\nstudy = ml.open_study(where)', "inside": 'def f():\n    return open_study("PLACE")',
+    "magics": '%matplotlib inline\n!ls "x\nif True:\n    study = ml.open_study("PLACE")  # "\\d"\nx = "\\d"',
+    "timed": '%time study = ml.open_study("PLACE")', "cell": '%%time\nstudy = ml.open_study(\n    "PLACE")',
+    "fault": "x = (  # don't, isn't\nml.runs('PLACE')  # isn't", "sign": '!ls  # don\'t "a" isn\'t\nview(\n"PLACE")'}
+
+
+def exported_by_jupyter(notebook: Any, folder: Path | None) -> str:
+    about = {"name": "a"} if folder is None else {"name": "a", "path": str(folder)}
+    return str(OfflineExporter().from_notebook_node(notebook, {"metadata": about})[0])
+
+
+@pytest.mark.parametrize("way", OPENED)
+@pytest.mark.parametrize("place", ["absolute", "relative", "of no file"])
+def test_a_study_that_any_cell_opens_is_searched(tmp_path: Path, numbered: Study, way: str, place: str) -> None:
+    folder = None if place == "of no file" else tmp_path / "far" / "from" / "the" / "study"
+    if folder is not None:
+        folder.mkdir(parents=True)
+    source = OPENED[way].replace("PLACE", "../../../../numbered" if place == "relative" else str(numbered.path))
+    with pytest.raises(ProtectionError, match="1 patient identifiers stand"):
+        exported_by_jupyter(notebook_of(html_output(f"<td>{NUMBER}</td>"), source=source), folder)
+    assert NOT_SEARCHED not in exported_by_jupyter(notebook_of(source=source), folder)
+
+
+@pytest.mark.parametrize("source", ["1", 'ml.open_study("gone")', f'x = "{"long" * 2000}" + "\\0"', "(\n%\n)"])
+def test_a_page_that_was_not_searched_says_so(tmp_path: Path, source: str) -> None:
+    words = [new_markdown_cell('Open it with `open_study("x")`')]
+    for folder in (None, tmp_path):
+        assert exported_by_jupyter(notebook_of(cells=words, source=source), folder).count(NOT_SEARCHED) == 1
+
+
 def test_pictures_are_no_text(tmp_path: Path) -> None:
     """The digits of a picture may spell an identifier by chance."""
     study = make_study(tmp_path / "study")
