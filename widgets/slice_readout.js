@@ -46,7 +46,8 @@ export class Readout {
     const point = toPoint(store.base.matrix, exact).map(numbers.mm).join("  ");
     const overlay = store.image(state.overlay);
     const values = [store.base, ...(overlay && overlay !== store.base ? [overlay] : [])];
-    const texts = values.map((image) => `${image.modality || image.name} ${this.value(image, image === store.base ? voxel : exact)}`);
+    const texts = values.map((image) =>
+      `${image.modality || image.name} ${this.value(image, image === store.base ? voxel : exact)}`);
     return [...texts, fill(t.slice_point, { point }), fill(t.slice_voxel, { voxel: voxel.join("  ") })].join("   ·   ");
   }
 

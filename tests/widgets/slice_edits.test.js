@@ -191,7 +191,8 @@ function kernel() {
     if (!last) return () => {};
     going = false;
     (back ? undone : done).push(last);
-    for (const { places, value } of back ? [...last].reverse() : last) writeBits(bits, places, back ? 1 - value : value);
+    const parts = back ? [...last].reverse() : last;
+    for (const { places, value } of parts) writeBits(bits, places, back ? 1 - value : value);
     return told({ type: back ? "undone" : "redone", token, number });
   };
   /** Carries the oldest message out; what it tells is heard when the result is called. */

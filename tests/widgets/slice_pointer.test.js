@@ -49,7 +49,8 @@ test("a measurement stays in its slice when the wheel turns meanwhile", () => {
 });
 
 test("a disc does not paint slices over which the wheel turned; a ball does", () => {
-  for (const [ball, slices] of /** @type {[boolean, number[]][]} */ ([[false, [2, 6]], [true, [1, 2, 3, 4, 5, 6, 7]]])) {
+  const expected = /** @type {[boolean, number[]][]} */ ([[false, [2, 6]], [true, [1, 2, 3, 4, 5, 6, 7]]]);
+  for (const [ball, slices] of expected) {
     const { viewer, point, painted } = held("brush", ball);
     point("pointerdown", 5, 5);
     viewer.state.index = [5, 5, 6];
