@@ -21,13 +21,13 @@ class Choice:
     Attributes
     ----------
     series : frozenset of (patient, series_key)
-    rois : mapping of object_uid to places
-        For each file of contours, the places of the chosen ROIs among its labels.
+    rois : mapping of (object_uid, series_uid) to places
+        For each file of contours and each series that it is drawn on, the places of the chosen ROIs among its labels.
     doses : frozenset of object_uid
     """
 
     series: frozenset[tuple[str, str]] = frozenset()
-    rois: Mapping[str, Collection[int]] = field(default_factory=dict)
+    rois: Mapping[tuple[str, str], Collection[int]] = field(default_factory=dict)
     doses: frozenset[str] = frozenset()
 
     def pseudonymous(self, key: Key) -> Choice:
@@ -35,17 +35,17 @@ class Choice:
 
         Of series nothing is said: only the chosen ones are copied.
         """
-        return Choice(rois={key.uid(uid): places for uid, places in self.rois.items()},
+        return Choice(rois={(key.uid(uid), key.uid(series)): places for (uid, series), places in self.rois.items()},
                       doses=frozenset(key.uid(uid) for uid in self.doses))
 
 
 def choose(found: ImageScan, series: Mapping[int, Collection[int]], doses: Collection[int] = ()) -> Choice:
     """The choice of series by their places in the scan, each with places among :func:`rois_of` the series."""
-    rois: dict[str, set[int]] = {}
+    rois: dict[tuple[str, str], set[int]] = {}
     for place, chosen in series.items():
         for number, (contours, label) in enumerate(rois_of(found, found.series[place])):
             if number in chosen:
-                rois.setdefault(object_uid(contours.header), set()).add(label)
+                rois.setdefault((object_uid(contours.header), found.series[place].series_uid), set()).add(label)
     return Choice(frozenset(_name(found.series[place]) for place in series), rois,
                   frozenset(object_uid(found.doses[place]) for place in doses))
 
@@ -66,10 +66,20 @@ def chosen_only(found: ImageScan, choice: Choice) -> ImageScan:
 
 def chosen_rois_only(found: ImageScan, choice: Choice) -> ImageScan:
     """All series of the scan, with the chosen ROIs and doses only."""
-    contours = [replace(one, labels=tuple(one.labels[place] for place in sorted(chosen) if place < len(one.labels)))
-                for one in found.contours if (chosen := choice.rois.get(object_uid(one.header)))]
-    return replace(found, contours=tuple(one for one in contours if one.labels),
+    return replace(found, contours=tuple(part for one in found.contours for part in _chosen_parts(one, choice)),
                    doses=tuple(one for one in found.doses if object_uid(one) in choice.doses))
+
+
+def _chosen_parts(contours: Contours, choice: Choice) -> list[Contours]:
+    """A file's chosen ROIs, those that were chosen on the same series together; no ROI is in two parts."""
+    uid, parts = object_uid(contours.header), dict[tuple[int, ...], list[str]]()
+    for place, label in enumerate(contours.labels):
+        on = tuple(number for number, series in enumerate(contours.series)
+                   if place in choice.rois.get((uid, series.series_uid), ()))
+        if on:
+            parts.setdefault(on, []).append(label)
+    return [replace(contours, labels=tuple(labels), series=tuple(contours.series[number] for number in on))
+            for on, labels in parts.items()]
 
 
 def object_uid(header: Header) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 import medomicslab_nb as ml
 from medomicslab_nb.data.image_choice import Choice, choose, rois_of
@@ -16,7 +18,7 @@ from medomicslab_nb.errors import DataError
 from medomicslab_nb.progress import Progress
 from tests.data.test_images import SMALL, contours, ct, roi
 from tests.imaging.contour_factory import frame_uid, write_dose
-from tests.imaging.dicom_factory import AXIAL, write_series
+from tests.imaging.dicom_factory import AXIAL, uid, write_series
 
 KEY = Key(b"k" * 32)
 
@@ -54,6 +56,35 @@ def test_one_series_with_one_of_its_rois(export: Path, tmp_path: Path, key: Key 
     assert list(images.index) == ["PAT-2" if key is None else KEY.pseudonym("PAT-2")]
     assert list(images["modality"] + images["roi"]) == ["CTLung"]
     assert (report.patients, report.series, report.rois) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize(("on_ct", "on_pet", "expected"), [
+    ({"GTV"}, set(), {"CT GTV", "PT "}), ({"GTV"}, {"GTV", "Lung"}, {"CT GTV", "PT GTV", "PT Lung"}),
+    ({"GTV"}, {"Lung"}, {"CT GTV", "PT Lung"})])
+def test_roi_of_a_file_drawn_on_two_series_is_imported_where_it_was_chosen_only(
+        tmp_path: Path, key: Key | None, on_ct: set[str], on_pet: set[str], expected: set[str]) -> None:
+    folder = tmp_path / "export"
+    ct(folder / "ct", "PAT-1")
+    write_series(folder / "pet", patient_id="PAT-1", modality="PT", series="pet")
+
+    def on_both(item: Dataset) -> None:
+        named = item.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence
+        named.append(deepcopy(named[0]))
+        named[1].SeriesInstanceUID = uid("series", "PAT-1", 1, "pet")
+
+    contours(folder / "rs.dcm", roi("GTV"), roi("Lung", SMALL), edit=on_both)
+    found = scanned(folder)
+    chosen = {}
+    for modality, wanted in (("CT", on_ct), ("PT", on_pet)):
+        number = place(found, "PAT-1", modality)
+        labels = [one.labels[i] for one, i in rois_of(found, found.series[number])]
+        assert sorted(labels) == ["GTV", "Lung"]
+        chosen[number] = {i for i, label in enumerate(labels) if label in wanted}
+    study = ml.create_study(tmp_path / "study")
+    import_dicom(study, folder, choice=choose(found, chosen), deidentify=key, jobs=1)
+    images = study.table("images")
+    assert sorted(images["modality"] + " " + images["roi"]) == sorted(expected)
 
 
 def test_series_without_any_roi(export: Path, tmp_path: Path) -> None:
