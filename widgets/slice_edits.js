@@ -169,6 +169,8 @@ export class Edits {
   receiveOwn({ type, number }, buffers, size) {
     if (!number) return;
     this.unheard = this.unheard.filter((sent) => sent.number > number);
+    // What the kernel refused must not stay painted here.
+    if (type === "error" && number !== this.waiting && this.draft) this.foreign();
     if (number !== this.waiting) return;
     if (type === "error") this.settle();
     if (type !== "draft") return;

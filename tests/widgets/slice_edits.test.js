@@ -277,6 +277,16 @@ test("an error ends the question for the draft only where it is its answer", () 
   assert.deepEqual([requests.isOpen("draft"), edits.waiting], [false, 0]);
 });
 
+test("a stroke that the kernel refuses does not stay: the draft is asked for", () => {
+  const { open, run } = kernel();
+  const mine = open("me");
+  run();
+  stroke(mine, 1, [3]);
+  const [{ number }] = mine.unheard;
+  mine.receive({ type: "error", token: "me", number, message: "the disk is full" }, [], SIZE);
+  assert.ok(mine.waiting > number);
+});
+
 test("an undo that takes back what another view painted meanwhile shows the same in both", () => {
   const { bits, queue, open, run } = kernel();
   const [mine, other] = [open("me"), open("other")];
