@@ -91,3 +91,21 @@ def test_what_a_viewer_says_of_a_roi_names_no_patient(study: Study, monkeypatch:
 def test_image_without_a_date(study: Study) -> None:
     assert (only(study).label, only(study).day) == ("CT", "")
     assert stored(study, "images")["date"].isna().all()
+
+
+def test_fusion_by_a_registration_that_was_overwritten_is_refused(tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    write_series(export / "ct", patient_id="PAT-1")
+    write_series(export / "pet", patient_id="PAT-1", modality="PT", series="pet", frame="other")
+    contours(export / "rs.dcm", roi("GTV"), frame="other")
+    registration = write_registration(export / "reg.dcm", frame_uid("other", "PAT-1"), frame_uid(1, "PAT-1"), np.eye(4),
+                                      edit=lambda item: setattr(item, "PatientID", "PAT-1"))
+    study = ml.create_study(tmp_path / "study")
+    import_dicom(study, export, jobs=1)
+    ct, pet = images_of(study)["PAT-1"]
+    viewer = open_viewer(ct, pet)
+    assert [one["modality"] for one in viewer.images] == ["CT", "PT"]
+    viewer.close()
+    registration.write_bytes(registration.read_bytes() + b"\0")
+    with pytest.raises(DataError, match="changed since it was added"):
+        open_viewer(ct, pet)
