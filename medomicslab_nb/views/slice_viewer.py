@@ -328,9 +328,10 @@ class SliceViewer(Widget, module="slice_viewer"):
         self.send({"type": "saved", "token": token, "name": row["roi"]})
 
     def _discard(self, _token: str, _content: dict[str, Any], _: Sequence[Any]) -> None:
-        if self._draft is not None:
-            self._draft.discard()
-        self._draft, self.editing = None, None
+        # Also where a newer viewer holds the draft, and this one is only told so.
+        draft, self._draft, self.editing = self._draft, None, None
+        if draft is not None:
+            draft.discard()
 
     def _tell(self, roi: str | None = None) -> None:
         """What views know of the draft."""
