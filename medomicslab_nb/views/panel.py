@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -17,6 +19,7 @@ from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import escape, fault, heading, muted
 
 if TYPE_CHECKING:
+    from medomicslab_nb.study import Study
     from medomicslab_nb.views.stage_view import StageView
 
 _POLL_S = 0.4
@@ -32,7 +35,7 @@ class Panel:
     def __init__(self, shown: StageView) -> None:
         self.view = shown
         self.form: Form[Settings] = Form(shown.spec.settings_class(), shown.suggestions(),
-                                         folder=shown.study.path.name)
+                                         folder=_from_here(shown.study))
         self.form.value = {name: value for name, value in shown._values.items() if name not in shown._missing}
         self.run_button = ipywidgets.Button(description=text("run"), button_style="primary", icon="play")
         self.cancel_button = ipywidgets.Button(description=text("cancel"), icon="stop", disabled=True)
@@ -149,3 +152,11 @@ class Panel:
     def _say(self, words: str, *, wrong: bool = False) -> None:
         shown = fault(words) if wrong else escape(words)
         self.status.value = f'<span class="medomicslab-status" role="status">{shown}</span>'
+
+
+def _from_here(study: Study) -> str:
+    """The study's folder as a cell of this notebook names it: relative, so that no path of the machine stands in it."""
+    try:
+        return Path(os.path.relpath(study.path)).as_posix()
+    except ValueError:  # on another drive
+        return study.path.name
