@@ -95,8 +95,9 @@ lab: install
 
 # --- Tests ------------------------------------------------------------------------------------------------------------
 
+# A file's tests stay on one worker: some share what is slow to make, or go on where the last one ended.
 test: test-install lint
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not prove' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not prove' $(PYTEST_ARGS)
 
 lint: test-install
 	@$(BIN)/ruff check .

@@ -48,17 +48,12 @@ def chromium() -> str:
     return path
 
 
-# First, so that xdist finds the group.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("realdata") and _real_data() is None:
             item.add_marker(pytest.mark.skip(reason=NO_DATA))
-        if item.get_closest_marker("ui"):
-            # One browser at a time: two of them starve each other on two cores.
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            if _chromium() is None:
-                item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+        if item.get_closest_marker("ui") and _chromium() is None:
+            item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
 
 
 @pytest.hookimpl(wrapper=True)

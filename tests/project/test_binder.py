@@ -31,7 +31,7 @@ MOST_NOTEBOOK_BYTES = 2_000_000
 NOWHERE = "http://127.0.0.1:9"
 
 # One worker builds the environment, once.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("binder")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 HEAVY = ("pandas", "torch", "sklearn", "SimpleITK", "plotly", "ipywidgets")
 TIMED_IMPORT = "import time; start = time.perf_counter(); import medomicslab_nb; print(time.perf_counter() - start)"
-
-# Alone on its worker as far as can be: these tests measure time.
-pytestmark = pytest.mark.xdist_group("time")
 
 
 def python(code: str) -> str:

@@ -26,9 +26,6 @@ FIND = "from medomicslab_nb.notebook import find_shipped; print(find_shipped('_{
 # A file of each folder that ships beside the package's code.
 SHIPPED = pytest.mark.parametrize(("folder", "name"), [("templates", "01_data.ipynb"), ("widgets", "common.css")])
 
-# One worker builds the wheel once.
-pytestmark = pytest.mark.xdist_group("wheel")
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
