@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from medomicslab_nb.data.synthetic import draw_cohort
 from medomicslab_nb.data.synthetic_dicom import write_images
@@ -46,8 +48,12 @@ class Loader:
 
     def set_role(self, grid: Any, column: str, role: str) -> None:
         row = grid.locator(".mlab-sizer [role=row]", has_text=column)
-        row.locator("[data-field=role]").click()
-        row.locator("select").select_option(role)
+        # Rows of a table that was chosen just now may still arrive, and are drawn anew then.
+        for _ in range(5):
+            row.locator("[data-field=role]").click()
+            with contextlib.suppress(PlaywrightTimeout):
+                row.locator("select").select_option(role, timeout=3000)
+                break
         grid.locator(".mlab-grid-unsaved", has_text=role).wait_for()
 
 
