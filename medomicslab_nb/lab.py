@@ -16,7 +16,7 @@ from medomicslab_nb.views.language import set_language
 # No news, no update check, no extension catalogue: nothing is asked of any other machine.
 OFFLINE = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
            "--LabApp.extension_manager=readonly")
-RUNS = "05_runs.ipynb"
+RUNS = "09_runs.ipynb"
 """The template that belongs to no stage: all runs of the study."""
 
 # Without this JupyterLab asks whether it may fetch news.

@@ -10,6 +10,7 @@ import nbformat
 import papermill
 import pytest
 
+from medomicslab_nb.lab import RUNS
 from medomicslab_nb.stages import STAGES
 
 FOLDER = Path(__file__).parents[2] / "templates"
@@ -21,8 +22,8 @@ def code_of(name: str) -> list[nbformat.NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_every_stage_has_its_template() -> None:
-    assert {stage.template for stage in STAGES.values()} == set(TEMPLATES)
+def test_every_stage_has_its_template_and_the_runs_have_one() -> None:
+    assert {stage.template for stage in STAGES.values()} | {RUNS} == set(TEMPLATES)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -30,7 +31,8 @@ def test_is_valid_without_outputs_and_with_stable_ids(name: str) -> None:
     content = json.loads((FOLDER / name).read_text(encoding="utf-8"))
     nbformat.validate(content)
     code = code_of(name)
-    assert [cell.id for cell in code] == ["parameters", "import", "view", "run", "report"]
+    expected = ["runs"] if name == RUNS else ["view", "run", "report"]
+    assert [cell.id for cell in code] == ["parameters", "import", *expected]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert content["metadata"]["kernelspec"]["name"] == "python3"
     assert set(content["metadata"]) == {"kernelspec", "language_info"}
@@ -59,7 +61,8 @@ def test_has_the_four_steps(stage: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_parameters_are_study_and_settings(name: str) -> None:
     found = papermill.inspect_notebook(str(FOLDER / name))
-    assert {key: entry["default"] for key, entry in found.items()} == {"study": '"my_study"', "settings": "{}"}
+    expected = {"study": '"my_study"'} | ({} if name == RUNS else {"settings": "{}"})
+    assert {key: entry["default"] for key, entry in found.items()} == expected
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
