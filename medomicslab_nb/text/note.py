@@ -33,11 +33,17 @@ class Note:
     """One note, read once by all rules.
 
     Offsets are those of ``folded`` everywhere but in ``text``; :meth:`source` gives the stretch of ``text``.
+
+    Parameters
+    ----------
+    day_first : bool, optional
+        How 03/04/2021 is read; None: as the language does where it is plain (French), otherwise not at all.
     """
 
-    def __init__(self, text: str, language: str) -> None:
+    def __init__(self, text: str, language: str, *, day_first: bool | None = None) -> None:
         self.text = text
         self.language = language
+        self.day_first = True if day_first is None and language == "fr" else day_first
         self._fold = fold(text)
         self.folded = self._fold.folded
 
