@@ -32,6 +32,10 @@ class Attribute:
     """How a patient's mentions become one value when nothing else is asked for."""
     values: tuple[str, ...] = ()
     unit: str = ""
+    coarse: str = ""
+    """Pattern of the part of a value by which patients are compared (T2 of T2a); empty: all of it."""
+    earlier: bool = False
+    """Whether what is said of earlier times counts for the patient: a comorbidity does, an earlier tumour's T not."""
 
 
 @cache
