@@ -1,9 +1,9 @@
 """How right are the facts that rules read from notes?
 
 ``--challenge FOLDER`` scores sentences that were written for it (*not real notes*): a fact is right when attribute,
-value and context are and it overlaps. ``--gold FILE --texts E3C.jsonl`` scores annotations of real case reports, as
-``benchmarks/gold.py`` writes them, also by value alone and by place alone. Both are split in halves by the checksum of
-the text: rules may be developed on ``dev``, figures are read on ``test``. Last lines: ``name=value``.
+value and context are and it overlaps. ``--gold FOLDER --texts E3C.jsonl`` scores annotations of real case reports, as
+``benchmarks/gold.py`` writes them, also by value alone and by place alone. Both have two halves by the checksum of the
+text: rules may be developed on ``dev``, figures are read on ``test``. Last lines: ``name=value``.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ class Example:
     text: str
     facts: tuple[Fact, ...]
     attributes: frozenset[str]
+    part: str
 
 
 def main() -> None:
     options = _options()
-    examples = [each for each in _examples(options) if options.part in ("all", part_of(each.text))]
+    examples = [each for each in _examples(options) if options.part in ("all", each.part)]
     wanted = set(options.attributes.split(",")) if options.attributes else set()
     counts: dict[str, dict[str, Score]] = {rule: defaultdict(Score) for rule in RULES}
     for example in examples:
@@ -71,7 +72,8 @@ def read_challenge(folder: Path) -> Iterator[Example]:
         looked_for = frozenset(fact["attribute"] for line in lines for fact in line["facts"])
         for number, line in enumerate(lines, start=1):
             facts = tuple(_challenge_fact(line["text"], fact) for fact in line["facts"])
-            yield Example(f"{path.stem}:{number}", line["text"], facts, looked_for)
+            yield Example(f"{path.stem}:{number}", line["text"], facts, looked_for,
+                          part_of(line["text"]))
 
 
 def _challenge_fact(text: str, fact: Mapping[str, object]) -> Fact:
@@ -89,14 +91,21 @@ def read_gold(path: Path, texts: Path) -> Iterator[Example]:
     for line in texts.read_text(encoding="utf-8").splitlines():
         text = json.loads(line)["text"]
         by_checksum[hashlib.sha256(text.encode()).hexdigest()] = text
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    looked_for = frozenset(span["attribute"] for record in records for span in record.get("spans", ()))
-    for record in records:
-        if "text_sha256" in record:
-            text = by_checksum[record["text_sha256"]]
-            facts = tuple(Fact(span["attribute"], span["start"], span["end"], text[span["start"]:span["end"]],
-                               span["value"], context=tuple(span["context"])) for span in record["spans"])
-            yield Example(record["note"], text, facts, looked_for)
+    records = [(part, json.loads(line)) for part in ("dev", "test")
+               for line in _gold_file(path, part).read_text(encoding="utf-8").splitlines()]
+    notes = [(part, record) for part, record in records if "note" in record]
+    looked_for = frozenset(span["attribute"] for _, record in notes for span in record["spans"])
+    for part, record in notes:
+        text = by_checksum[record["sha256"]]
+        facts = tuple(Fact(span["attribute"], span["start"], span["end"], text[span["start"]:span["end"]],
+                           span["value"], context=tuple(span["context"])) for span in record["spans"])
+        yield Example(record["note"], text, facts, looked_for, part)
+
+
+def _gold_file(folder: Path, part: str) -> Path:
+    """What was decided, or as long as it is not, what both passes agree on."""
+    decided = folder / f"gold_{part}.jsonl"
+    return decided if decided.exists() else folder / f"agreed_{part}.jsonl"
 
 
 def _print_errors(example: Example, there: Sequence[Fact], found: Sequence[Fact], options: argparse.Namespace) -> None:
@@ -125,7 +134,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--challenge", help="folder of the sentences, with one folder a language")
-    source.add_argument("--gold", help="annotations by benchmarks/gold.py")
+    source.add_argument("--gold", help="folder that benchmarks/gold.py wrote")
     parser.add_argument("--texts", help="the documents that were annotated")
     parser.add_argument("--lang", choices=("fr", "en"), required=True)
     parser.add_argument("--part", choices=("dev", "test", "all"), default="all")
