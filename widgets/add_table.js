@@ -1,7 +1,7 @@
 /** Draws a table that was read and is not stored yet, as views/add_table.py describes it. */
 import { talk } from "./ask.js";
 import { button, choice, element, labelled } from "./elements.js";
-import { ownKeys } from "./own_keys.js";
+import { widget } from "./widget.js";
 
 const SETTLE_MS = 500;
 
@@ -198,14 +198,4 @@ class Form {
   }
 }
 
-/** @type {import("@anywidget/types").Render} */
-function render({ model, el, signal }) {
-  const ended = new AbortController();
-  signal?.addEventListener("abort", () => ended.abort());
-  el.classList.add("mlab", "mlab-add-table");
-  ownKeys(el);
-  new Form(model, el, ended.signal);
-  return () => ended.abort();
-}
-
-export default { render };
+export default widget("mlab-add-table", (...shown) => new Form(...shown));

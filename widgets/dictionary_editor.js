@@ -1,8 +1,8 @@
 /** Draws a data dictionary as a grid, and asks views/dictionary_editor.py to change it. */
 import { talk } from "./ask.js";
 import { button, choice, element, fill, labelled } from "./elements.js";
-import { ownKeys } from "./own_keys.js";
 import { RowStore, inSight, scrolledTo } from "./virtual_rows.js";
+import { widget } from "./widget.js";
 
 const ROW = 30;
 export const COLUMNS = ["chosen", "name", "role", "type", "unit", "endpoint", "description"];
@@ -377,14 +377,4 @@ class Grid {
   }
 }
 
-/** @type {import("@anywidget/types").Render} */
-function render({ model, el, signal }) {
-  const ended = new AbortController();
-  signal?.addEventListener("abort", () => ended.abort());
-  el.classList.add("mlab", "mlab-dictionary");
-  ownKeys(el);
-  new Grid(model, el, ended.signal);
-  return () => ended.abort();
-}
-
-export default { render };
+export default widget("mlab-dictionary", (...shown) => new Grid(...shown));

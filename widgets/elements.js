@@ -1,34 +1,50 @@
 /** Elements with their attributes and content in one call. Content is text, never markup. */
 
 /**
+ * `class`, `role` ...; false, null and undefined are left out, true is written without a value.
+ * @typedef {Record<string, string | number | boolean | null | undefined>} Attributes
+ */
+
+/**
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
- * @param {Record<string, string | number | boolean | undefined>} [attributes] `class`, `role` ...; false and undefined
- *   are left out, true is written without a value
- * @param {...(Node | string)} content
+ * @param {Attributes} [attributes]
+ * @param {...(Node | string | null)} content null is left out
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function element(tag, attributes = {}, ...content) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : String(value));
+    if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...content);
+  made.append(...content.filter((each) => each !== null));
   return made;
 }
 
 /**
  * A button that does something.
  *
- * @param {string} label
+ * @param {Node | string} label
  * @param {() => void} act
- * @param {Record<string, string | number | boolean | undefined>} [attributes]
+ * @param {Attributes} [attributes]
  * @returns {HTMLButtonElement}
  */
 export function button(label, act, attributes = {}) {
   const made = element("button", { type: "button", ...attributes }, label);
   made.addEventListener("click", act);
   return made;
+}
+
+/**
+ * A button that shows a sign or a picture; its words are what a screen reader says and what the pointer shows.
+ *
+ * @param {Node | string} sign
+ * @param {string} words
+ * @param {() => void} act
+ * @param {Attributes} [attributes]
+ */
+export function signButton(sign, words, act, attributes = {}) {
+  return button(sign, act, { "aria-label": words, title: words, ...attributes });
 }
 
 let made = 0;
@@ -51,7 +67,7 @@ export function labelled(label, field) {
  *
  * @param {[string, string][]} options value and label
  * @param {string} value
- * @param {Record<string, string | number | boolean | undefined>} [attributes]
+ * @param {Attributes} [attributes]
  * @returns {HTMLSelectElement}
  */
 export function choice(options, value, attributes = {}) {

@@ -1,8 +1,8 @@
 /** Draws the content of folders as views/file_browser.py lists it, and asks for others. */
 import { talk } from "./ask.js";
 import { button, choice, element, fill, labelled } from "./elements.js";
-import { ownKeys } from "./own_keys.js";
 import { RowStore, inSight, scrolledTo } from "./virtual_rows.js";
+import { widget } from "./widget.js";
 
 const ROW = 26;
 const PAGE = 10;
@@ -277,14 +277,4 @@ class Browser {
   }
 }
 
-/** @type {import("@anywidget/types").Render} */
-function render({ model, el, signal }) {
-  const ended = new AbortController();
-  signal?.addEventListener("abort", () => ended.abort());
-  el.classList.add("mlab", "mlab-file-browser");
-  ownKeys(el);
-  new Browser(model, el, ended.signal);
-  return () => ended.abort();
-}
-
-export default { render };
+export default widget("mlab-file-browser", (...shown) => new Browser(...shown));

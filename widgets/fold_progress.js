@@ -1,5 +1,8 @@
 // The grid of folds of a validation: a row a set of blocks and repeat, a cell a fold. All words come from Python.
 
+import { element } from "./elements.js";
+import { widget } from "./widget.js";
+
 /**
  * @typedef {{state: string, text: string, label: string}} Cell
  * @typedef {{set: string, repeat: string, cells: Cell[], mean: string}} Row
@@ -25,19 +28,6 @@ export function hasGrid(state) {
 }
 
 /**
- * @param {string} tag
- * @param {string} content
- * @param {Record<string, string>} [attributes]
- * @returns {HTMLElement}
- */
-function element(tag, content, attributes = {}) {
-  const made = document.createElement(tag);
-  made.textContent = content;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
-
-/**
  * @param {State} state
  * @param {Record<string, string>} texts
  * @returns {HTMLTableElement}
@@ -47,29 +37,31 @@ function table(state, texts) {
   if (state.caption) made.createCaption().textContent = state.caption;
   const head = made.createTHead().insertRow();
   for (const name of [texts.folds_set, texts.folds_repeat, ...state.columns, texts.folds_mean]) {
-    head.append(element("th", name, { scope: "col" }));
+    head.append(element("th", { scope: "col" }, name));
   }
   const body = made.createTBody();
   const labels = setLabels(state.rows);
   state.rows.forEach((row, place) => {
     const line = body.insertRow();
-    line.append(element("th", labels[place], { scope: "row" }), element("td", row.repeat));
+    line.append(element("th", { scope: "row" }, labels[place]), element("td", {}, row.repeat));
     for (const cell of row.cells) {
-      line.append(element("td", cell.text, { class: `mlab-fold mlab-fold-${cell.state}`, title: cell.label }));
+      line.append(element("td", { class: `mlab-fold mlab-fold-${cell.state}`, title: cell.label }, cell.text));
     }
-    line.append(element("td", row.mean, { class: "mlab-fold-mean" }));
+    line.append(element("td", { class: "mlab-fold-mean" }, row.mean));
   });
   return made;
 }
 
-/** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
-function render({ model, el }) {
-  el.classList.add("mlab", "mlab-folds");
+/**
+ * @param {import("@anywidget/types").AnyModel} model
+ * @param {HTMLElement} el
+ * @param {AbortSignal} signal
+ */
+function show(model, el, signal) {
   const texts = model.get("texts");
-  const line = element("p", "", { class: "mlab-folds-line" });
-  const bar = /** @type {HTMLProgressElement} */ (element("progress", "", { "aria-label": texts.folds_progress }));
-  const holder = document.createElement("div");
-  holder.className = "mlab-folds-grid";
+  const line = element("p", { class: "mlab-folds-line" });
+  const bar = element("progress", { "aria-label": texts.folds_progress });
+  const holder = element("div", { class: "mlab-folds-grid" });
   el.append(line, bar, holder);
 
   const draw = () => {
@@ -86,7 +78,7 @@ function render({ model, el }) {
   };
   model.on("change:state", draw);
   draw();
-  return () => model.off("change:state", draw);
+  signal.addEventListener("abort", () => model.off("change:state", draw));
 }
 
-export default { render };
+export default widget("mlab-folds", show);

@@ -1,9 +1,9 @@
 // A form: what is typed goes to Python, which answers with messages and marks. Nothing that comes back while one types
 // touches a control.
 
-import { resetAll, slot } from "./form_content.js";
-import { button, element } from "./form_dom.js";
+import { button, element } from "./elements.js";
 import { showAnswer } from "./form_answer.js";
+import { resetAll, slot } from "./form_content.js";
 import { exchange } from "./form_exchange.js";
 import { drawFields, message } from "./form_fields.js";
 import { ownKeys } from "./own_keys.js";
@@ -52,7 +52,7 @@ function render({ model, el }) {
       if (!offered.length) return null;
       if (!lists.has(offered)) {
         const list = element("datalist", { id: `mlab-${token}-list-${lists.size}` },
-          offered.map((one) => element("option", { value: one })));
+          ...offered.map((one) => element("option", { value: one })));
         lists.set(offered, list.id);
         root.append(list);
       }
@@ -78,8 +78,8 @@ function render({ model, el }) {
     draw();
   });
   const counts = element("span", { class: "mlab-form-counts" });
-  const bar = element("div", { class: "mlab-form-bar" }, [counts, reset]);
-  root.append(bar, body, element("div", { "data-place": "" }, [message("", context)]), model.get("file") ? panel.fold : "");
+  const bar = element("div", { class: "mlab-form-bar" }, counts, reset);
+  root.append(bar, body, element("div", { "data-place": "" }, message("", context)), model.get("file") ? panel.fold : "");
 
   const hear = (/** @type {any} */ content) => { if (content.token === token) panel.answer(content); };
   const adopt = () => {

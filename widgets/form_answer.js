@@ -1,6 +1,7 @@
 // Messages and marks that Python sends for a content: only texts and attributes change, never a control.
 
-import { fill, nearest } from "./form_content.js";
+import { fill } from "./elements.js";
+import { nearest } from "./form_content.js";
 
 /**
  * @typedef {{id: string, faults: Record<string, string>, changed: string[]}} Answer

@@ -7,15 +7,6 @@
  */
 
 /**
- * A text of the catalogue with its places filled in.
- * @param {string} template
- * @param {Record<string, string | number>} values
- */
-export function fill(template, values) {
-  return template.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
-}
-
-/**
  * Tokens that are complete, and what is still being typed. A comma between double quotes does not end a token.
  * @param {string} typed
  * @returns {{tokens: string[], rest: string}}

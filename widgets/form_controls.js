@@ -1,7 +1,7 @@
 // One function a kind of control: it draws the content and writes into it what is typed.
 
+import { element, signButton } from "./elements.js";
 import { splitTokens, stepped, toggled } from "./form_content.js";
-import { button, element } from "./form_dom.js";
 
 /**
  * @typedef {import("./form_content.js").Control} Control
@@ -50,7 +50,7 @@ function day(control, slot, about, context) {
 /** @type {Draw} */
 function yaml(control, slot, about, context) {
   if (control.lines === 1) return line(control, slot, about, context);
-  const area = element("textarea", { ...named(about), rows: String(control.lines), spellcheck: "false" });
+  const area = element("textarea", { ...named(about), rows: control.lines, spellcheck: "false" });
   area.value = slot.get();
   area.addEventListener("input", () => slot.set(area.value));
   return area;
@@ -69,7 +69,7 @@ function choice(control, slot, about, { texts }) {
   const options = control.optional ? [{ value: null, label: about.empty || texts.form_none }, ...control.options]
     : control.options;
   const select = element("select", named(about));
-  for (const option of options) select.append(element("option", {}, [option.label]));
+  for (const option of options) select.append(element("option", {}, option.label));
   select.selectedIndex = options.findIndex((/** @type {any} */ option) => option.value === slot.get());
   select.addEventListener("change", () => slot.set(options[select.selectedIndex].value, true));
   return select;
@@ -82,7 +82,7 @@ function checks(control, slot, about) {
     const input = element("input", { type: "checkbox" });
     input.checked = slot.get().includes(option.value);
     input.addEventListener("change", () => slot.set(toggled(values, slot.get(), option.value), true));
-    return element("label", {}, [input, " ", option.label]);
+    return element("label", {}, input, " ", option.label);
   }));
 }
 
@@ -91,8 +91,8 @@ function series(control, slot, about, context) {
   return group(about, "mlab-form-series", control.items.map((/** @type {Control} */ item, /** @type {number} */ place) => {
     const id = `${about.id}-${place}`;
     const part = { id, label: "", labelledby: null, describedby: about.describedby, empty: "" };
-    return element("span", {}, [element("label", { for: id }, [control.names[place]]),
-      number(item, slot.at(place), part, context)]);
+    return element("span", {}, element("label", { for: id }, control.names[place]),
+      number(item, slot.at(place), part, context));
   }));
 }
 
@@ -106,10 +106,10 @@ function tokens(control, slot, about, context) {
   });
   const show = () => {
     chips.replaceChildren(...slot.get().map((/** @type {string} */ token, /** @type {number} */ place) =>
-      element("span", { class: "mlab-form-chip" }, [token, button(`${texts.form_remove} ${token}`, () => {
+      element("span", { class: "mlab-form-chip" }, token, signButton("×", `${texts.form_remove} ${token}`, () => {
         put(slot.get().filter((/** @type {string} */ _, /** @type {number} */ other) => other !== place));
         input.focus();
-      }, "×")])));
+      }))));
     input.placeholder = slot.get().length ? "" : about.empty;
   };
   /** @param {string[]} content */
@@ -139,7 +139,7 @@ function tokens(control, slot, about, context) {
   });
   input.addEventListener("blur", () => take(`${input.value},`));
   show();
-  return element("span", { class: "mlab-form-tokens" }, [chips, input]);
+  return element("span", { class: "mlab-form-tokens" }, chips, input);
 }
 
 /** @param {About} about */
@@ -154,7 +154,7 @@ function named(about) {
  * @param {Node[]} children
  */
 function group(about, style, children) {
-  return element("span", { ...named(about), role: "group", class: style }, children);
+  return element("span", { ...named(about), role: "group", class: style }, ...children);
 }
 
 /** @type {Record<string, Draw>} */

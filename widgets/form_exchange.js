@@ -1,6 +1,6 @@
 // Import, export, and the texts that do the same as the form.
 
-import { button, element } from "./form_dom.js";
+import { button, element } from "./elements.js";
 
 /**
  * @typedef {{texts: Record<string, string>, uid: string, file: string,
@@ -17,7 +17,7 @@ export function exchange(context) {
   const said = element("div", { role: "status", class: "mlab-form-said" });
   const fault = element("div", { role: "alert", class: "mlab-fault" });
   const only = element("input", { type: "checkbox" });
-  const pasted = element("textarea", { id: `${uid}-pasted`, rows: "3", spellcheck: "false" });
+  const pasted = element("textarea", { id: `${uid}-pasted`, rows: 3, spellcheck: "false" });
   const chosen = element("input", { id: `${uid}-file`, type: "file", accept: ".yaml,.yml,.json" });
   /** @type {Record<string, string>} */
   let ready = {};
@@ -36,17 +36,16 @@ export function exchange(context) {
   const save = button(texts.form_download, () => download(`${file}.yaml`, shown.full.value));
   const copier = (/** @type {HTMLTextAreaElement} */ from) =>
     button(texts.form_copy, async () => { said.textContent = await copy(from) ? texts.form_copied : texts.form_press_copy; });
-  const fold = element("details", { class: "mlab-form-exchange" }, [
-    element("summary", {}, [texts.form_exchange]),
-    part(texts.form_import, [element("label", { for: chosen.id }, [texts.form_file]), chosen,
-      element("label", { for: pasted.id }, [texts.form_paste]), pasted,
+  const fold = element("details", { class: "mlab-form-exchange" },
+    element("summary", {}, texts.form_exchange),
+    part(texts.form_import, [element("label", { for: chosen.id }, texts.form_file), chosen,
+      element("label", { for: pasted.id }, texts.form_paste), pasted,
       button(texts.form_apply, () => ask("import", { text: pasted.value }))]),
-    part(texts.form_export, [element("label", {}, [only, " ", texts.form_only_changes]), shown.full, save, copier(shown.full)],
+    part(texts.form_export, [element("label", {}, only, " ", texts.form_only_changes), shown.full, save, copier(shown.full)],
       shown.full),
-    part(texts.form_code, [element("label", { for: shown.cell.id }, [texts.form_cell]), shown.cell, copier(shown.cell),
-      element("label", { for: shown.line.id }, [texts.form_line]), shown.line, copier(shown.line)]),
-    said, fault,
-  ]);
+    part(texts.form_code, [element("label", { for: shown.cell.id }, texts.form_cell), shown.cell, copier(shown.cell),
+      element("label", { for: shown.line.id }, texts.form_line), shown.line, copier(shown.line)]),
+    said, fault);
   const refresh = () => { if (fold.open) ask("export"); };
   fold.addEventListener("toggle", refresh);
   return {
@@ -67,7 +66,7 @@ export function exchange(context) {
  * @param {string} id
  * @param {number} rows
  */
-const area = (id, rows) => element("textarea", { id, rows: String(rows), readonly: true, spellcheck: "false" });
+const area = (id, rows) => element("textarea", { id, rows, readonly: true, spellcheck: "false" });
 
 /**
  * @param {string} title
@@ -76,7 +75,7 @@ const area = (id, rows) => element("textarea", { id, rows: String(rows), readonl
  */
 function part(title, children, unlabelled) {
   unlabelled?.setAttribute("aria-label", title);
-  return element("fieldset", {}, [element("legend", {}, [title]), ...children]);
+  return element("fieldset", {}, element("legend", {}, title), ...children);
 }
 
 /**

@@ -1,8 +1,8 @@
 // Fields with label, help and message; groups of them, groups in lists, mappings as rows.
 
-import { fill, moved } from "./form_content.js";
+import { element, fill, signButton } from "./elements.js";
+import { moved } from "./form_content.js";
 import { labelled, leaves } from "./form_controls.js";
-import { button, element } from "./form_dom.js";
 
 /**
  * @typedef {import("./form_content.js").Control} Control
@@ -50,8 +50,8 @@ function drawField(field, slot, place, context) {
   const id = idOf(context, place);
   const labelId = idOf(context, place, "label");
   const one = labelled.includes(kind) || kind === "switched";
-  const label = one ? element("label", { id: labelId, for: id }, [field.label])
-    : element("span", { id: labelId }, [field.label]);
+  const label = one ? element("label", { id: labelId, for: id }, field.label)
+    : element("span", { id: labelId }, field.label);
   const about = { id, label: "", labelledby: one ? null : labelId, describedby: described(context, place),
     empty: field.empty };
   const body = leaves[kind] ? null : parts[kind](field.control, slot, place, field.label, context);
@@ -63,18 +63,17 @@ function drawField(field, slot, place, context) {
     context.redrawn();
     /** @type {HTMLElement | null} */ (fresh.querySelector("input, select, textarea, button"))?.focus();
   };
-  const row = element("div", { class: `mlab-form-row mlab-form-is-${kind}`, "data-field": field.name, "data-place": place }, [
-    element("div", { class: "mlab-form-name" }, [label, code(field.name)]),
-    control ? element("div", { class: "mlab-form-control" }, [control, field.unit && element("span", {}, [field.unit])]
-      .map((child) => child || null)) : null,
+  const row = element("div", { class: `mlab-form-row mlab-form-is-${kind}`, "data-field": field.name, "data-place": place },
+    element("div", { class: "mlab-form-name" }, label, code(field.name)),
+    control ? element("div", { class: "mlab-form-control" }, control, field.unit ? element("span", {}, field.unit) : null)
+      : null,
     notes(field, place, redraw, context),
-    body ? element("div", { class: "mlab-form-body" }, [body]) : null,
-  ]);
+    body ? element("div", { class: "mlab-form-body" }, body) : null);
   return row;
 }
 
 /** @param {string} name */
-const code = (name) => element("code", { class: "mlab-form-code" }, [name]);
+const code = (name) => element("code", { class: "mlab-form-code" }, name);
 
 /**
  * @param {Context} context
@@ -92,16 +91,15 @@ const described = (context, place) => `${idOf(context, place, "fault")} ${idOf(c
 function notes(field, place, reset, context) {
   const { texts } = context;
   const fallback = field.required ? texts.form_required : fill(texts.form_default, { default: field.default });
-  const change = element("span", { class: "mlab-form-changed" }, [
+  const change = element("span", { class: "mlab-form-changed" },
     `● ${fill(texts.form_changed, { default: field.default })} `,
-    button(`${texts.form_reset}: ${field.label}`, reset, "↺")]);
-  return element("div", { class: "mlab-form-notes" }, [
+    signButton("↺", `${texts.form_reset}: ${field.label}`, reset));
+  return element("div", { class: "mlab-form-notes" },
     message(place, context),
-    element("div", { class: "mlab-form-state" }, [
-      field.bounds ? element("span", {}, [`${field.bounds} · `]) : null,
-      element("span", { class: "mlab-form-default" }, [fallback]), field.required ? null : change]),
-    element("div", { id: idOf(context, place, "help"), class: "mlab-muted" }, [field.help]),
-  ]);
+    element("div", { class: "mlab-form-state" },
+      field.bounds ? element("span", {}, `${field.bounds} · `) : null,
+      element("span", { class: "mlab-form-default" }, fallback), field.required ? null : change),
+    element("div", { id: idOf(context, place, "help"), class: "mlab-muted" }, field.help));
 }
 
 /**
@@ -122,8 +120,8 @@ export function message(place, context) {
  */
 export function fold(title, children, key, open, context) {
   const counts = element("span", { class: "mlab-form-counts" });
-  const made = element("details", { "data-fold": key, open: context.open.get(key) ?? open }, [
-    element("summary", {}, [...title, " ", counts]), ...children]);
+  const made = element("details", { "data-fold": key, open: context.open.get(key) ?? open },
+    element("summary", {}, ...title, " ", counts), ...children);
   made.addEventListener("toggle", () => context.open.set(key, made.open));
   return made;
 }
@@ -136,15 +134,15 @@ export function fold(title, children, key, open, context) {
  */
 function plainGroup(field, slot, place, context) {
   const inner = parts.group(field.control, slot, place, field.label, context);
-  const help = element("div", { id: idOf(context, place, "help"), class: "mlab-muted" }, [field.help]);
-  return element("div", { class: "mlab-form-group", "data-field": field.name, "data-place": place }, [
-    fold([field.label, " ", code(field.name)], [message(place, context), help, inner], place, false, context)]);
+  const help = element("div", { id: idOf(context, place, "help"), class: "mlab-muted" }, field.help);
+  return element("div", { class: "mlab-form-group", "data-field": field.name, "data-place": place },
+    fold([field.label, " ", code(field.name)], [message(place, context), help, inner], place, false, context));
 }
 
 /** @type {DrawPart} */
 function group(control, slot, place, label, context) {
-  return element("fieldset", {}, [element("legend", { class: "mlab-form-hidden" }, [label]),
-    ...drawFields(control.fields, slot, place, context)]);
+  return element("fieldset", {}, element("legend", { class: "mlab-form-hidden" }, label),
+    ...drawFields(control.fields, slot, place, context));
 }
 
 /** @type {DrawPart} */
@@ -157,7 +155,7 @@ function switched(control, slot, place, label, context) {
     inner.hidden = !input.checked;
     slot.at("on").set(input.checked, true);
   });
-  return element("div", {}, [input, inner]);
+  return element("div", {}, input, inner);
 }
 
 /**
@@ -172,7 +170,8 @@ function switched(control, slot, place, label, context) {
 function list(style, slot, blank, label, context, draw) {
   const { texts } = context;
   const items = element("div", { class: style });
-  const add = button(`${texts.form_add}: ${label}`, () => put([...slot.get(), structuredClone(blank)], slot.get().length), `+ ${texts.form_add}`);
+  const add = signButton(`+ ${texts.form_add}`, `${texts.form_add}: ${label}`,
+    () => put([...slot.get(), structuredClone(blank)], slot.get().length));
   /**
    * @param {any[]} content
    * @param {number} focus
@@ -189,26 +188,27 @@ function list(style, slot, blank, label, context, draw) {
     const all = slot.get();
     const made = [["form_up", "↑", -1], ["form_down", "↓", 1]].map(([name, sign, step]) => {
       const to = number + Number(step);
-      const tool = button(`${texts[name]}: ${label} ${number + 1}`, () => put(moved(slot.get(), number, to), to), String(sign));
+      const tool = signButton(String(sign), `${texts[name]}: ${label} ${number + 1}`,
+        () => put(moved(slot.get(), number, to), to));
       tool.disabled = to < 0 || to >= all.length;
       return tool;
     });
-    return [...made, button(`${texts.form_remove}: ${label} ${number + 1}`, () =>
-      put(slot.get().filter((/** @type {any} */ _, /** @type {number} */ other) => other !== number), -1), "×")];
+    return [...made, signButton("×", `${texts.form_remove}: ${label} ${number + 1}`, () =>
+      put(slot.get().filter((/** @type {any} */ _, /** @type {number} */ other) => other !== number), -1))];
   };
   const show = () => items.replaceChildren(...slot.get().map((/** @type {any} */ _, /** @type {number} */ number) =>
     draw(number, tools(number))));
   show();
-  return element("div", {}, [items, add]);
+  return element("div", {}, items, add);
 }
 
 /** @type {DrawPart} */
 function repeated(control, slot, place, label, context) {
   return list("mlab-form-repeated", slot, control.blank, label, context, (number, tools) => {
     const here = `${place}.${number}`;
-    return element("fieldset", { "data-place": here }, [
-      element("legend", {}, [`${label} ${number + 1} `, ...tools]), message(here, context),
-      ...drawFields(control.group.fields, slot.at(number), here, context)]);
+    return element("fieldset", { "data-place": here },
+      element("legend", {}, `${label} ${number + 1} `, ...tools), message(here, context),
+      ...drawFields(control.group.fields, slot.at(number), here, context));
   });
 }
 
@@ -219,11 +219,11 @@ function rows(control, slot, place, label, context) {
     const here = `${place}.${number}`;
     const about = { id: idOf(context, here), label: `${label} ${number + 1}: ${texts.form_key}`, labelledby: null,
       describedby: idOf(context, here, "fault"), empty: texts.form_key };
-    return element("div", { class: "mlab-form-pair", "data-place": here }, [
+    return element("div", { class: "mlab-form-pair", "data-place": here },
       leaves.text(control.key, slot.at(number, "key"), about, context),
       value(control.value, slot.at(number, "value"), `${here}.value`, `${label} ${number + 1}`, context),
       // The order of names means nothing.
-      tools[tools.length - 1], message(here, context)]);
+      tools[tools.length - 1], message(here, context));
   });
 }
 
@@ -239,7 +239,7 @@ function value(control, slot, place, label, context) {
   const about = { id: idOf(context, place), label: `${label}: ${context.texts.form_value}`, labelledby: null,
     describedby: idOf(context, place, "fault"), empty: context.texts.form_value };
   const drawn = leaves[control.kind]?.(control, slot, about, context) ?? parts[control.kind](control, slot, place, label, context);
-  return element("div", { "data-place": place }, [drawn, message(place, context)]);
+  return element("div", { "data-place": place }, drawn, message(place, context));
 }
 
 /** @type {Record<string, DrawPart>} */

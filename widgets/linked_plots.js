@@ -1,7 +1,9 @@
 // Linked plots of a models run: one model, one threshold (two classes) or one risk group (survival), in every plot.
+import { button, element } from "./elements.js";
 import { binaryFigures, rowAt, rowNear, survivalFigures } from "./linked_figures.js";
-import { ownKeys } from "./own_keys.js";
 import { loadPlotly, loadedPlotly, themeColours } from "./plotly.js";
+import { table } from "./run_parts.js";
+import { widget } from "./widget.js";
 
 /**
  * @typedef {import("./linked_figures.js").Model} Model
@@ -15,42 +17,14 @@ const PANELS = {
   survival: [["curves", "linked_km"], ["histogram", "linked_histogram"], ["calibration", "linked_calibration"]],
 };
 
-/**
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {Record<string, string>} [attributes]
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[Tag]}
- */
-function make(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-/**
- * @param {string[]} head
- * @param {string[][]} rows
- * @param {string} caption
- */
-function table(head, rows, caption = "") {
-  const made = make("table");
-  if (caption) made.createCaption().textContent = caption;
-  made.append(make("thead", {}, make("tr", {}, ...head.map((name) => make("th", { scope: "col" }, name)))));
-  const lines = rows.map(([first, ...rest]) => make("tr", {}, make("th", { scope: "row" }, first),
-    ...rest.map((cell) => make("td", {}, cell))));
-  made.append(make("tbody", {}, ...lines));
-  return made;
-}
-
 /** One open view of the widget. */
 class View {
   /**
    * @param {import("@anywidget/types").AnyModel} model
    * @param {HTMLElement} el
+   * @param {AbortSignal} signal
    */
-  constructor(model, el) {
+  constructor(model, el, signal) {
     this.model = model;
     this.el = el;
     /** @type {Words} */
@@ -68,28 +42,29 @@ class View {
     this.frame = undefined;
     this.sets = this.select(`mlab-sets-${this.token}`, model.get("sets"));
     this.learners = this.select(`mlab-learners-${this.token}`, model.get("learners"));
-    this.status = make("p", { role: "status", class: "mlab-linked-status" }, this.t.linked_loading);
-    this.control = make("div", { class: "mlab-linked-control" });
-    this.panels = Object.fromEntries(this.kinds().map(([name, title]) => [name, make("div", {
+    this.status = element("p", { role: "status", class: "mlab-linked-status" }, this.t.linked_loading);
+    this.control = element("div", { class: "mlab-linked-control" });
+    this.panels = Object.fromEntries(this.kinds().map(([name, title]) => [name, element("div", {
       class: "mlab-linked-plot", role: "img", "aria-label": this.t[title] })]));
-    this.titles = this.kinds().map(([, title]) => make("figcaption", {}, this.t[title]));
-    this.below = make("div", { class: "mlab-linked-below" });
+    this.titles = this.kinds().map(([, title]) => element("figcaption", {}, this.t[title]));
+    this.below = element("div", { class: "mlab-linked-below" });
     this.build();
     this.observer = new MutationObserver(() => this.draw());
     this.observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     model.on("msg:custom", this.receive);
+    signal.addEventListener("abort", () => this.close());
     void this.begin();
   }
 
   build() {
     const { t, el } = this;
     el.append(
-      make("h3", {}, t.linked_title),
-      make("div", { class: "mlab-linked-choice" },
-        make("label", { for: this.sets.id }, t.linked_sets), this.sets,
-        make("label", { for: this.learners.id }, t.linked_learner), this.learners),
+      element("h3", {}, t.linked_title),
+      element("div", { class: "mlab-linked-choice" },
+        element("label", { for: this.sets.id }, t.linked_sets), this.sets,
+        element("label", { for: this.learners.id }, t.linked_learner), this.learners),
       this.status, this.control,
-      make("div", { class: `mlab-linked-plots mlab-linked-${this.model.get("kind")}` }, ...this.kinds().map(([name], place) => make("figure", {},
+      element("div", { class: `mlab-linked-plots mlab-linked-${this.model.get("kind")}` }, ...this.kinds().map(([name], place) => element("figure", {},
         this.titles[place], this.panels[name]))),
       this.below);
   }
@@ -104,7 +79,7 @@ class View {
    * @param {string[]} values
    */
   select(id, values) {
-    const made = make("select", { id }, ...values.map((value) => make("option", { value }, value)));
+    const made = element("select", { id }, ...values.map((value) => element("option", { value }, value)));
     made.addEventListener("change", () => this.ask());
     return made;
   }
@@ -164,24 +139,23 @@ class View {
   /** @param {number[]} thresholds */
   buildSlider(thresholds) {
     const id = `mlab-threshold-${this.token}`;
-    this.slider = make("input", { type: "range", id, min: "0", max: String(thresholds.length - 1), step: "1" });
-    this.output = make("output", { for: id });
+    this.slider = element("input", { type: "range", id, min: 0, max: thresholds.length - 1, step: 1 });
+    this.output = element("output", { for: id });
     this.slider.addEventListener("input", () => this.choose(Number(this.slider?.value)));
-    this.control.append(make("label", { for: id }, this.t.linked_threshold), this.slider, this.output,
-      make("span", { class: "mlab-muted" }, this.t.linked_hint));
+    this.control.append(element("label", { for: id }, this.t.linked_threshold), this.slider, this.output,
+      element("span", { class: "mlab-muted" }, this.t.linked_hint));
   }
 
   /** @param {import("./linked_figures.js").Group[]} groups */
   buildGroups(groups) {
     this.buttons = ["", ...groups.map((group) => group.name)].map((name) => {
-      const button = make("button", { type: "button", value: name }, name || this.t.linked_in_all);
-      button.addEventListener("click", () => {
+      const choose = () => {
         this.group = name;
         this.draw();
-      });
-      return button;
+      };
+      return button(name || this.t.linked_in_all, choose, { value: name });
     });
-    this.control.append(...this.buttons, make("span", { class: "mlab-muted" }, this.t.linked_groups_hint));
+    this.control.append(...this.buttons, element("span", { class: "mlab-muted" }, this.t.linked_groups_hint));
   }
 
   /** @param {number} row */
@@ -251,8 +225,8 @@ class View {
       [t.linked_specificity, at.specificity[row]], [t.linked_ppv, at.ppv[row]], [t.linked_npv, at.npv[row]]]);
     const points = model.points?.length ? [table(["", t.linked_sensitivity, t.linked_specificity, t.linked_ppv, t.linked_npv],
       model.points, t.linked_points)] : [];
-    this.below.replaceChildren(make("div", { class: "mlab-linked-tables", "aria-live": "polite" }, counts, shares), ...points,
-      make("p", { class: "mlab-caution" }, t.linked_optimism), make("p", { class: "mlab-muted" }, t.linked_first_repeat));
+    this.below.replaceChildren(element("div", { class: "mlab-linked-tables", "aria-live": "polite" }, counts, shares), ...points,
+      element("p", { class: "mlab-caution" }, t.linked_optimism), element("p", { class: "mlab-muted" }, t.linked_first_repeat));
   }
 
   /** @param {Model} model */
@@ -268,8 +242,8 @@ class View {
     made.querySelectorAll("tbody tr").forEach((line, place) => {
       line.classList.toggle("mlab-linked-faint", chosen !== "" && model.groups?.[place].name !== chosen);
     });
-    this.below.replaceChildren(made, make("p", {}, `${t.linked_log_rank} ${model.p}`),
-      make("p", { class: "mlab-caution" }, t.linked_groups_optimism));
+    this.below.replaceChildren(made, element("p", {}, `${t.linked_log_rank} ${model.p}`),
+      element("p", { class: "mlab-caution" }, t.linked_groups_optimism));
   }
 
   close() {
@@ -281,12 +255,4 @@ class View {
   }
 }
 
-/** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
-function render({ model, el }) {
-  el.classList.add("mlab", "mlab-linked");
-  ownKeys(el);
-  const view = new View(model, el);
-  return () => view.close();
-}
-
-export default { render };
+export default widget("mlab-linked", (...shown) => new View(...shown));

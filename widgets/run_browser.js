@@ -1,7 +1,7 @@
 // The runs of a study: a table with filters, one run in detail, two side by side. All words come from Python.
-import { element } from "./elements.js";
-import { ownKeys } from "./own_keys.js";
+import { button, element } from "./elements.js";
 import { checkbox, picker, table } from "./run_parts.js";
+import { widget } from "./widget.js";
 
 /**
  * @typedef {{ id: string, stage: string, started: string, status: string, status_text: string, duration: string,
@@ -49,8 +49,9 @@ class View {
   /**
    * @param {import("@anywidget/types").AnyModel} model
    * @param {HTMLElement} el
+   * @param {AbortSignal} signal
    */
-  constructor(model, el) {
+  constructor(model, el, signal) {
     this.model = model;
     /** @type {Words} */
     this.t = model.get("texts");
@@ -67,6 +68,7 @@ class View {
       ["change:detail", () => this.drawDetail()], ["change:note", () => this.drawNote()]]);
     for (const [event, handler] of this.changes) model.on(event, handler);
     model.on("msg:custom", this.receive);
+    signal.addEventListener("abort", () => this.close());
     this.drawRows();
     this.drawDetail();
     this.drawNote();
@@ -75,7 +77,7 @@ class View {
   /** @param {HTMLElement} el */
   build(el) {
     const { t } = this;
-    const refresh = this.button(t.runs_refresh, () => this.model.send({ kind: "refresh" }));
+    const refresh = button(t.runs_refresh, () => this.model.send({ kind: "refresh" }));
     const head = ["", t.runs_stage, t.runs_started, t.runs_duration, t.runs_status, "", t.runs_id];
     el.append(element("h3", {}, t.runs_title),
       element("div", { class: "mlab-runs-filters" }, ...this.stage.parts, ...this.status.parts, refresh, this.count),
@@ -83,16 +85,6 @@ class View {
       element("div", { class: "mlab-runs-table" }, element("table", {},
         element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))), this.body)),
       this.note, this.detail, this.frame);
-  }
-
-  /**
-   * @param {string} label
-   * @param {() => void} act
-   */
-  button(label, act) {
-    const made = element("button", { type: "button" }, label);
-    made.addEventListener("click", act);
-    return made;
   }
 
   drawRows() {
@@ -165,7 +157,7 @@ class View {
     const offered = /** @type {[string, string, boolean][]} */ ([["open", t.runs_open, can.open], ["report", t.runs_report, can.report && !can.open],
       ["verify", t.runs_verify, can.verify], ["replay", t.runs_replay, can.replay], ["cancel", t.runs_cancel, can.cancel]]);
     return element("div", { class: "mlab-runs-actions" },
-      ...offered.filter(([, , possible]) => possible).map(([kind, label]) => this.button(label, ask(kind))));
+      ...offered.filter(([, , possible]) => possible).map(([kind, label]) => button(label, ask(kind))));
   }
 
   /** @param {Check[]} checks */
@@ -198,7 +190,7 @@ class View {
     // Apart from this page: its scripts draw figures and can reach nothing here.
     const frame = element("iframe", { sandbox: "allow-scripts", title: this.t.runs_report_frame });
     frame.srcdoc = page;
-    const close = this.button(this.t.runs_close, () => this.frame.replaceChildren());
+    const close = button(this.t.runs_close, () => this.frame.replaceChildren());
     this.frame.replaceChildren(close, frame);
     close.focus();
   };
@@ -209,12 +201,4 @@ class View {
   }
 }
 
-/** @param {{ model: import("@anywidget/types").AnyModel, el: HTMLElement }} context */
-function render({ model, el }) {
-  el.classList.add("mlab", "mlab-runs");
-  ownKeys(el);
-  const view = new View(model, el);
-  return () => view.close();
-}
-
-export default { render };
+export default widget("mlab-runs", (...shown) => new View(...shown));

@@ -1,4 +1,4 @@
-// Pieces of page that the run browser is made of; what comes from data is only ever text.
+// Pieces of page that the widgets about runs are made of; what comes from data is only ever text.
 
 import { element } from "./elements.js";
 

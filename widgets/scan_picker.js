@@ -1,8 +1,8 @@
 /** Draws the series of a scan as cards, and sends what is chosen to views/scan_picker.py. */
 import { talk } from "./ask.js";
 import { button, choice, element, fill, labelled } from "./elements.js";
-import { ownKeys } from "./own_keys.js";
 import { Choice, byPatient, fitting } from "./scan_choice.js";
+import { widget } from "./widget.js";
 
 const SETTLE_MS = 120;
 
@@ -330,14 +330,4 @@ class Picker {
   }
 }
 
-/** @type {import("@anywidget/types").Render} */
-function render({ model, el, signal }) {
-  const ended = new AbortController();
-  signal?.addEventListener("abort", () => ended.abort());
-  el.classList.add("mlab", "mlab-scan");
-  ownKeys(el);
-  new Picker(model, el, ended.signal);
-  return () => ended.abort();
-}
-
-export default { render };
+export default widget("mlab-scan", (...shown) => new Picker(...shown));

@@ -1,6 +1,6 @@
 /** The bar above the planes: tools, window, layout. */
 
-import { button, choice, element, labelled } from "./elements.js";
+import { choice, element, labelled, signButton } from "./elements.js";
 import { carryOut, change, chooseTool, setWindow } from "./slice_commands.js";
 import { windowOf } from "./slice_colour.js";
 import { icon } from "./slice_icons.js";
@@ -12,16 +12,11 @@ const TOOLS = /** @type {const} */ (["position", "window", "pan", "ruler"]);
 const PAINTS = /** @type {const} */ (["brush", "eraser"]);
 
 /**
- * A button with a picture; its name is what a screen reader says and what the pointer shows.
  * @param {string} name of the picture
  * @param {string} label
  * @param {() => void} act
  */
-export function iconButton(name, label, act) {
-  const made = button("", act, { class: "mlab-icon", "aria-label": label, title: label });
-  made.append(icon(name));
-  return made;
-}
+export const iconButton = (name, label, act) => signButton(icon(name), label, act, { class: "mlab-icon" });
 
 /**
  * Buttons of which one is pressed.
@@ -146,6 +141,6 @@ export function toolbar(viewer, help) {
   bar.append(element("span", { class: "mlab-group" }, iconButton("zoomIn", t.slice_zoom_in, act("zoom", 1.25)),
     iconButton("zoomOut", t.slice_zoom_out, act("zoom", 0.8)), iconButton("fit", t.slice_fit, act("fit"))));
   bar.append(...lookControls(viewer), iconButton("screenshot", t.slice_screenshot, act("screenshot")));
-  bar.append(button("?", help, { class: "mlab-icon", "aria-label": t.slice_help, title: t.slice_help }));
+  bar.append(signButton("?", t.slice_help, help, { class: "mlab-icon" }));
   return bar;
 }

@@ -1,7 +1,6 @@
 /** Slice viewer: linked planes on canvases, with ROIs, an overlay, measurements and correction of masks. */
 
 import { button, element, fill } from "./elements.js";
-import { ownKeys } from "./own_keys.js";
 import { carryOut, change, chooseOverlay, step } from "./slice_commands.js";
 import { iconButton, toolbar } from "./slice_controls.js";
 import { editing } from "./slice_editing.js";
@@ -13,6 +12,7 @@ import { listen } from "./slice_pointer.js";
 import { Readout } from "./slice_readout.js";
 import { isJump, signatureOf } from "./slice_state.js";
 import { Viewer } from "./slice_view.js";
+import { widget } from "./widget.js";
 
 /** @typedef {import("./slice_view.js").PlaneView} PlaneView */
 /** @typedef {import("./slice_types.js").Message} Message */
@@ -292,10 +292,12 @@ function opened(model, el) {
   return { viewer, base, end };
 }
 
-/** @param {{model: Model, el: HTMLElement, signal?: AbortSignal}} shown */
-function render({ model, el, signal }) {
-  el.classList.add("mlab", "mlab-slices");
-  ownKeys(el);
+/**
+ * @param {Model} model
+ * @param {HTMLElement} el
+ * @param {AbortSignal} signal
+ */
+function show(model, el, signal) {
   /** @type {ReturnType<typeof opened> | null} */
   let shown = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -315,16 +317,14 @@ function render({ model, el, signal }) {
   };
   model.on("change:images", imagesChanged);
   model.on("change:preview", startSoon);
-  const stop = () => {
+  signal.addEventListener("abort", () => {
     clearTimeout(waiting);
     model.off("change:images", imagesChanged);
     model.off("change:preview", startSoon);
     shown?.end(true);
     shown = null;
-  };
-  signal?.addEventListener("abort", stop, { once: true });
+  });
   start();
-  return stop;
 }
 
-export default { render };
+export default widget("mlab-slices", show);
