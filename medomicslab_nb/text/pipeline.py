@@ -7,8 +7,8 @@ token, the fact keeps the exact characters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import chain, islice
 
 import numpy as np
@@ -19,8 +19,11 @@ from spacy.tokens import Doc, Span
 
 from medomicslab_nb.text.facts import Fact
 from medomicslab_nb.text.language import detect_language
+from medomicslab_nb.text.lexicon import Term
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.reading import read_note
+from medomicslab_nb.text.rules import RULES, Rule
+from medomicslab_nb.text.rules.own_terms import term_rule
 
 LANGUAGES = ("fr", "en")
 _NOTES = 10_000  # notes between two fresh pipelines: spaCy's store keeps every new word for ever
@@ -29,19 +32,37 @@ for _name in ("note", "facts"):
     Doc.set_extension(_name, default=None, force=True)
 
 
-def make_pipeline(language: str) -> Language:
-    """spaCy's pipeline for ``fr`` or ``en`` with our components ``medomicslab_sentences`` and ``medomicslab_facts``."""
+def make_pipeline(language: str, *, terms: Sequence[Term] = (), day_first: bool | None = None) -> Language:
+    """spaCy's pipeline for ``fr`` or ``en`` with our components ``medomicslab_sentences`` and ``medomicslab_facts``.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        A team's own, beside the rules of the registry.
+    day_first : bool, optional
+        How 03/04/2021 is read, see :class:`~medomicslab_nb.text.note.Note`.
+    """
     nlp = spacy.blank(language)
     nlp.max_length = 1 << 31  # nothing here needs memory beyond the text's own size
-    nlp.add_pipe("medomicslab_sentences")
-    nlp.add_pipe("medomicslab_facts")
+    nlp.add_pipe("medomicslab_sentences", config={"day_first": day_first})
+    nlp.add_pipe("medomicslab_facts", config={"terms": [list(vars(term).values()) for term in terms]})
     return nlp
 
 
-@Language.component("medomicslab_sentences")
-def mark_sentences(doc: Doc) -> Doc:
+@Language.factory("medomicslab_sentences", default_config={"day_first": None})
+def _sentences(nlp: Language, name: str, day_first: bool | None) -> Callable[[Doc], Doc]:
+    return partial(mark_sentences, day_first=day_first)
+
+
+@Language.factory("medomicslab_facts", default_config={"terms": []})
+def _facts(nlp: Language, name: str, terms: list[list[str]]) -> Callable[[Doc], Doc]:
+    own = [term_rule([Term(*term) for term in terms])] if terms else []
+    return partial(find_facts, rules=(*RULES.values(), *own))
+
+
+def mark_sentences(doc: Doc, *, day_first: bool | None = None) -> Doc:
     """The note as our rules see it, its sentences and its sections."""
-    note = Note(doc.text, doc.lang_)
+    note = Note(doc.text, doc.lang_, day_first=day_first)
     doc._.note = note
     begins = [note.source(start, end)[0] for start, end in note.sentences]
     starts = np.full(len(doc), -1, dtype=np.int32)
@@ -51,10 +72,9 @@ def mark_sentences(doc: Doc) -> Doc:
     return doc
 
 
-@Language.component("medomicslab_facts")
-def find_facts(doc: Doc) -> Doc:
+def find_facts(doc: Doc, *, rules: Sequence[Rule] = tuple(RULES.values())) -> Doc:
     """The facts of the note."""
-    facts = read_note(doc._.note)
+    facts = read_note(doc._.note, rules)
     doc._.facts = facts
     doc.spans["facts"] = _spans(doc, [(fact.start, fact.end, fact.attribute) for fact in facts])
     return doc
@@ -76,11 +96,12 @@ def _spans(doc: Doc, stretches: Sequence[tuple[int, int, str]]) -> list[Span]:
             for first, last, (_, _, label) in zip(firsts, lasts, stretches, strict=True) if first < last]
 
 
-def read_texts(texts: Iterable[tuple[str, str]]) -> Iterator[list[Fact]]:
+def read_texts(texts: Iterable[tuple[str, str]], *, terms: Sequence[Term] = (),
+               day_first: bool | None = None) -> Iterator[list[Fact]]:
     """The facts of each text, given with its language, in order; texts are taken in as they are needed."""
     remaining = iter(texts)
     while batch := list(islice(remaining, 1)):
-        pipelines = {language: make_pipeline(language) for language in LANGUAGES}
+        pipelines = {language: make_pipeline(language, terms=terms, day_first=day_first) for language in LANGUAGES}
         for text, language in chain(batch, islice(remaining, _NOTES - 1)):
             yield pipelines[language](text)._.facts if text.strip() else []
 
