@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from medomicslab_nb.text.rules import tnm
 from medomicslab_nb.text.rules.rule import Rule
 
-RULES: dict[str, Rule] = {rule.name: rule for rule in ()}
+RULES: dict[str, Rule] = {rule.name: rule for rule in (
+    Rule("tnm", 1, ("t_category", "n_category", "m_category", "uicc_edition"), tnm.find),
+)}
