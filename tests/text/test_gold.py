@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
+import runpy
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +29,18 @@ def lines(path: Path, content: dict[str, Any], key: str) -> Path:
     return path
 
 
-def gold(tmp_path: Path, first: Any = FIRST, second: Any = SECOND, adjudicated: Any = None,
-         ) -> subprocess.CompletedProcess[str]:
+def gold(tmp_path: Path, first: Any = FIRST, second: Any = SECOND, adjudicated: Any = None) -> str:
+    """What the script prints."""
     paths = [lines(tmp_path / "t.jsonl", TEXTS, "text"), lines(tmp_path / "a.jsonl", first, "spans"),
              lines(tmp_path / "b.jsonl", second, "spans")]
-    command = [sys.executable, "benchmarks/gold.py", "--texts", paths[0], "--pass", paths[1], "--pass", paths[2],
-               "--out", tmp_path / "out"]
+    command = ["gold.py", "--texts", paths[0], "--pass", paths[1], "--pass", paths[2], "--out", tmp_path / "out"]
     if adjudicated is not None:
         command += ["--adjudicated", lines(tmp_path / "c.jsonl", adjudicated, "spans")]
-    return subprocess.run(list(map(str, command)), cwd=REPOSITORY, env={"PYTHONPATH": str(REPOSITORY)},
-                          capture_output=True, text=True)
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(sys, "argv", list(map(str, command)))
+        runpy.run_path(str(REPOSITORY / "benchmarks" / "gold.py"), run_name="__main__")
+    return printed.getvalue()
 
 
 def stored(tmp_path: Path, kind: str) -> list[AnnotatedNote]:
@@ -45,11 +49,10 @@ def stored(tmp_path: Path, kind: str) -> list[AnnotatedNote]:
 
 
 def test_agreed_spans_are_taken_and_the_others_listed(tmp_path: Path) -> None:
-    done = gold(tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("documents=3\ndocuments_lacking_a_pass=0\nmentions=1\ndisputed=3\n"
-                                "disputed_documents=2\ncomplete=False\n")
-    assert "not clinicians'" in done.stdout
+    printed = gold(tmp_path)
+    assert printed.endswith("documents=3\ndocuments_lacking_a_pass=0\nmentions=1\ndisputed=3\n"
+                            "disputed_documents=2\ncomplete=False\n")
+    assert "not clinicians'" in printed
     notes = stored(tmp_path, "agreed")
     assert sorted(note.note for note in notes) == ["N1", "N2", "N4"]  # N3 is a twin of N1
     assert [note.text for note in notes] == [None] * 3
@@ -62,27 +65,24 @@ def test_agreed_spans_are_taken_and_the_others_listed(tmp_path: Path) -> None:
 
 
 def test_what_the_adjudicator_lets_stand_is_gold(tmp_path: Path) -> None:
-    done = gold(tmp_path, adjudicated={"N1": [FIRST["N1"][1]], "N2": [FIRST["N2"][0]]})
-    assert done.returncode == 0, done.stderr
+    assert gold(tmp_path, adjudicated={"N1": [FIRST["N1"][1]], "N2": [FIRST["N2"][0]]}).endswith("complete=True\n")
     found = {note.note: [(span.attribute, span.context) for span in note.spans] for note in stored(tmp_path, "gold")}
     assert found == {"N1": [("grade", ()), ("t_category", ())], "N2": [("metastasis", ("negated",))], "N4": []}
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
-    assert gold(tmp_path).stdout == gold(tmp_path).stdout  # sha256 of every output among it
+    assert gold(tmp_path) == gold(tmp_path)  # sha256 of every output among it
 
 
 @pytest.mark.parametrize("span, fault", [
     (["grade", "grade 2", 2, "2", []], "occurs 1 times"), (["grad", "grade 2", 1, "2", []], "no such attribute"),
     (["grade", "grade 2", 1, "2", ["maybe"]], "no such context")])
 def test_spans_that_are_not_there_are_named(tmp_path: Path, span: Any, fault: str) -> None:
-    done = gold(tmp_path, second={**SECOND, "N1": [span]})
-    assert done.returncode == 1
-    assert fault in done.stderr
+    with pytest.raises(SystemExit, match=fault):
+        gold(tmp_path, second={**SECOND, "N1": [span]})
     assert not (tmp_path / "out").exists()
 
 
 def test_every_dispute_needs_a_decision(tmp_path: Path) -> None:
-    done = gold(tmp_path, adjudicated={"N1": []})
-    assert done.returncode == 1
-    assert "1 documents with disputed spans have no line in --adjudicated: N2" in done.stderr
+    with pytest.raises(SystemExit, match="1 documents with disputed spans have no line in --adjudicated: N2"):
+        gold(tmp_path, adjudicated={"N1": []})

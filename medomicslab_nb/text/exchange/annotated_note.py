@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from medomicslab_nb.errors import DataError
@@ -20,7 +20,7 @@ class AnnotatedNote:
     note : str
         Identifier of the note.
     sha256 : str
-        Of its text: what the offsets are of.
+        Of its text: what the offsets are of. Empty where a file of others does not tell it.
     spans : tuple of Span
     relations : tuple of Relation
     done : bool
@@ -65,10 +65,11 @@ class AnnotatedNote:
         DataError
             It is another one.
         """
-        if sha256_of_text(text) != self.sha256:
+        sha256 = sha256_of_text(text)
+        if self.sha256 not in ("", sha256):
             raise DataError("the text of a note is not the one that was annotated", where="import",
                             todo="Import the annotations into the study that they come from, or annotate anew")
-        return replace(self, text=text).checked()
+        return replace(self, sha256=sha256, text=text).checked()
 
     def checked(self) -> AnnotatedNote:
         """Itself.
@@ -108,19 +109,3 @@ def with_steady_ids(spans: Iterable[Span]) -> tuple[Span, ...]:
         seen[steady_id(span)] = place + 1
         made.append(replace(span, id=steady_id(span, place)))
     return tuple(made)
-
-
-def on_texts(notes: Iterable[AnnotatedNote], texts: Mapping[str, str]) -> list[AnnotatedNote]:
-    """Notes on the texts of a study, by identifier; all of them or none.
-
-    Raises
-    ------
-    DataError
-        The study does not have one of the notes, or with another text.
-    """
-    read = list(notes)
-    missing = sum(each.note not in texts for each in read)
-    if missing:
-        raise DataError(f"{missing} of the {len(read)} notes are not in this study", where="import",
-                        todo="Add the notes first, with the same identifiers")
-    return [each.with_text(texts[each.note]) for each in read]

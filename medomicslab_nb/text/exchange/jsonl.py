@@ -17,8 +17,8 @@ from typing import Any
 
 from medomicslab_nb.errors import DataError, MedomicsError
 from medomicslab_nb.files import FORMAT_PREFIX, canonical_json
-from medomicslab_nb.text.attributes import attributes
 from medomicslab_nb.text.exchange.annotated_note import AnnotatedNote, with_steady_ids
+from medomicslab_nb.text.exchange.refusing import allowed_labels, check_label, refused
 from medomicslab_nb.text.span import Relation, Span
 
 FORMAT = f"{FORMAT_PREFIX}annotated_notes"
@@ -49,10 +49,10 @@ def read_jsonl(content: bytes, *, known: Iterable[str] | None = None) -> list[An
         line; nothing is imported then.
     """
     lines = [(number, _line(line, number)) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
-    allowed = frozenset(attributes() if known is None else known)
+    allowed = allowed_labels(known)
     if lines and "format" in lines[0][1]:
         _check_head(lines[0][1])
-        return [_read(_own, line, number, allowed) for number, line in lines[1:]]
+        return [_read(note_of_line, line, number, allowed) for number, line in lines[1:]]
     return [_read(_plain, line, number, allowed) for number, line in lines]
 
 
@@ -82,7 +82,7 @@ def _line(line: bytes, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise _refused(number, "is no JSON object")
+        raise refused(f"line {number} is no JSON object")
     return content
 
 
@@ -98,16 +98,22 @@ def _read(form: Callable[[Mapping[str, Any], frozenset[str]], AnnotatedNote], li
     try:
         return form(line, known).checked()
     except MedomicsError as error:
-        raise _refused(number, error.found) from None
+        raise refused(f"line {number}: {error.found}") from None
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _refused(number, "lacks something, or holds it in another form") from None
+        raise refused(f"line {number} lacks something, or holds it in another form") from None
 
 
-def _own(line: Mapping[str, Any], known: frozenset[str]) -> AnnotatedNote:
+def note_of_line(line: Mapping[str, Any], known: frozenset[str]) -> AnnotatedNote:
+    """A note out of a line of our own form, as :func:`asdict` gives it.
+
+    Raises
+    ------
+    DataError, KeyError, TypeError
+    """
     spans = tuple(Span.from_dict(_strings(span, Span)) for span in line["spans"])
     relations = tuple(Relation(**_strings(each, Relation)) for each in line["relations"])
     for span in spans:
-        _check_label(span.attribute, known)
+        check_label(span.attribute, known)
     made = AnnotatedNote(str(line["note"]), str(line["sha256"]), spans, relations, line["done"] is True,
                          str(line["annotator"]), str(line["language"]))
     return made if line["text"] is None else made.with_text(line["text"])
@@ -139,17 +145,7 @@ def _plain_spans(line: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _plain_span(text: str, span: Mapping[str, Any], known: frozenset[str]) -> Span:
     if any(type(span[name]) is not kind for name, kind in _ONE_SPAN.items()):
         raise TypeError
-    _check_label(span["label"], known)
+    check_label(span["label"], known)
     return Span.of(text, span["label"], span["start"], span["end"], value=str(span.get("value") or ""),
                    unit=str(span.get("unit") or ""), qualifier=str(span.get("qualifier") or ""),
                    context=[str(name) for name in span.get("context") or ()])
-
-
-def _check_label(label: str, known: frozenset[str]) -> None:
-    if label not in known:
-        raise DataError("has a label that is none of our attributes")
-
-
-def _refused(number: int, found: str) -> DataError:
-    return DataError(f"line {number}: {found}", where="import",
-                     todo="Nothing was imported. Correct the file, or choose another one")
