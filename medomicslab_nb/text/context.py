@@ -1,0 +1,233 @@
+"""What is said of a mention: negated, uncertain, a relative's, earlier, or planned.
+
+The method is that of ConText [1]_: words such as "sans" or "was ruled out" (``context_fr.yaml``,
+``context_en.yaml``) say something of what follows or precedes them in their sentence, as far as the next word or sign
+that ends their reach; longer phrases that only look like one ("sans doute", "gram negative") say nothing. Beyond a
+comma the reach goes on through a list ("no fever, cough or rash") and not into a new statement.
+
+What a section says (``sections.yaml``) holds for every mention in it. What is negated is neither history nor uncertain
+by the words that are negated with it: "no history of stroke" and "sans lésion suspecte" are negated.
+
+References
+----------
+.. [1] Harkema H, Dowling JN, Thornblade T, Chapman WW. ConText: an algorithm for determining negation, experiencer, and
+   temporal status from clinical reports. J Biomed Inform 2009;42:839-851.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from medomicslab_nb.text.attributes import CONTEXTS
+from medomicslab_nb.text.context_triggers import Mark, tokens_of, triggers
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.sections import section_context
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far words reach, in words of a sentence."""
+
+    words: int = 30
+    beside: int = 4
+    """Of what stands close by its mention on either side (probable)."""
+    next: int = 1
+    """Of what stands right beside its mention (non-invasive, tumour-free)."""
+    bare_commas: bool = True
+    """Whether a list goes on after a comma when no "or" or "and" ends it."""
+    conjunctions: bool = True
+    """Whether what is negated goes on after "and"."""
+    prepositions: bool = True
+    """Whether a preposition of time, place or means ends the reach (no metastasis on CT)."""
+
+
+def contexts(note: Note, spans: Sequence[tuple[int, int]], reach: Reach | None = None) -> list[tuple[str, ...]]:
+    """The context of each span, in folded offsets: names out of ``CONTEXTS``, in their order."""
+    by_sentence: dict[tuple[int, int], list[int]] = {}
+    for number, (start, _) in enumerate(spans):
+        by_sentence.setdefault(note.sentence_at(start), []).append(number)
+    found: list[tuple[str, ...]] = [()] * len(spans)
+    for (begin, end), numbers in by_sentence.items():
+        sentence = Sentence(note, begin, end, [spans[number] for number in numbers], reach or Reach())
+        for number in numbers:
+            found[number] = _in_order({*sentence.said_of(*spans[number]), section_context(note.section_at(begin))})
+    return found
+
+
+def _in_order(said: set[str]) -> tuple[str, ...]:
+    if "negated" in said:
+        said.discard("history")
+    return tuple(name for name in CONTEXTS if name in said)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The words of a sentence of which a context is said, in numbers of tokens."""
+
+    start: int
+    end: int
+    context: str
+    mark: int
+    """Where the words stand that say it."""
+    spares_examinations: bool = False
+
+
+class Sentence:
+    """One sentence, the patterns in it and what they reach."""
+
+    def __init__(self, note: Note, begin: int, end: int, spans: Sequence[tuple[int, int]], reach: Reach) -> None:
+        self._tokens = tokens_of(note.folded, begin, end)
+        self._starts = [token.start for token in self._tokens]
+        self._reach = reach
+        within = [self._tokens_in(*span) for span in spans]
+        self._marks = [mark for mark in triggers(note.language).marks(self._tokens)
+                       if not any(_holds(span, mark) for span in within)]
+        self._roles = self._find_roles()
+
+    def said_of(self, start: int, end: int) -> set[str]:
+        """The contexts of the words between two folded offsets."""
+        first, last = self._tokens_in(start, end)
+        examination = "examination" in self._roles[first:last]
+        return {scope.context for scope in self._scopes if scope.start < last and first < scope.end
+                and not (examination and scope.spares_examinations)}
+
+    def _tokens_in(self, start: int, end: int) -> tuple[int, int]:
+        """The tokens in a stretch of the note, from the one that the stretch begins in."""
+        return max(bisect_right(self._starts, start) - 1, 0), bisect_left(self._starts, end)
+
+    def _find_roles(self) -> list[str]:
+        """What each token does to the reach of others: its sign, or the role of its pattern; empty for most."""
+        roles = [token.key if token.key in _SIGNS else "" for token in self._tokens]
+        for mark in self._marks:
+            role = next((name for name, direction in mark.effects if not direction), _TRIGGER)
+            roles[mark.start:mark.end] = [role] * (mark.end - mark.start)
+        return roles
+
+    @cached_property
+    def _scopes(self) -> list[Scope]:
+        found = [scope for mark in self._marks for scope in self._scopes_of(mark)]
+        negated = [scope for scope in found if scope.context == "negated"]
+        return [scope for scope in found if scope.context not in _NEGATED_AWAY or not any(
+            other.start <= scope.mark < other.end and other.mark < scope.mark for other in negated)]
+
+    def _scopes_of(self, mark: Mark) -> Iterator[Scope]:
+        for context, direction in mark.effects:
+            stretches = list(self._stretches(mark, direction))
+            if context == "negated":  # the words of "was not seen" after the first are negated too
+                stretches.append((mark.start + 1, mark.end))
+            for start, end in stretches:
+                if start < end:
+                    yield Scope(start, end, context, mark.start, direction in _OF_FINDINGS)
+
+    def _stretches(self, mark: Mark, direction: str) -> Iterator[tuple[int, int]]:
+        """What a pattern says something of."""
+        if direction in ("before", "before_verb", "clause", "around"):
+            yield mark.end, self._forward(mark, _VERBS_PASS[direction])
+        if direction in ("after", "after_finding", "around"):
+            yield self._backward(mark), mark.start
+        if direction == "beside":
+            yield self._near(mark.start, -self._reach.beside), mark.start
+            yield mark.end, self._near(mark.end, self._reach.beside)
+        if direction == "right_after" and self._closes(mark):
+            yield self._near(mark.start, -self._reach.next), mark.start
+        if direction == "close_after":
+            yield self._near(mark.start, -self._reach.beside), mark.start
+        if direction == "answer" and self._closes(mark):
+            yield self._backward(mark), mark.start
+        if direction == "next":
+            yield mark.end, self._near(mark.end, self._reach.next)
+        if direction == "itself":
+            yield mark.start, mark.end
+
+    def _forward(self, mark: Mark, verbs: int) -> int:
+        """Where the reach of a pattern ends that stands before what it is said of.
+
+        A verb ends it that is not one of the next ``verbs`` words.
+        """
+        end, depth = min(len(self._tokens), mark.end + self._reach.words), 0
+        for at in range(mark.end, end):
+            role = self._roles[at]
+            if role == ")" and not depth:
+                return at
+            depth += (role == "(") - (role == ")")
+            if role and not depth and self._ends(at, mark, verbs):
+                return at
+        return end
+
+    def _ends(self, at: int, mark: Mark, verbs: int) -> bool:
+        role, distance = self._roles[at], at - mark.end
+        if role == "verb":
+            return distance >= verbs
+        if role == "preposition":
+            return self._reach.prepositions and verbs < _ANY and (distance > 0 or verbs == _VERBS_PASS["around"])
+        if role == ",":
+            return not self._list_goes_on(at)
+        if role == "and":
+            return not self._joins(at)
+        return role in _ENDS and (role != ":" or distance > 0)
+
+    def _list_goes_on(self, comma: int) -> bool:
+        """Whether what follows a comma is a further member of a list, and no new statement."""
+        joined = False
+        for at in range(comma + 1, len(self._tokens)):
+            role = self._roles[at]
+            if role == "or" or (role == "and" and self._joins(at)):
+                joined = True
+            elif role == "verb" or (role in _OPENINGS and at == comma + 1):
+                return joined
+            elif role in _ENDS or role in (_TRIGGER, "and", "preposition", ")"):
+                return joined or (self._reach.bare_commas and at - comma > 1)
+        return joined or self._reach.bare_commas
+
+    def _joins(self, conjunction: int) -> bool:
+        """Whether "and" goes on with the same: no article, no verb follows closely, nothing that says otherwise."""
+        following = self._roles[conjunction + 1:conjunction + 1 + _CLOSELY]
+        if not following or following[0] in (*_OPENINGS, "preposition", "stop", _TRIGGER):
+            return False
+        ends = next((at for at, role in enumerate(following) if role in _ENDS or role == ","), len(following))
+        return self._reach.conjunctions and "verb" not in following[:ends]
+
+    def _backward(self, mark: Mark) -> int:
+        """Where the reach of a pattern begins that stands after what it is said of."""
+        joined, begin = False, max(mark.start - self._reach.words, 0)
+        for at in range(mark.start - 1, begin - 1, -1):
+            role = self._roles[at]
+            joined = joined or role in ("and", "or")
+            verb = role == "verb" and at < mark.start - 1
+            if role in _ENDS or role == "state" or verb or (role == "," and not joined):
+                return at + 1
+        return begin
+
+    def _closes(self, mark: Mark) -> bool:
+        """Whether a pattern is followed by nothing that it could belong to: "tumour-free." but not "free zone"."""
+        return mark.end == len(self._tokens) or bool(self._roles[mark.end])
+
+    def _near(self, at: int, words: int) -> int:
+        """How far something reaches that stands close by, to one side."""
+        place, step = at, 1 if words > 0 else -1
+        for _ in range(abs(words)):
+            token = place if step > 0 else place - 1
+            if not 0 <= token < len(self._tokens) or self._roles[token] in _CLOSE_ENDS:
+                break
+            place += step
+        return place
+
+
+_SIGNS = frozenset(",;:()?")
+_ENDS = frozenset(("stop", ";", ":"))
+_OPENINGS = ("article", "state")  # what begins a new statement after a comma or "and"
+_CLOSE_ENDS = _ENDS | {"verb", "and", "or", ",", "(", ")"}
+_TRIGGER = "trigger"
+_CLOSELY = 6  # words after "and" among which a verb tells that a new statement begins
+_ANY = 1000
+_VERBS_PASS = {"before": 1, "before_verb": 4, "around": 2, "clause": _ANY}
+_OF_FINDINGS = ("after_finding", "close_after", "answer")
+_NEGATED_AWAY = ("uncertain", "planned")
+
+
+def _holds(span: tuple[int, int], mark: Mark) -> bool:
+    """Whether a span has the words of a pattern within it, and more: "non-Hodgkin", "triple negative"."""
+    return span[0] <= mark.start and mark.end <= span[1] and span[1] - span[0] > mark.end - mark.start
