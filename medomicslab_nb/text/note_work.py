@@ -34,7 +34,9 @@ class Content:
             self.before.append(self.after.pop().apply(self))
         else:
             back = Change.of(action).apply(self)
-            if action["do"] == "change":  # and not what was suggested: no act of the annotator
+            if action["do"] == "amend" and self.before:
+                back = back.after(self.before.pop())
+            if action["do"] != "suggest":  # which is no act of the annotator
                 self.before.append(back)
                 self.after.clear()
 
@@ -67,6 +69,11 @@ class Change:
         _set(content.relations, self.relations)
         content.done = content.done if self.done is None else self.done
         return back
+
+    def after(self, earlier: Change) -> Change:
+        """What takes back both, if this takes back the later one of two acts."""
+        return Change({**self.spans, **earlier.spans}, {**self.relations, **earlier.relations},
+                      self.done if earlier.done is None else earlier.done)
 
 
 def _set(stored: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -130,8 +137,13 @@ class NoteWork:
     @property
     def stale(self) -> list[Span]:
         """The annotator's answers to texts that the note had earlier; their offsets do not fit its text now."""
+        return self.stale_beside(())
+
+    def stale_beside(self, texts: Iterable[str]) -> list[Span]:
+        """The same, where other texts stand under the note's identifier too: answers to these are not stale."""
+        current = {self._sha256, *(sha256_of_text(text) for text in texts)}
         return [span for (note, sha256), content in self._contents.items()
-                if note == self.note and sha256 != self._sha256
+                if note == self.note and sha256 not in current
                 for span in in_order(content.spans.values()) if span.status != SUGGESTED]
 
     def span(self, identifier: str) -> Span:
@@ -147,8 +159,13 @@ class NoteWork:
             raise no_span("there is no such span in this note")
         return found
 
-    def put(self, *spans: Span) -> None:
+    def put(self, *spans: Span, amend: bool = False) -> None:
         """Add spans, or set those that have the same identifier; one action. Relations of rejected ones go.
+
+        Parameters
+        ----------
+        amend : bool
+            It goes on with the act before, as the next letter of a value does: both are undone together.
 
         Raises
         ------
@@ -160,7 +177,7 @@ class NoteWork:
         for span in spans:
             check_span(span, self.text)
         gone = {span.id for span in spans if span.status == REJECTED}
-        self._change({span.id: span for span in spans}, self._without(gone))
+        self._change({span.id: span for span in spans}, self._without(gone), do="amend" if amend else "change")
 
     def remove(self, *identifiers: str) -> None:
         """Take spans away as if they had never been, with their relations; reject pre-annotations instead."""
@@ -225,9 +242,9 @@ class NoteWork:
         return {each.id: None for each in self.relations if each.source in spans or each.target in spans}
 
     def _change(self, spans: Mapping[str, Span | None], relations: Mapping[str, Relation | None],
-                done: bool | None = None) -> None:
+                done: bool | None = None, do: str = "change") -> None:
         if spans or relations or done is not None:
-            self._say("change", Change(self._stamped(spans), relations, done).as_stored())
+            self._say(do, Change(self._stamped(spans), relations, done).as_stored())
 
     def _stamped(self, spans: Mapping[str, Span | None]) -> dict[str, Span | None]:
         now = _now()

@@ -88,6 +88,19 @@ def test_undo_and_redo_are_remembered(study: Study) -> None:
     assert opened.note("N-2", TEXT).undo() is False, "undo concerns the note that is shown only"
 
 
+def test_letters_of_one_value_are_undone_together(study: Study) -> None:
+    work = open_annotations(study, "Anne").note("N-1", TEXT)
+    work.put(span := Span.of(TEXT, "grade", 0, 1))
+    work.put(replace(span, value="1"))
+    for value in ("12", "123"):
+        work.put(replace(span, value=value), amend=True)
+    assert reopened(study).spans[0].value == "123"
+    assert work.undo()
+    assert (work.spans[0].value, reopened(study).spans[0].value) == ("", "")
+    assert work.redo()
+    assert reopened(study).spans[0].value == "123"
+
+
 def test_changed_text_makes_work_stale_and_never_loses_it(study: Study) -> None:
     opened = open_annotations(study, "Anne")
     opened.note("N-1", TEXT).put(Span.of(TEXT, "grade", 0, 1, value="1"))
