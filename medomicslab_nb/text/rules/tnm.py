@@ -37,7 +37,9 @@ _HEAD_AT = re.compile(r"(?<![^\W_])(?<![\w][-'])" + _WHOLE)
 _FOLLOWING = re.compile(_GAP + _WHOLE)
 _SUFFIX = re.compile(r"(?:\s?\(\s?(?:m|s|is|\d{1,2}|sn|sent|f|i[+-]|mol[+-]|sn[^()\n]{1,12})\s?\))+|(?<=\d)m(?![^\W_])")
 _GRADED = re.compile(r"[\s,]{0,2}(?:g\s?[1-3]|[lh]g|(?:low|high|bas|haut)[ -])")
-_QUICK = re.compile(r"[tnm]\s?[:=]?\s?[0-4xa+]|[tnm][oli]|tis")
+# A cheap look for where one may stand: nearly every T, N or M of a note begins none.
+_QUICK = re.compile(r"[tnm](?<![bd-lnoqtv-xz0-9].)(?:\s?[:=]?\s?(?:[0-4]|x(?![^\W_]))|\+|is(?![^\W_])|isn|a(?:(?![^\W_])|[ng][0-4xo])"
+                    r"|[oli|][a-d]?\s?[nm][0-3oxli])")
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,19 @@ def _found(note: Note, category: Category, prefix: str) -> Found:
     said = re.sub(r"\s", "", suffix[0]) if suffix else ""
     value = category.value
     if category.letter == "n" and value in ("N0", "N1"):
-        kept = next((mark for mark in ("(i+)", "(mol+)", "(sn") if mark in said and (value == "N0" or mark == "(sn")), "")
-        value += "(sn)" if kept == "(sn" else kept
+        value += _node_suffix(value, said)
     elif category.letter == "m" and value == "M0" and "(i+)" in said:
         value += "(i+)"
     many = re.search(r"\(?m\)?$|\(\d+\)", said)
     end = suffix.end() if suffix else category.end
     return Found(_ATTRIBUTES[category.letter], category.start, end, value,
                  qualifier=prefix + ("(m)" if many and category.letter == "t" else ""))
+
+
+def _node_suffix(value: str, said: str) -> str:
+    """What the catalogue keeps of the signs behind N0 and N1."""
+    found = next((mark for mark in ("(i+)", "(mol+)") if mark in said), "") if value == "N0" else ""
+    return found or ("(sn)" if "(sn" in said else "")
 
 
 def _chains(note: Note) -> Iterator[list[Category]]:
@@ -170,7 +177,8 @@ def _misread(note: Note, category: Category, chain: Sequence[Category]) -> bool:
     joined = any(category.end == other.prefix_start or category.prefix_start == other.end for other in chain)
     sure = any(not other.scanned for other in chain) or len({other.letter for other in chain}) == 3
     spaced = category.number == "o" and _written(note, category).endswith("O") and category.tight
-    return not (_capital(note, category) and sure and (joined or spaced and len(chain) > 1 and not _word_follows(note, chain)))
+    apart = spaced and len(chain) > 1 and not _word_follows(note, chain)
+    return not (_capital(note, category) and sure and (joined or apart))
 
 
 def _word_follows(note: Note, chain: Sequence[Category]) -> bool:
@@ -197,7 +205,7 @@ def _plain_alone(note: Note, category: Category) -> bool:
         return False
     written = _written(note, category)
     if category.prefix:
-        return (written[:len(category.prefix)].islower() and _capital(note, category)
+        return ((written[:len(category.prefix)].islower() and _capital(note, category))
                 or (category.prefix in ("p", "yp", "yc") and category.letter == "t"))
     if category.number == "+":
         return _capital(note, category)
@@ -257,9 +265,10 @@ def _has_partner(note: Note, chain: Sequence[Category], chains: Sequence[Sequenc
                and not _is_other(note, other) for other in chains)
 
 
-_EDITIONS = {"sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9", "sixieme": "6", "septieme": "7", "huitieme": "8",
-             "neuvieme": "9", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
-_YEARS = {"2002": "6", "2003": "6", "2009": "7", "2010": "7", "2016": "8", "2017": "8", "2018": "8", "2024": "9", "2025": "9"}
+_EDITIONS = {"sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9", "sixieme": "6", "septieme": "7",
+             "huitieme": "8", "neuvieme": "9", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+_YEARS = {"2002": "6", "2003": "6", "2009": "7", "2010": "7", "2016": "8", "2017": "8", "2018": "8", "2024": "9",
+          "2025": "9"}
 _NAMES = r"(?:p?tnm|uicc|ajcc|iaslc)"
 _EDITION = re.compile(
     r"\b(?P<ordinal>[4-9]|" + "|".join(_EDITIONS) + r")\s?(?:th|st|nd|rd|e|eme|ieme)?\s(?:ed\b\.?|edition)"
