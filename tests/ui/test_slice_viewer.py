@@ -52,6 +52,16 @@ SAY = """\
 start = viewer._draft._start()
 print('DRAFT', viewer.editing['strokes'], np.flatnonzero(viewer._draft.mask != start).tolist())
 """
+MANY = """\
+from IPython.display import clear_output, display
+opened = [SliceViewer.of(image, rois) for _ in range(COUNT)]
+display(*opened)  # MANY
+"""
+CLOSE = """\
+while opened:
+    opened.pop().close()
+clear_output()  # CLOSE
+"""
 
 
 def lps_geometry(kind: str) -> Geometry:
@@ -225,6 +235,54 @@ def says_position(page: ViewerPage, kind: str) -> None:
              for number in re.findall(r"[-\u2212]?[\d,]+(?:\.\d+)?", words)]
     assert any(np.allclose(found[at:at + 3], expected, atol=0.8) for at in range(len(found) - 2)), (words, expected)
     assert "30  20  16" in words and "40" in words
+
+
+def test_closed_viewers_leave_nothing_in_the_page(pages: Any) -> None:
+    """Neither models, which have what came from the kernel, nor what was drawn on; no module is loaded twice."""
+    count = 4
+    page = pages("many", SHOW.replace("KIND", "plain"), MANY.replace("COUNT", str(count)), CLOSE)
+    before, modules = alive(page.page), loaded_modules(page.page)
+    assert before == {"models": 1, "canvases": 9}
+    page.notebook.run_cells("# MANY")
+    page.page.wait_for_function(f"""() => {{ const all = [...document.querySelectorAll('.mlab-slices')];
+        return all.length === {count + 1} && all.every((one) => one.__timing?.volume); }}""")
+    assert alive(page.page) == {name: (count + 1) * number for name, number in before.items()}
+    page.notebook.run_cells("# CLOSE")
+    page.page.wait_for_function("() => document.querySelectorAll('.mlab-slices').length === 1")
+    for _ in range(10):  # anywidget and the browser hold some of it a few seconds longer
+        page.page.wait_for_timeout(1000)
+        if alive(page.page) == before:
+            break
+    assert alive(page.page) == before
+    assert loaded_modules(page.page) - modules == count  # the loader only, which anywidget asks for
+    page.close()
+
+
+def alive(page: Any) -> dict[str, int]:
+    """How many widgets' models and canvases are there after the garbage was collected."""
+    kinds = {"models": ("Object", "one.constructor?.model_name === 'AnyModel' && one !== one.constructor.prototype"),
+             "canvases": ("HTMLCanvasElement", "true")}
+    talk = page.context.new_cdp_session(page)
+    found = {}
+    for name, (kind, test) in kinds.items():
+        of = talk.send("Runtime.evaluate", {"expression": f"{kind}.prototype"})["result"]["objectId"]
+        all_of_it = talk.send("Runtime.queryObjects", {"prototypeObjectId": of})["objects"]["objectId"]
+        count = f"""function () {{
+            return this.filter((one) => {{ try {{ return {test}; }} catch {{ return false; }} }}).length; }}"""
+        counted = {"objectId": all_of_it, "functionDeclaration": count, "returnByValue": True}
+        found[name] = int(talk.send("Runtime.callFunctionOn", counted)["result"]["value"])
+    talk.detach()
+    return found
+
+
+def loaded_modules(page: Any) -> int:
+    """How many modules of widgets the page has loaded."""
+    talk = page.context.new_cdp_session(page)
+    found: list[str] = []
+    talk.on("Debugger.scriptParsed", lambda script: found.append(script["url"]))
+    talk.send("Debugger.enable")
+    talk.detach()
+    return sum(url.startswith("blob:") for url in found)
 
 
 def test_wheel_and_keys_move_slices_the_window_changes_and_fusion_is_shown(pages: Any, artefacts: Path) -> None:
