@@ -28,8 +28,9 @@ from typing import Any
 
 from medomicslab_nb.evaluation.intervals import Interval
 from medomicslab_nb.files import sha256_of, write_bytes
-from medomicslab_nb.text.agreement import TOGETHER, Agreement, agreement, match_spans
+from medomicslab_nb.text.agreement import TOGETHER, Agreement, agreement
 from medomicslab_nb.text.attributes import CONTEXTS, attributes
+from medomicslab_nb.text.disputes import Dispute, settle
 from medomicslab_nb.text.exchange.annotated_note import AnnotatedNote, steady_id
 from medomicslab_nb.text.exchange.jsonl import write_jsonl
 from medomicslab_nb.text.note_work import sha256_of_text
@@ -38,7 +39,6 @@ from medomicslab_nb.text.span import Span, in_order
 _AROUND = 60  # characters shown on each side of a disputed span
 
 Spans = dict[str, list[Span]]
-Dispute = tuple[Span | None, Span | None]
 
 
 def main() -> None:
@@ -121,18 +121,6 @@ def resolve(text: str, short: Sequence[Any]) -> Span:
     return replace(span, id=steady_id(span))
 
 
-def settle(first: Sequence[Span], second: Sequence[Span]) -> tuple[list[Span], list[Dispute]]:
-    """What both say, and what they do not agree on: pairs that differ, and spans that only one of them has."""
-    pairs = [(first[one], second[other]) for one, other in match_spans(first, second)]
-    paired = {id(span) for pair in pairs for span in pair}
-    agreed = [one for one, other in pairs if (one.value, one.context) == (other.value, other.context)]
-    taken = {id(span) for span in agreed}
-    disputed: list[Dispute] = [(one, other) for one, other in pairs if id(one) not in taken]
-    disputed += [(one, None) for one in first if id(one) not in paired]
-    disputed += [(None, other) for other in second if id(other) not in paired]
-    return in_order(agreed), sorted(disputed, key=lambda dispute: min(span.start for span in dispute if span))
-
-
 def decided(agreed: Spans, disputed: Mapping[str, Sequence[Dispute]], adjudicated: Spans) -> Spans:
     """The agreed spans with those that the adjudicator lets stand."""
     undecided = sorted(disputed.keys() - adjudicated.keys())
@@ -156,10 +144,9 @@ def disputed_lines(disputed: Mapping[str, Sequence[Dispute]], texts: Mapping[str
 
 
 def _shown(dispute: Dispute, text: str) -> dict[str, Any]:
-    present = [span for span in dispute if span]
-    start, end = min(span.start for span in present), max(span.end for span in present)
-    around = (f"{text[max(start - _AROUND, 0):start]}[{text[start:end]}]{text[end:end + _AROUND]}")
-    return {"first": _short(dispute[0], text), "second": _short(dispute[1], text), "around": around}
+    start, end = dispute.start, dispute.end
+    around = f"{text[max(start - _AROUND, 0):start]}[{text[start:end]}]{text[end:end + _AROUND]}"
+    return {"first": _short(dispute.left, text), "second": _short(dispute.right, text), "around": around}
 
 
 def _short(span: Span | None, text: str) -> list[Any] | None:
