@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from medomicslab_nb.text.rules import grade, performance, prostate, stage, tnm
+from medomicslab_nb.text.rules import (
+    grade,
+    laterality,
+    markers,
+    molecular,
+    pdl1,
+    performance,
+    proliferation,
+    prostate,
+    receptors,
+    size,
+    stage,
+    tnm,
+)
 from medomicslab_nb.text.rules.rule import Rule
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in (
@@ -11,4 +24,11 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (
     Rule("grade", 1, ("grade",), grade.find),
     Rule("prostate", 1, ("gleason", "isup"), prostate.find),
     Rule("performance", 1, ("ecog", "karnofsky"), performance.find),
+    Rule("size", 1, ("tumour_size",), size.find),
+    Rule("laterality", 1, ("laterality",), laterality.find),
+    Rule("receptors", 1, ("er", "pr", "her2", "p16"), receptors.find, says_negation=True),
+    Rule("proliferation", 1, ("ki67",), proliferation.find),
+    Rule("pdl1", 1, ("pdl1",), pdl1.find, says_negation=True),
+    Rule("molecular", 1, ("egfr", "kras", "braf", "alk", "msi"), molecular.find, says_negation=True),
+    Rule("markers", 1, ("psa", "cea", "ca125", "ca153", "ca199", "afp", "hcg", "ldh"), markers.find),
 )}

@@ -1,0 +1,115 @@
+"""EGFR, KRAS, BRAF, ALK and microsatellite instability of the tumour.
+
+Mutated or wild type, rearranged or not, unstable or stable; the variant stands in the qualifier. A gene that was asked
+for, or a drug's target, is no result; eGFR is the kidney's, and EGFR seen by immunohistochemistry is no mutation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.lexicon import Hit, lexicon
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.pairing import Said, statements
+
+_VALUES = {"egfr": ("mutated", "wild type"), "kras": ("mutated", "wild type"), "braf": ("mutated", "wild type"),
+           "alk": ("rearranged", "not rearranged")}
+_KIDNEY = re.compile(r"[\s:=(]*(?:of|was|is|at|a|de|est|etait|<|>|≥|≤)*\s*(?:\d+|mdrd|ckd)")
+_PROTEIN = ("expression", "surexpress", "overexpress", "surexprim", "over-express", "exprim", "express", "amplif", "immunoreact")
+_PHOSPHATASE = re.compile(r"[\s.-]*(?:phos\w*|pase|p\b)")
+_TESTED = re.compile(r"[\s-]*(?:status|statut|testing|test|tests|analysis|analyse|assay|screening|result|resultat)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
+                     r"(?P<word>negati\w*|neg\b|absent\w*|non\b|no\b|not (?:found|detected|present)|stable\w*|mss\b|normal\w*|intact\w*|conserve\w*|"
+                     r"preserved|-(?=\s*(?:$|[,;.)/]))|positi\w*|present\w*|\+|high|elev\w*|instable\w*|unstable|msi\b|confirmed|detected|"
+                     r"non realise\w*|non fait\w*|non recherche\w*|non teste\w*|pending|en cours|en attente|unknown|inconnu\w*|demande\w*|"
+                     r"requested|not (?:done|tested|performed|available|known|assessed|determined)|a faire|a rechercher|ordered|testing|test\b|tests\b|status|statut|analysis|analyse|awaited|"
+                     r"sent|was|est)?")
+_SOUGHT = re.compile(r"\b(?:recherche|rechercher|test\w*|statut|status|analyse|analysis|screening|depistage|search\w*|phenotypage|typage|evaluat\w*|evaluer)\s+"
+                     r"(?:(?:for|de|du|d|des|la|le|l|of|the|un|une|a|systematique|phenotype|statut)[\s']+)*$")
+_DENIED = re.compile(r"(?:\b(?:no|not|non|pas|sans|without|absence|aucune?|lack|negative for|negatif pour|ni|neither|nor)[\s-]+"
+                     r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur)[\s']+)*)$")
+_STABLE = ("neg", "abs", "no", "stab", "mss", "norm", "intact", "conserv", "preserv", "-")
+
+
+def find(note: Note) -> Iterator[Found]:
+    """Mutations, rearrangements and microsatellites with their results."""
+    if note.has("egf", "ras", "braf", "b-raf", "alk", "anaplastic lymphoma kinase"):
+        for statement in statements(note):
+            for place, name in enumerate(statement.names):
+                if name.term.attribute in _VALUES and not _means_else(note, name):
+                    yield from _gene(note, name, statement.of(place))
+    if note.has("msi", "mss", "mmr", "microsat", "micro-sat", "mismatch"):
+        yield from _microsatellites(note)
+
+
+def _means_else(note: Note, name: Hit) -> bool:
+    """Whether the name is that of something else: filtration of the kidney, alkaline phosphatase."""
+    start, end = note.source(name.start, name.end)
+    written = note.text[start:end]
+    if name.term.attribute == "egfr":
+        return written.startswith("e") or bool(_KIDNEY.match(note.folded, name.end) and not _PERCENT.match(note.folded, name.end))
+    if name.term.attribute == "alk":
+        return bool(_PHOSPHATASE.match(note.folded, name.end)) or not any(character.isupper() for character in written)
+    return False
+
+
+_PERCENT = re.compile(r"[^%\n]{0,12}%")
+
+
+def _gene(note: Note, name: Hit, said: Sequence[Said]) -> Iterator[Found]:
+    answer = _answer(name.term.attribute, said)
+    if answer is None:
+        return
+    kept = [each for each in said if each.kind not in ("sought", "ihc", "percent")]
+    variants = ", ".join(note.folded[each.start:each.end].upper() if len(each.text) < 9 else each.text for each in kept
+                         if each.kind == "variant") if answer else ""
+    own = [each for each in kept if not (each.end < name.start and each.kind not in ("no", "lack", "neg"))]
+    start = min(name.start, *(each.start for each in own), name.start)
+    end = max(name.end, *(each.end for each in own), name.end)
+    yield Found(name.term.attribute, start, end, _VALUES[name.term.attribute][0 if answer else 1], qualifier=variants)
+
+
+def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
+    """Whether the gene is altered; None where that is not said."""
+    kinds = {each.kind for each in said}
+    if attribute != "alk" and any(each.text.startswith(_PROTEIN) for each in said) and "variant" not in kinds and (
+            not any("mut" in each.text for each in said)):
+        return None
+    if "neg" in kinds or "lack" in kinds or any(each.kind == "no" for each in said):
+        return False
+    if "pos" in kinds or (attribute == "alk" and "score" in kinds):
+        return True
+    if "none" in kinds or "sought" in kinds and "variant" not in kinds:
+        return None
+    if "variant" in kinds or "noun" in kinds:
+        return True
+    return None
+
+
+def _microsatellites(note: Note) -> Iterator[Found]:
+    for hit in lexicon("microsatellites").find(note):
+        before = note.folded[max(note.sentence_at(hit.start)[0], hit.start - 45):hit.start]
+        if hit.term.value in ("unstable", "stable"):
+            value, start, end = hit.term.value, hit.start, hit.end
+            denied = _DENIED.search(before)
+            if denied:
+                value, start = "stable" if value == "unstable" else "unstable", hit.start - len(denied[0])
+            yield Found("msi", start, end, value)
+        else:
+            yield from _bare(note, hit, before)
+
+
+def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:
+    """MSI or instability without high or low: there, unless a word denies it or it is only asked for."""
+    tested = _TESTED.match(note.folded, hit.end)
+    word = (tested["word"] or "") if tested else ""
+    denied = _DENIED.search(before)
+    if denied:
+        yield Found("msi", hit.start - len(denied[0]), hit.end, "stable")
+    elif word.startswith(_STABLE) and not re.match(r"no[nt] (?:realis|fait|recherch|test|done|perform|avail|known|assess|determ)", word):
+        yield Found("msi", hit.start, tested.end() if tested else hit.end, "stable")
+    elif word.startswith(("posi", "pres", "+", "high", "elev", "inst", "unst", "conf", "det", "msi")):
+        yield Found("msi", hit.start, tested.end() if tested else hit.end, "unstable")
+    elif hit.term.value == "instability" and not word and not _SOUGHT.search(before):
+        yield Found("msi", hit.start, hit.end, "unstable")

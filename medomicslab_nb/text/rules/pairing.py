@@ -1,0 +1,323 @@
+"""Tests and their results within a sentence: which result belongs to which test.
+
+"ER and PR positive, HER2 negative", "negative for ER and PR", "RE: 90 %  RP: -", "no HER2 amplification": the sentence is
+read from left to right as names and results. A result belongs to the names before it that have none yet, unless it
+leads to the names after it ("negative for", "absence of", "EGFR mutation" the other way round). What stands between is
+measured in words that mean something else (``results.yaml`` lists those that do not count).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import Literal
+
+from medomicslab_nb.text.folding import fold
+from medomicslab_nb.text.lexicon import Hit, lexicon
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.numbers import NUMBER
+from medomicslab_nb.text.rules.phrases import alternation, listed
+
+Kind = Literal["pos", "neg", "noun", "lack", "no", "none", "sought", "low", "equivocal", "ish", "ihc", "ratio", "hscore", "eighths",
+               "twelfths", "percent", "score", "variant"]
+
+_FOREIGN_WORDS = 3  # between a test and its result
+_JOINING = frozenset("and et or ou ni nor the les des aux a la le l de du d au pour for both status statut as well e y "
+                     "ainsi que gene genes in".split())
+_BREAK = re.compile(r"[;.\n]\s|[;]|\b(?:but|mais|while|whereas|tandis|alors)\b")
+_LEADS = re.compile(r"(?:^|\s)(?:for|pour|of|de|des|du|d'|aux?|in)\s*(?:la|les?|l'|the|both|le gene|the gene|gene|proteine|"
+                    r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:les?|la|l'|des|un)\s*$")
+_TOUCHES = re.compile(r"[\s-]*(?:\(|d'|de )?$")
+_WORD = re.compile(r"[^\W\d_]+")
+_BESIDE = re.compile(r"[\s:=(\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|etait|revenus?|"
+                     r"tous|deux|les|a|strongly|weakly|fortement|faiblement|score|in|dans|allred|expression|tumou?rs?|"
+                     r"taux|very|tres|diffusely|the|cancers?|de)[\s:=(/,-]*){0,3}$")
+_COMPARED = r"(?P<compare>[<>≤≥~]\s?=?|less than|more than|moins de|plus de|superieure? a|inferieure? a|at least)?\s*"
+_MEASURES = (
+    rf"(?P<ratio>ratio[^.;\d]{{0,20}}(?:her-?2\s?/\s?c(?:ep|en)[- ]?17)?[^.;\d]{{0,12}}(?P<ratio_n>{NUMBER}))",
+    r"(?P<hscore>(?:h|histo)[- ]?score\D{0,12}(?P<hscore_n>\d{1,3})(?:\s?/\s?300)?)",
+    r"(?P<eighths>(?:allred\s*)?(?:score\s*)?(?:allred|quick)?\D{0,9}?(?P<eighths_n>\d)\s?/\s?8\b|"
+    r"allred\s*(?:score)?\s*(?:of|de|a|:|=)?\s*(?P<allred_n>\d)\b)",
+    r"(?P<twelfths>(?:irs|score)?\s*[:=]?\s*(?P<twelfths_n>\d{1,2})\s?/\s?12\b)",
+    rf"(?P<percent>(?P<within>between\s|entre\s)?{_COMPARED}(?P<percent_n>{NUMBER})(?:\s*%?\s*(?:-|a|to|(?(within)et|to)|"
+    rf"(?(within)and|to))\s*(?P<percent_top>{NUMBER}))?\s*"
+    r"(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100))",
+    r"(?P<score>(?:\bscore\s*[:=]?\s*(?:a|of|de|at)?\s*)?(?<![\d.,/])\(?(?:(?P<score_n>[0-3])\s?\+(?:\+\+?)?|\+\s?(?P<score_p>[0-3])|"
+    r"(?P<score_s>\+\+\+?\+?))(?!\s?\d)\)?|\b(?:score|ihc|ihch)\s*[:=]?\s*(?:a|of|de|at)?\s*(?P<score_b>[0-3])\b(?!\s?[/%.,]\s?\d))",
+    r"(?P<variant>(?:(?:deletion|insertion|duplication|mutation)s?\s*(?:(?:of|in|de|de l'|dans l'|du)\s*)?)?\bexons?\s*"
+    r"(?:1[1-9]|2[0-2]|[2-4])(?:\s*(?:deletion|insertion|del|ins)s?\b)?|\b(?:del(?:etion)?\s?(?:of\s)?(?:exon\s?)?19|19\s?del)\b|"
+    r"\b(?:p\.\s?)?[a-z]\d{2,3}(?:[a-z]|_\w+)\b(?:\s*/\s*[a-z]\b)?)",
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A result, or a word that turns or suspends one."""
+
+    kind: Kind
+    start: int
+    end: int
+    text: str
+    number: str = ""
+    compare: str = ""
+    top: str = ""
+
+
+@dataclass
+class Statement:
+    """Tests and what is said of all of them together."""
+
+    names: list[Hit]
+    said: list[Said] = field(default_factory=list)
+    forward: bool = False
+    """Whether the results stand before the names."""
+    own: dict[int, list[Said]] = field(default_factory=dict)
+    """What is said of one of the names alone, by its number."""
+
+    def of(self, number: int) -> list[Said]:
+        """What is said of a name; of several names and as many measures each has its own."""
+        measured = [each for each in self.said if each.kind in ("percent", "eighths", "score")]
+        if len(self.names) > 1 and len(measured) == len(self.names) and len({each.kind for each in measured}) == 1:
+            return [each for each in self.said if each not in measured] + [measured[number]]
+        return self.said + self.own.get(number, [])
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    order = ("none", "neg", "low", "equivocal", "lack", "pos", "noun", "no", "sought", "ish", "ihc")
+    words = [rf"(?P<{kind}_>(?<![^\W_]){alternation(listed('results', kind))}(?![^\W_]))" for kind in order]
+    return re.compile("|".join((*_MEASURES, *words)))
+
+
+@cache
+def _filler() -> frozenset[str]:
+    return frozenset(fold(word).folded for word in listed("results", "filler"))
+
+
+@cache
+def _target_before() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_])(?:{alternation(listed('results', 'target_before'))})[\s'-]*$")
+
+
+@cache
+def _target_after() -> re.Pattern[str]:
+    return re.compile(rf"[\s-]*(?:{alternation(listed('results', 'target_after'))})(?![^\W_])")
+
+
+@lru_cache(maxsize=1)
+def statements(note: Note) -> tuple[Statement, ...]:
+    """All that a note states of the tests of ``tissue_tests.csv``; kept for the next rule that reads the same note."""
+    hits = [hit for hit in lexicon("tissue_tests").find(note) if not _is_target(note, hit) and _counts(note, hit)]
+    by_sentence: dict[tuple[int, int], list[Hit]] = {}
+    for hit in hits:
+        by_sentence.setdefault(note.sentence_at(hit.start), []).append(hit)
+    return tuple(statement for (start, end), inside in by_sentence.items()
+                 for statement in _Sentence(note, start, end, inside).read()
+                 if any(name.term.attribute != "other" for name in statement.names))
+
+
+def _is_target(note: Note, hit: Hit) -> bool:
+    """Whether the name is what a drug acts on (anti-HER2, EGFR inhibitor)."""
+    before = note.folded[max(hit.start - 20, 0):hit.start]
+    return bool(_target_before().search(before) or _target_after().match(note.folded, hit.end))
+
+
+def _counts(note: Note, hit: Hit) -> bool:
+    """Whether an abbreviation is in capitals or beside a sign, and a part of a name where receptors are spoken of."""
+    if hit.term.value == "part":
+        start, end = note.sentence_at(hit.start)
+        return "recept" in note.folded[start:end]
+    if hit.term.value == "short":
+        start, end = note.source(hit.start, hit.end)
+        return note.text[start:end].isupper() or note.folded[hit.end:hit.end + 2].strip(" (:=")[:1] in tuple("+-")
+    return True
+
+
+class _Sentence:
+    """One sentence, read from left to right."""
+
+    def __init__(self, note: Note, start: int, end: int, names: Sequence[Hit]) -> None:
+        self._note, self._start, self._end = note, start, end
+        self._items = sorted([*names, *self._said(names)], key=lambda item: item.start)
+        self._read: list[Statement] = []
+        self._leading: list[Said] = []
+
+    def read(self) -> list[Statement]:
+        for number, item in enumerate(self._items):
+            gap = self._gap(number)
+            if isinstance(item, Hit):
+                self._name(item, gap)
+            else:
+                self._result(number, item, gap)
+        return self._read
+
+    def _gap(self, number: int) -> str:
+        """What stands before an item, from the item before it on."""
+        before = self._items[number - 1].end if number else self._start
+        return self._note.folded[before:self._items[number].start] if number < len(self._items) else ""
+
+    def _name(self, name: Hit, gap: str) -> None:
+        last = self._read[-1] if self._read else None
+        if self._leading:
+            self._read.append(Statement([name], self._leading, forward=True))
+            self._leading = []
+        elif last and (last.forward or not last.said) and _joins(gap):
+            last.names.append(name)
+        else:
+            self._read.append(Statement([name]))
+
+    def _result(self, number: int, said: Said, gap: str) -> None:
+        if self._leads(number, said, gap):
+            self._leading.append(said)
+            return
+        self._leading = []
+        last = self._read[-1] if self._read else None
+        if last is None or not self._near(last, number, gap):
+            return
+        if last.forward and said.kind in ("percent", "score", "eighths", "hscore", "variant"):
+            last.own.setdefault(len(last.names) - 1, []).append(said)
+        elif last.forward and len(last.names) > 1 and said.kind in ("pos", "neg", "low"):
+            self._read.append(Statement([last.names.pop()], [said]))
+        else:
+            last.said.append(said)
+
+    def _near(self, last: Statement, number: int, gap: str) -> bool:
+        """Whether a result still belongs to the statement before it."""
+        if _BREAK.search(gap) and not gap.strip().startswith(","):
+            return False
+        before = self._items[number - 1]
+        if isinstance(before, Said) and not (before in last.said or any(before in own for own in last.own.values())):
+            return False
+        if last.names[-1].term.value == "short" and isinstance(before, Hit):
+            return bool(_BESIDE.match(gap))
+        return _foreign(gap) <= (_FOREIGN_WORDS if isinstance(before, Hit) else 2)
+
+    def _leads(self, number: int, said: Said, gap: str) -> bool:
+        """Whether a result is that of the names that follow it."""
+        if number + 1 >= len(self._items) or said.kind in ("percent", "ihc") and not self._leading:
+            following = self._items[number + 1] if number + 1 < len(self._items) else None
+            return said.kind == "percent" and isinstance(following, Said) and following.kind == "pos" and (
+                self._leads(number + 1, following, self._gap(number + 1))) and _foreign(self._gap(number + 1)) == 0
+        after, following = self._gap(number + 1), self._items[number + 1]
+        if isinstance(following, Said):
+            return _foreign(after) <= 1 and not _BREAK.search(after) and not after.startswith(",") and (
+                said.kind in ("no", "lack", "pos", "neg", "noun", "sought", "variant", "low") and self._leads(number + 1, following, after))
+        if said.kind in ("no", "lack"):
+            return _foreign(after) <= 1 and not _BREAK.search(after) and "," not in after
+        if re.search(r"(?:for|pour)\s*(?:the|les?|la|l')?\s*$", after):
+            return True
+        if said.kind in ("noun", "sought") or said.text.startswith(("exprim", "express", "surexprim", "overexpress")):
+            return bool(_LEADS.search(after) and "," not in after) or (bool(_TOUCHES.match(after)) and not self._taken(gap))
+        return said.kind in ("pos", "neg", "low", "variant") and bool(_TOUCHES.match(after)) and not self._taken(gap)
+
+    def _taken(self, gap: str) -> bool:
+        """Whether the names before a result wait for it."""
+        last = self._read[-1] if self._read else None
+        return last is not None and (not last.said or not re.search(r",|;|\b(?:and|et)\b", gap)) and (
+            not last.said or _foreign(gap) == 0) and not (last.said and last.forward)
+
+    def _said(self, names: Sequence[Hit]) -> Iterator[Said]:
+        """The results of the sentence that lie in no name, signs beside names among them."""
+        folded, at = self._note.folded, self._start
+        for name in [*names, None]:
+            stop = name.start if name else self._end
+            if at < stop:
+                yield from _merged(list(_between(folded, at, stop)))
+            if name:
+                sign = _sign(folded, name) or _digit(folded, name)
+                if sign:
+                    yield sign
+                at = sign.end if sign else name.end
+
+
+def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
+    for match in _pattern().finditer(folded, start, stop):
+        kind = str(match.lastgroup).rstrip("_")
+        kind = next((each for each in ("ratio", "hscore", "eighths", "twelfths", "percent", "score", "variant") if match[each]), kind)
+        number = next((match[name] for name in (f"{kind}_n", "score_p", "score_b", "allred_n") if name in match.re.groupindex
+                       and match[name]), "")
+        if match["score_s"]:
+            number = str(min(match["score_s"].count("+"), 3))
+        each = Said(kind, match.start(), match.end(), match[0], number,  # type: ignore[arg-type]
+                    (match["compare"] or "").strip(), match["percent_top"] or "")
+        yield from _with_sign(folded, each)
+
+
+def _with_sign(folded: str, said: Said) -> Iterator[Said]:
+    """In situ hybridisation with the + or - beside it."""
+    yield said
+    match = _SIGN.match(folded, said.end) if said.kind == "ish" else None
+    if match and not re.match(r"\s?\w", folded[match.end():match.end() + 2]):
+        yield Said("pos" if match["sign"] != "-" else "neg", match.start(), match.end(), match[0].strip())
+
+
+def _merged(said: list[Said]) -> Iterator[Said]:
+    """Results with the word that turns them: "not amplified" and "absence of overexpression" are one negative."""
+    waiting: Said | None = None
+    for each in said:
+        if waiting and each.kind in ("pos", "noun", "variant") and _near_enough(waiting, each):
+            kind: Kind = "neg" if each.kind == "pos" else "lack"
+            yield Said(kind, waiting.start, each.end, f"{waiting.text} {each.text}")
+            waiting = None
+            continue
+        if waiting:
+            yield waiting
+        waiting = each if each.kind in ("no", "lack") else None
+        if waiting is None:
+            yield each
+    if waiting:
+        yield waiting
+
+
+def _near_enough(first: Said, second: Said) -> bool:
+    return second.start - first.end <= 30
+
+
+_SIGN = re.compile(r"\s?[:=]?\s?[(\[]?\s?(?P<sign>\+{1,4}|-)(?P<ve>\s?ve\b)?\s?[)\]]?")
+_AFTER_MINUS = re.compile(r"\s*(?:$|[,;.)\]/\n]|\(?\d|[a-z0-9]{2,6}\s?[:(]?\s?[+-](?!\w)|her-?2(?:/neu)?\s*[:(]?\s*[0-3+])")
+_SUSPENDED = re.compile(r"\s+(?:and|or|et|ou)\s+[a-z0-9]+-\w")
+
+
+def _sign(folded: str, name: Hit) -> Said | None:
+    """The + or - right beside a name, when it is no hyphen."""
+    match = _SIGN.match(folded, name.end)
+    if match is None:
+        return None
+    if match["sign"] != "-":
+        if folded[match.end("sign"):match.end("sign") + 1].isdigit():
+            return None
+        number = str(min(len(match["sign"]), 3)) if len(match["sign"]) > 1 else ""
+        return Said("score" if number else "pos", match.start(), match.end(), match[0].strip(), number)
+    return Said("neg", match.start(), match.end(), match[0].strip()) if _is_minus(folded, name, match) else None
+
+
+_DIGIT = re.compile(r"\s?[:=(]{0,2}\s?\(?(?P<score>[0-3])\)?(?=\s*(?:$|[,;.)\n]|\(|fish|ish|cish|sish))(?![.,]\d)")
+
+
+def _digit(folded: str, name: Hit) -> Said | None:
+    """The score of a HER2 that stands bare beside its name."""
+    match = _DIGIT.match(folded, name.end) if name.term.attribute == "her2" else None
+    return Said("score", match.start(), match.end(), match[0].strip(), match["score"]) if match else None
+
+
+def _is_minus(folded: str, name: Hit, match: re.Match[str]) -> bool:
+    rest = folded[match.end("sign"):match.end("sign") + 20]
+    if match["ve"] or rest[:1] in tuple(")]"):
+        return True
+    if rest[:1].isalnum() or rest[:1] == ">" or _SUSPENDED.match(rest):
+        return False
+    glued = match.start("sign") == name.end or folded[match.start("sign") - 1] in ":=(["
+    colon = ":" in match[0] or "=" in match[0]
+    return bool(glued or colon or _AFTER_MINUS.match(rest)) and not re.match(r"\s*\d", rest)
+
+
+def _joins(gap: str) -> bool:
+    """Whether two names are said together."""
+    return not re.search(r"[:;.\n]", gap.strip(" \n")) and all(word in _JOINING for word in _WORD.findall(gap))
+
+
+def _foreign(gap: str) -> int:
+    """Number of words that are neither about results nor small."""
+    return sum(word not in _filler() and word not in _JOINING for word in _WORD.findall(gap))

@@ -1,0 +1,156 @@
+"""Oestrogen and progesterone receptors, HER2, p16 and HPV: words, signs, percentages and scores.
+
+Hormone receptors together are two facts, triple negative is three. HER2 is read from immunohistochemistry and in situ
+hybridisation together: 3+ or amplified is positive, 2+ alone equivocal, 0 and 1+ negative unless the note says low.
+Receptors are positive from 1 % on (ASCO/CAP 2020), from an Allred score of 3, an H-score of 1, unless the note says more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.lexicon import Hit
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.numbers import number
+from medomicslab_nb.text.rules.pairing import Said, Statement, statements
+
+ATTRIBUTES = ("er", "pr", "her2", "p16")
+_GUARD = ("recept", "her", "erb", "p16", "p 16", "hpv", "papillom", "er", "re", "rp", "pr", "rh", "hr", "ro")
+_TRIPLE = re.compile(r"(?<![^\W_])(?:triple?(?:s|ment)?[\s-]*(?P<word>neg\w*|pos\w*)|(?P<code>tnbc|cstn))(?![^\W_])")
+_NOT = re.compile(r"(?:\bnot|\bnon|\bpas|n't)[\s-]+(?:un |a |une |de )?(?:cancer |tumeur )?$")
+_SCREENING = re.compile(r"\b(?:vaccin\w*|frottis|smear|pap|screening|depistage|co-?test\w*|immuni[sz]ation)\b")
+
+
+def find(note: Note) -> Iterator[Found]:
+    """Receptors, HER2, p16 and HPV with their results."""
+    if note.has("tripl", "tnbc", "cstn"):
+        yield from _triple(note)
+    if not note.has(*_GUARD):
+        return
+    for statement in statements(note):
+        for place, name in enumerate(statement.names):
+            for attribute in name.term.attribute.split(";"):
+                if attribute in ATTRIBUTES:
+                    yield from _found(note, statement, place, attribute)
+
+
+def _triple(note: Note) -> Iterator[Found]:
+    for match in note.search(_TRIPLE):
+        if not _NOT.search(note.folded[max(match.start() - 25, 0):match.start()]):
+            value = "positive" if (match["word"] or "").startswith("pos") else "negative"
+            for attribute in ("er", "pr", "her2"):
+                yield Found(attribute, match.start(), match.end(), value)
+
+
+def _found(note: Note, statement: Statement, place: int, attribute: str) -> Iterator[Found]:
+    name, said = statement.names[place], statement.of(place)
+    if attribute == "p16" and _screened(note, name):
+        return
+    answer = _her2(said, note) if attribute == "her2" else _receptor(said, note)
+    if answer:
+        start, end = _span(name, said)
+        yield Found(attribute, start, end, answer[0], qualifier=answer[1])
+
+
+def _span(name: Hit, said: Sequence[Said]) -> tuple[int, int]:
+    ends = [each.end for each in said if each.kind not in ("sought", "ihc")]
+    starts = [each.start for each in said if each.kind not in ("sought", "ihc")]
+    return min(name.start, *starts), max(name.end, *ends)
+
+
+def _screened(note: Note, name: Hit) -> bool:
+    """Whether HPV is that of a smear or a vaccine."""
+    start, end = note.sentence_at(name.start)
+    return "hpv" in name.term.text and bool(_SCREENING.search(note.folded, max(start, name.start - 60), min(end, name.end + 60)))
+
+
+def _receptor(said: Sequence[Said], note: Note) -> tuple[str, str] | None:
+    value = _polarity(said, note.language)
+    measures = [each for each in said if each.kind in ("percent", "eighths", "twelfths", "hscore", "score") and each.text.strip()]
+    qualifier = "; ".join(_tidy(each.text) for each in measures)
+    return (value, qualifier) if value else None
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\s+", " ", text.strip(" ()"))
+
+
+def _polarity(said: Sequence[Said], language: str) -> str | None:
+    """What words, then measures, then bare nouns say; None when a result is still to come or none is given."""
+    for each in said:
+        if each.kind in ("pos", "neg"):
+            return "positive" if each.kind == "pos" and not _turned(said, each) else "negative"
+    for each in said:
+        measured = _measured(each, language)
+        if measured is not None:
+            return "positive" if measured else "negative"
+    kinds = {each.kind for each in said}
+    if "none" in kinds:
+        return None
+    if "lack" in kinds or ("no" in kinds and "noun" in kinds):
+        return "negative"
+    return "positive" if kinds & {"noun"} and "sought" not in kinds else None
+
+
+def _turned(said: Sequence[Said], each: Said) -> bool:
+    """Whether "no" or "absence" before the names turns a word after them (neither ER nor PR was expressed)."""
+    return any(other.kind in ("no", "lack") and (other.start < each.start or other.text in ("ni", "neither", "nor"))
+               for other in said)
+
+
+def _measured(said: Said, language: str) -> bool | None:
+    """Whether a measure is positive; None for what is none."""
+    value = number(said.number, language) if said.number else None
+    if value is None:
+        return None
+    amount = Decimal(value)
+    if said.kind == "percent":
+        return amount >= 1 and not (said.compare.startswith(("<", "less", "moins", "infer")) and amount <= 10)
+    least = {"eighths": 3, "twelfths": 3, "hscore": 1, "score": 1}.get(said.kind)
+    return None if least is None else amount >= least
+
+
+def _her2(said: Sequence[Said], note: Note) -> tuple[str, str] | None:
+    scores = [each for each in said if each.kind == "score"]
+    qualifier = ", ".join(part for part in (_score_text(scores), _ish_text(said)) if part)
+    hybridised = _hybridised(said)
+    if hybridised:
+        return hybridised, qualifier
+    kinds = [each.kind for each in said]
+    if "low" in kinds and not any(each.kind == "score" and each.number in ("0", "3") for each in scores):
+        return "low", qualifier
+    if scores:
+        value = {"0": "negative", "1": "negative", "2": "equivocal"}.get(scores[0].number, "positive")
+        return value, qualifier
+    if "equivocal" in kinds:
+        return "equivocal", qualifier
+    value = _polarity([each for each in said if each.kind != "percent"], note.language)
+    return (value, qualifier) if value else None
+
+
+def _score_text(scores: Sequence[Said]) -> str:
+    return "" if not scores else scores[0].number + ("+" if scores[0].number != "0" else "")
+
+
+def _ish_text(said: Sequence[Said]) -> str:
+    return next((each.text.upper() if len(each.text) < 7 else "ISH" for each in said if each.kind == "ish"), "")
+
+
+def _hybridised(said: Sequence[Said]) -> str | None:
+    """The result of in situ hybridisation: amplified or not, in words, by sign or by the ratio."""
+    ratio = next((each for each in said if each.kind == "ratio"), None)
+    amplified = next((each for each in said if "amplif" in each.text), None)
+    if amplified is not None:
+        return "negative" if amplified.kind in ("neg", "lack") or _turned(said, amplified) else "positive"
+    at = next((place for place, each in enumerate(said) if each.kind == "ish"), None)
+    if at is not None:
+        beside = [each for each in (*said[at + 1:at + 3], *said[max(at - 1, 0):at]) if each.kind in ("pos", "neg", "none")]
+        if beside and beside[0].kind != "none":
+            return "positive" if beside[0].kind == "pos" else "negative"
+    if ratio is not None:
+        value = number(ratio.number, "en")
+        return None if value is None else "positive" if Decimal(value) >= 2 else "negative"
+    return None

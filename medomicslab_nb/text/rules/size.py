@@ -1,0 +1,223 @@
+"""Sizes of lesions: every dimension of one measurement, in mm.
+
+"3,2 x 2,8 cm", "3 cm x 25 mm", "4 by 3 cm", "5 cm sur 4", "100/52mm", "16, 13 et 12 mm" (three facts). Whether a length is
+that of a lesion is decided by the noun that it goes with (``measured.yaml``): in English the one after it ("a 3 cm renal
+mass"), otherwise the nearest before it in the sentence; an organ that only says where the lesion is does not count
+("masse du foie de 5 cm"). Distances, depths, margins, specimens and instruments are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.rules.phrases import alternation, listed
+
+_UNIT = r"(?:cms?|mms?|centim\s?et(?:re|er)s?|millim\s?et(?:re|er)s?)(?![\w/^*²³])(?!\s?(?:hg\b|h2o|of water|d'eau|of mercury|de mercure))"
+_AXIS = (r"(?:\s*\([^()\d]{1,20}\)|\s*(?:de |d'|in |en |of )?(?:grand axe|plus grand axe|petit axe|grand diametre|diametre|diameter|"
+         r"longueur|length|long|longest|largeur|width|large|wide|hauteur|height|haut|high|tall|epaisseur|depth|deep|thick|"
+         r"axe|axis|cc|ap|tr|ll|sl|ml|transverse|antero-?posterior|cranio-?caudal|craniocaudal|sagittal|axial|coronal|dimension)\b)?")
+_ONE = rf"(?:{NUMBER})(?:\s*-?\s*{_UNIT})?{_AXIS}"
+_LINK = r"\s*(?:x|\*|/|-|,|;|&|(?<![^\W_])(?:by|sur|par|on|a|to|et|and|ou|or|puis|then|x)(?![^\W\d_]))\s*"
+_CHAIN = re.compile(rf"(?<![\w.,/+])(?<!\w[-])(?:{_ONE})(?:{_LINK}(?:{_ONE}))*")
+_PART = re.compile(rf"(?P<link>{_LINK})?(?P<number>{NUMBER})(?:\s*-?\s*(?P<unit>{_UNIT}))?(?P<axis>{_AXIS})")
+_TIMES = frozenset(("x", "*", "by", "sur", "/", "par", "on"))
+_TO = frozenset(("-", "a", "to"))
+_HAS_UNIT = re.compile(rf"\d\s*-?\s*{_UNIT}")
+_BETWEEN_BEFORE = re.compile(r"\b(?:entre|between)\s*$")
+_LONG = re.compile(r"(?:\s*(?:de |d'|in |en |of )(?:son |its |the )?(?:plus |maximum |maximal |greatest |largest |longest |grand |great )*"
+                   r"(?:grand axe|axe|grand diametre|diametre|diameter|long|longueur|length|largeur|width|size|taille|dimensions?|"
+                   r"hauteur|height|axis|axes?)\b(?:\s*(?:maximum|maximal|transversal\w*|max))?|\s*(?:long|wide|diameter)\b)+")
+
+
+@dataclass(frozen=True)
+class _Number:
+    """One number of a chain of measurements."""
+
+    start: int
+    end: int
+    value: str
+    unit: str
+    link: str
+
+
+def find(note: Note) -> Iterator[Found]:
+    """Sizes of lesions."""
+    if not note.has("cm", "mm", "centim", "millim"):
+        return
+    for unit in _chains(note):
+        for start, end, value, qualifier in _measurements(note, *unit):
+            if _is_lesion(note, start, end, unit):
+                yield Found("tumour_size", start, end, value, "mm", qualifier)
+
+
+def _chains(note: Note) -> Iterator[tuple[int, int]]:
+    """Stretches of numbers of which at least one has a unit of length."""
+    last = -1
+    for near in note.search(_HAS_UNIT):
+        if near.start() < last:
+            continue
+        for chain in _CHAIN.finditer(note.folded, max(near.start() - 60, last, 0), min(near.end() + 80, len(note.folded))):
+            if chain.end() > near.start() and chain.start() <= near.start():
+                last = chain.end()
+                yield chain.start(), chain.end()
+                break
+
+
+def _numbers(note: Note, start: int, end: int) -> list[_Number]:
+    found: list[_Number] = []
+    for match in _PART.finditer(note.folded, start, end):
+        value = number(match["number"], note.language)
+        unit = match["unit"] or ""
+        stop = match.end("unit") if unit else match.end("number")
+        found.append(_Number(match.start("number"), stop, value or "", unit[:1], (match["link"] or "").strip()))
+    return found
+
+
+def _measurements(note: Note, start: int, end: int) -> Iterator[tuple[int, int, str, str]]:
+    """Begin, end, value and qualifier of each measurement of a chain."""
+    numbers = _numbers(note, start, end)
+    for group in _groups(numbers, bool(_BETWEEN_BEFORE.search(note.folded, max(start - 10, 0), start))):
+        unit = next((each.unit for each in group if each.unit), "") or _unit_after(numbers, group)
+        if not unit or not all(each.value for each in group):
+            continue
+        sizes = _in_mm(group, unit)
+        if all(0 < Decimal(size) <= 600 for size in sizes):
+            yield group[0].start, group[-1].end, *_value(group, sizes)
+
+
+def _value(group: Sequence[_Number], sizes: Sequence[str]) -> tuple[str, str]:
+    """The dimensions; of a range the greater end, with the range in the qualifier."""
+    if len(group) == 2 and group[1].link not in _TIMES:
+        return max(sizes, key=Decimal), "-".join(sizes)
+    return " x ".join(sizes), ""
+
+
+def _in_mm(group: Sequence[_Number], unit: str) -> list[str]:
+    """Each number in mm: by its own unit, else the next one to its right, else the one before."""
+    sizes: list[str] = []
+    for place, each in enumerate(group):
+        own = next((other.unit for other in group[place:] if other.unit), "") or next(
+            (other.unit for other in reversed(group[:place]) if other.unit), unit)
+        sizes.append(scaled(each.value, 10 if own == "c" else 1))
+    return sizes
+
+
+def _groups(numbers: Sequence[_Number], between: bool) -> Iterator[list[_Number]]:
+    """The numbers of each measurement: dimensions and ranges together, lists apart."""
+    group: list[_Number] = []
+    for each in numbers:
+        tied = each.link in _TIMES or (len(group) == 1 and _is_range(group[0], each, between))
+        if group and not tied:
+            yield group
+            group = []
+        group.append(each)
+    if group:
+        yield group
+
+
+def _is_range(first: _Number, second: _Number, between: bool) -> bool:
+    if second.link in ("et", "and"):
+        return between
+    return second.link in _TO and bool(first.value and second.value) and Decimal(first.value) < Decimal(second.value)
+
+
+def _unit_after(numbers: Sequence[_Number], group: Sequence[_Number]) -> str:
+    """The unit of a list (16, 13 et 12 mm) for a member without one, where and or or ends the list."""
+    after = [each for each in numbers if each.start >= group[0].start]
+    for each in after:
+        if each.unit:
+            linked = any(other.link in ("et", "and", "ou", "or", "&", "puis", "then") for other in after[1:after.index(each) + 1])
+            return each.unit if linked else ""
+    return ""
+
+
+@cache
+def _nouns() -> re.Pattern[str]:
+    groups = [rf"(?P<{kind}>{alternation(listed('measured', kind))})" for kind in ("other", "lesion", "organ")]
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(groups)}|(?P<oma>(?!sympt|syndro|geno|chromo|strom|diplo|glauc)\w{{3,}}(?:omas?|omata|omes?)))(?![^\W_])")
+
+
+@cache
+def _stop() -> re.Pattern[str]:
+    return re.compile(rf"[,.;:()\n]|(?<![^\W_])(?:{alternation(listed('measured', 'stop'))})(?![^\W_])")
+
+
+@cache
+def _distance_after() -> re.Pattern[str]:
+    return re.compile(rf"[\s-]*(?:{alternation(listed('measured', 'distance_after'))})(?![^\W_])")
+
+
+@cache
+def _distance_before() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_])(?:{alternation(listed('measured', 'distance_before'))})[\s:=]*(?:(?:about|environ|approximately|de)\s+)?$")
+
+
+_AT = re.compile(r"(?<![^\W_])(?:a|at)\s+(?:environ |about |approximately |moins de |plus de )?$")
+_MEASURED_AT = re.compile(r"(?:mesur\w*|evalu\w*|estim\w*|pass\w*|augment\w*|diminu\w*|regress\w*|cot\w*|chiffr\w*|taille|diametre|measured|stable|increased|decreased)\s+\w{0,8}\s?a\s+$")
+_OF = re.compile(r"\s*(?:de |du |des |d')(?!(?:son |plus |grand|diam|long|larg|haut|axe|taille|cote))")
+_COMPLEMENT = re.compile(r"(?<![^\W_])(?:of|in|on|within|into|at|involving|along|from|near|over|to|de|du|des|d|au|aux|dans|sur|en|sous|intra|par|entre|contre|a|hors)[\s']"
+                         r"(?:(?:the|la|le|les|l|un|une|his|her|sa|son|niveau|du|de|both|right|left|upper|lower|mid|middle|tete|queue|corps|head|"
+                         r"body|tail|segment|cote|lateral|medial|quadrant|tiers|third|inferieur|superieur|droit|gauche|bord|face|paroi|wall|pole|region|part)\b[\s']*){0,6}$")
+
+
+def _is_lesion(note: Note, start: int, end: int, chain: tuple[int, int]) -> bool:
+    """Whether a length is the size of a lesion."""
+    folded = note.folded
+    begin, stop = note.sentence_at(start)
+    if _is_distance(folded, start, end, begin):
+        return False
+    after = _noun_after(folded, max(end, chain[1]), stop)
+    if after:
+        return after == "lesion"
+    return _noun_before(note, chain[0], begin)
+
+
+def _is_distance(folded: str, start: int, end: int, begin: int) -> bool:
+    before = folded[max(begin, start - 40):start]
+    if _distance_after().match(folded, end) or _distance_before().search(before):
+        return True
+    return bool(_AT.search(before) and _OF.match(folded, end) and not _MEASURED_AT.search(before))
+
+
+def _noun_after(folded: str, end: int, stop: int) -> str:
+    """The kind of the noun that a length qualifies from before (a 3 cm renal mass); empty where there is none."""
+    words = _LONG.match(folded, end, stop)
+    at = words.end() if words else end
+    halt = _stop().search(folded, at, stop)
+    kinds = [_kind(match) for match in _nouns().finditer(folded, at, min(halt.start() if halt else stop, at + 80))]
+    return kinds[-1] if kinds else ""
+
+
+def _noun_before(note: Note, start: int, begin: int) -> bool:
+    """Whether the nearest noun before a length is a lesion; where there is none, that of the sentence before."""
+    folded = note.folded
+    for match in reversed(list(_nouns().finditer(folded, begin, start))):
+        kind = _kind(match)
+        if kind == "organ" and _COMPLEMENT.search(folded, max(begin, match.start() - 60), match.start()):
+            continue
+        return kind == "lesion"
+    return _goes_on(note, start, begin)
+
+
+_MEASURE_WORD = re.compile(r"\b(?:mesur\w*|measur\w*|size|taille|diamet\w*|dimension\w*|grand axe|axe|it|elle|il)\b")
+
+
+def _goes_on(note: Note, start: int, begin: int) -> bool:
+    """Whether a sentence that names nothing goes on about a lesion (it measured 3 cm)."""
+    if not _MEASURE_WORD.search(note.folded, begin, start):
+        return False
+    before = note.sentence_at(begin - 1)[0] if begin else 0
+    kinds = [_kind(match) for match in _nouns().finditer(note.folded, before, begin)]
+    return "lesion" in kinds or not kinds
+
+
+def _kind(match: re.Match[str]) -> str:
+    kind = str(match.lastgroup)
+    return "lesion" if kind == "oma" else kind
