@@ -79,11 +79,11 @@ class Sentence:
     """One sentence, the patterns in it and what they reach."""
 
     def __init__(self, note: Note, begin: int, end: int, spans: Sequence[tuple[int, int]], reach: Reach) -> None:
-        self._tokens = tokens_of(note.folded, begin, end)
-        self._starts = [token.start for token in self._tokens]
+        tokens = tokens_of(note.folded, begin, end)
+        self._keys, self._starts = tokens.keys, tokens.starts
         self._reach = reach
         within = [self._tokens_in(*span) for span in spans]
-        self._marks = [mark for mark in triggers(note.language).marks(self._tokens)
+        self._marks = [mark for mark in triggers(note.language).marks(self._keys)
                        if not any(_holds(span, mark) for span in within)]
         self._roles = self._find_roles()
 
@@ -100,7 +100,7 @@ class Sentence:
 
     def _find_roles(self) -> list[str]:
         """What each token does to the reach of others: its sign, or the role of its pattern; empty for most."""
-        roles = [token.key if token.key in _SIGNS else "" for token in self._tokens]
+        roles = [key if key in _SIGNS else "" for key in self._keys]
         for mark in self._marks:
             role = next((name for name, direction in mark.effects if not direction), _TRIGGER)
             roles[mark.start:mark.end] = [role] * (mark.end - mark.start)
@@ -147,7 +147,7 @@ class Sentence:
 
         A verb ends it that is not one of the next ``verbs`` words.
         """
-        end, depth = min(len(self._tokens), mark.end + self._reach.words), 0
+        end, depth = min(len(self._keys), mark.end + self._reach.words), 0
         for at in range(mark.end, end):
             role = self._roles[at]
             if role == ")" and not depth:
@@ -172,7 +172,7 @@ class Sentence:
     def _list_goes_on(self, comma: int) -> bool:
         """Whether what follows a comma is a further member of a list, and no new statement."""
         joined = False
-        for at in range(comma + 1, len(self._tokens)):
+        for at in range(comma + 1, min(comma + 1 + self._reach.words, len(self._keys))):
             role = self._roles[at]
             if role == "or" or (role == "and" and self._joins(at)):
                 joined = True
@@ -203,14 +203,14 @@ class Sentence:
 
     def _closes(self, mark: Mark) -> bool:
         """Whether a pattern is followed by nothing that it could belong to: "tumour-free." but not "free zone"."""
-        return mark.end == len(self._tokens) or bool(self._roles[mark.end])
+        return mark.end == len(self._keys) or bool(self._roles[mark.end])
 
     def _near(self, at: int, words: int) -> int:
         """How far something reaches that stands close by, to one side."""
         place, step = at, 1 if words > 0 else -1
         for _ in range(abs(words)):
             token = place if step > 0 else place - 1
-            if not 0 <= token < len(self._tokens) or self._roles[token] in _CLOSE_ENDS:
+            if not 0 <= token < len(self._keys) or self._roles[token] in _CLOSE_ENDS:
                 break
             place += step
         return place

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,11 @@ Effect = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Token:
-    """A word or sign of a note, in folded offsets."""
+class Tokens:
+    """The words and signs of a sentence as patterns are looked up by, and where each begins in the folded note."""
 
-    key: str
-    start: int
-    end: int
+    keys: list[str]
+    starts: list[int]
 
 
 @dataclass(frozen=True)
@@ -77,30 +76,33 @@ class Triggers:
                     for pattern in patterns:
                         self._add(pattern, (name, direction))
 
-    def marks(self, tokens: list[Token]) -> list[Mark]:
+    def marks(self, keys: list[str]) -> list[Mark]:
         """The patterns that stand in a sentence, from left to right; the longest wins, and none overlaps another."""
-        found, at, edges = [], 0, self._root.edges
-        while at < len(tokens):
-            mark = self._at(tokens, at) if tokens[at].key in edges else None
-            if mark is None:
-                at += 1
-            else:
-                found.append(mark)
-                at = mark.end
+        found, reached = [], 0
+        for at, key in enumerate(keys):
+            if at >= reached and key in self._root.edges:
+                mark = self._at(keys, at)
+                if mark is not None:
+                    found.append(mark)
+                    reached = mark.end
         return found
 
-    def _at(self, tokens: list[Token], at: int) -> Mark | None:
-        nodes, place, best = [self._root], at, None
-        while nodes and place < len(tokens):
-            key = tokens[place].key
-            reached = [node for each in nodes for node in each.edges.get(key, ())]
-            if key not in self._says:
-                reached += [each.anything for each in nodes if each.anything is not None]
-            nodes, place = reached, place + 1
-            effects = tuple(dict.fromkeys(effect for node in nodes for effect in node.effects))
+    def _at(self, keys: list[str], at: int) -> Mark | None:
+        nodes, best, end = [self._root], [], at
+        for place in range(at, len(keys)):
+            nodes = self._after(nodes, keys[place])
+            if not nodes:
+                break
+            effects = [effect for node in nodes for effect in node.effects]
             if effects:
-                best = Mark(at, place, effects)
-        return best
+                best, end = effects, place + 1
+        return Mark(at, end, tuple(dict.fromkeys(best))) if best else None
+
+    def _after(self, nodes: list[_Node], key: str) -> list[_Node]:
+        reached = [node for each in nodes if key in each.edges for node in each.edges[key]]
+        if key not in self._says:
+            reached += [each.anything for each in nodes if each.anything is not None]
+        return reached
 
     def _add(self, pattern: str, effect: Effect) -> None:
         for elements in _readings(pattern):
@@ -123,9 +125,10 @@ class Triggers:
         return node.children[element]
 
 
-def tokens_of(folded: str, start: int, end: int) -> list[Token]:
+def tokens_of(folded: str, start: int, end: int) -> Tokens:
     """The words and signs of a stretch of a folded note."""
-    return [Token(_key(match[0]), match.start(), match.end()) for match in _TOKEN.finditer(folded, start, end)]
+    matches = list(_TOKEN.finditer(folded, start, end))
+    return Tokens([_key(match[0]) for match in matches], [match.start() for match in matches])
 
 
 @cache
@@ -138,6 +141,7 @@ def triggers(language: str) -> Triggers:
     return Triggers(yaml.load(content, Loader=yaml.BaseLoader))  # noqa: S506
 
 
+@lru_cache(maxsize=1 << 15)
 def _key(word: str) -> str:
     """A word as patterns are looked up by; short words keep their s, since "mais" is not "mai"."""
     if _YEAR.fullmatch(word):

@@ -13,13 +13,30 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 # Characters that stand for plain ones, beside those that Unicode itself takes apart into a letter and its accents.
-_PLAIN = {
-    "‘": "'", "’": "'", "‚": "'", "‛": "'", "ʼ": "'", "´": "'", "`": "'", "′": "'", "“": '"', "”": '"', "„": '"',
-    "«": '"', "»": '"', "″": '"', "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "×": "x",
-    "✕": "x", "œ": "oe", "æ": "ae", "ß": "ss", "µ": "μ", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl",
-    "…": ".", "⩽": "≤", "⩾": "≥", "＜": "<", "＞": ">", "˂": "<", "˃": ">", "‹": "<", "›": ">", "＝": "=",
-    "ı": "i", "\t": " ", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n",
-}
+_PLAIN = {character: plain for plain, characters in {
+    "'": "\u2018\u2019\u201a\u201b\u02bc\xb4`\u2032",
+    '"': "\u201c\u201d\u201e\xab\xbb\u2033",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212",
+    "x": "\xd7\u2715",
+    "oe": "\u0153",
+    "ae": "\xe6",
+    "ss": "\xdf",
+    "\u03bc": "\xb5",
+    "ff": "\ufb00",
+    "fi": "\ufb01",
+    "fl": "\ufb02",
+    "ffi": "\ufb03",
+    "ffl": "\ufb04",
+    ".": "\u2026",
+    "\u2264": "\u2a7d",
+    "\u2265": "\u2a7e",
+    "<": "\uff1c\u02c2\u2039",
+    ">": "\uff1e\u02c3\u203a",
+    "=": "\uff1d",
+    "i": "\u0131",
+    " ": "\t",
+    "\n": "\v\f\x85\u2028\u2029",
+}.items() for character in characters}
 
 
 class _Table(dict[int, str]):

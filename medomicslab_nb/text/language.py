@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 from medomicslab_nb.text.folding import fold
 
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"(?:[dlns]|qu|jusqu)'|[^\W\d_]+")
+_ENOUGH = 0.08  # share of all words; in running text of either language more than a third are such words
 # Words of one language that are none of the other's (so not "on", "or", "son", "a"), folded.
 _WORDS: Mapping[str, frozenset[str]] = {
     "fr": frozenset(
-        "le la les des du de un une et est sont avec sans pour dans par sur au aux ce cette ces qui que dont il elle nous "
-        "vous pas ne plus chez depuis lors apres avant ete avait ont etait tres bien leur mais ou donc ni car sous entre "
-        "vers d l n s qu jusqu absence presence aucun aucune patiente traitement tumeur sein droit droite gauche stade "
-        "antecedents bilan examen montre retrouve mise cours ans mois jours suite en se sa ses ans kyste cancers".split()),
+        "le la les des du de un une et est sont avec sans pour dans par sur au aux ce cette ces qui que dont il elle "
+        "nous vous pas ne plus chez depuis lors apres avant ete avait ont etait tres bien leur mais ou donc ni car "
+        "sous entre vers d' l' n' s' qu' jusqu' aucun aucune patiente traitement tumeur sein droit droite gauche stade "
+        "antecedents bilan examen montre retrouve mise cours ans mois jours suite en se sa ses kyste cancers".split()),
     "en": frozenset(
         "the of and is are was were with without for in by at this these which who whom that he she we you not no more "
         "since after before been had has have very well their but so nor because under between from his her an it its "
-        "as be to there any presence absent patient's treatment tumour tumor breast right left stage history showed "
+        "as be to there any absent treatment tumour tumor breast right left stage history showed "
         "shows revealed underwent found year years month months day days old normal negative".split()),
 }
 
@@ -45,7 +46,7 @@ def detect_language(text: str) -> Language:
     counts = {code: sum(word in known for word in words) for code, known in _WORDS.items()}
     code = max(counts, key=lambda name: counts[name])
     told = sum(counts.values())
-    if not told or counts[code] < max(1, 0.04 * len(words)) or counts["fr"] == counts["en"]:
+    if not told or counts[code] < max(1, _ENOUGH * len(words)) or counts["fr"] == counts["en"]:
         return Language("", 0.0, mixed=False)
     share = counts[code] / told
     return Language(code, share, mixed=share < 0.8 and told >= 10)

@@ -72,6 +72,8 @@ class Note:
 
     def sentence_at(self, offset: int) -> tuple[int, int]:
         """Begin and end of the sentence in which a character stands."""
+        if not self.sentences:
+            return 0, 0
         return self.sentences[max(bisect_right(self._sentence_starts, offset) - 1, 0)]
 
     def section_at(self, offset: int) -> str:

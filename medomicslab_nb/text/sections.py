@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 _CATALOGUE = Path(__file__).with_name("sections.yaml")
-_LINE = re.compile(r"^[ \t]*(?:[-*•#>]+[ \t]*|\d{1,2}[.)][ \t]*)?(?P<heading>[^\W\d_][^\n:]{1,60}?)[ \t]*(?P<mark>:|$)",
-                   re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*(?:(?P<item>[-•>*])[ \t]*|#+[ \t]*|\d{1,2}[.)][ \t]*)?"
+                   r"(?P<heading>[^\W\d_][^\n:]{1,60}?)[ \t]*(?P<mark>:|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ def find_sections(folded: str, language: str) -> list[Section]:
     """The sections of a folded note, in order; what stands before the first heading belongs to none.
 
     A heading of one language is recognised in a note of the other, and one unknown heading before a colon on its own
-    line ends a section that has a context, so that nothing is taken for family history that stands below it.
+    line ends a section that has a context, so that nothing is taken for family history that stands below it. Without a
+    colon neither an item of a list nor the last line of a note is a heading: there "chemotherapy" is what is planned.
     """
-    starts = []
+    starts, text_end = [], len(folded.rstrip())
     for match in _LINE.finditer(folded):
         name = _headings(language).get(" ".join(match["heading"].split()))
-        if name is not None:
+        if name is not None and (match["mark"] or (not match["item"] and match.end() < text_end)):
             starts.append((match.start(), match.end(), name))
         elif match["mark"] and folded[match.end():match.end() + 1] in ("\n", ""):
             starts.append((match.start(), match.end(), ""))

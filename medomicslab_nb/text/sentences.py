@@ -6,14 +6,13 @@ import re
 
 # Words before a full stop that does not end a sentence, in either language; lower case, without the stop.
 _ABBREVIATIONS = frozenset(
-    "dr dre drs pr prs mr mrs ms m mme mlle mm st ste prof med no num tel cf vs env approx ca fig ref réf art av bd inc "
-    "ltd e.g i.e c.-à-d p.ex ex al resp max min cp cpr inj amp gtt sol hx dx rx tx fx pt pts yr yrs mo wk vol ed éd "
-    "dept dép hosp hôp sup inf ant post lat méd d g lt rt bilat nb sq jr sr esq".split())
-_STOP = re.compile(r"[.!?…]+(?P<close>[\"'»”’)\]]*)(?P<gap>\s*)")
-_LINES = re.compile(r"[^\S\n]*\n\s*")
+    "dr dre drs pr prs mr mrs ms m mme mlle mm st ste prof med no num tel cf vs env approx ca fig ref réf art av bd "
+    "inc ltd e.g i.e c.-à-d p.ex ex al resp max min cp cpr inj amp gtt sol hx dx rx tx fx pt pts yr yrs mo wk vol ed "
+    "éd dept dép hosp hôp sup inf ant post lat méd d g lt rt bilat nb sq jr sr esq".split())
+_STOP = re.compile(r"[.!?…]+(?P<close>[\"'»\u201d\u2019)\]]*)(?P<gap>\s*)")
+_LINES = re.compile(r"\n\s*")
 _WORD_BEFORE = re.compile(r"(?:[^\W\d_]|[.\-])+$")
-_ITEM = re.compile(r"(?:[-*•·–—▪◦‣>]|\d{1,2}[.)\-/]\s|[a-z]\))")
-_HEADING_END = re.compile(r":[^\S\n]*$")
+_ITEM = re.compile(r"(?:[-*•·\u2013\u2014▪◦‣>]|\d{1,2}[.)\-/]\s|[a-z]\))")
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
@@ -56,10 +55,8 @@ def _line_ends(text: str) -> list[int]:
     ends = []
     for match in _LINES.finditer(text):
         after = text[match.end():match.end() + 4]
-        line = text[text.rfind("\n", 0, match.start()) + 1:match.start()]
+        line = text[text.rfind("\n", 0, match.start()) + 1:match.start()].rstrip()
         begins = after[:1].isupper() or after[:1].isdigit() or _ITEM.match(after)
-        wraps = line.endswith((",", "(", "-")) or line.rstrip()[-1:] in ",(/"
-        if "\n" in text[match.start():match.end()].replace("\n", "", 1) or _HEADING_END.search(line) or (
-                begins and not wraps):
+        if "\n" in match[0][1:] or line.endswith(":") or (begins and not line.endswith((",", "(", "/", "-"))):
             ends.append(match.end())
     return ends
