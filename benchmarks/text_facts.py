@@ -82,7 +82,8 @@ def _challenge_fact(text: str, fact: Mapping[str, object]) -> Fact:
         start = text.index(stretch, start + 1)
     context = fact.get("context", ())
     assert isinstance(context, Sequence)
-    return Fact(str(fact["attribute"]), start, start + len(stretch), stretch, str(fact["value"]), context=tuple(context))
+    return Fact(str(fact["attribute"]), start, start + len(stretch), stretch, str(fact["value"]),
+                context=tuple(context))
 
 
 def read_gold(path: Path, texts: Path) -> Iterator[Example]:
@@ -124,8 +125,9 @@ def _report(counts: Mapping[str, Mapping[str, Score]], by: str) -> None:
     for attribute in sorted(counts[by]):
         one = counts[by][attribute]
         lower, upper = one.recall_interval()
+        others = "".join(f"{counts[rule][attribute].f1:12.3f}" for rule in ("values", "mentions"))
         print(f"{attribute:18}{one.right + one.missed:6}{one.precision:8.3f}{one.recall:8.3f}{one.f1:8.3f}"
-              f"  {lower:.3f} to {upper:.3f}{counts['values'][attribute].f1:11.3f}{counts['mentions'][attribute].f1:12.3f}")
+              f"  {lower:.3f} to {upper:.3f}{others}")
     for rule, by_attribute in counts.items():
         print(f"{rule}_f1={sum(by_attribute.values(), Score()).f1:.4f}")
 

@@ -16,6 +16,7 @@ from medomicslab_nb.runner import replay, run as run_stage
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import StageResult
 from medomicslab_nb.study import Study
+from medomicslab_nb.text.settings import TextSettings
 from medomicslab_nb.tables import Input
 
 
@@ -23,12 +24,14 @@ class PipelineSettings(Settings):
     """Which stages are run, in this order, and with which settings."""
 
     stage: ClassVar[str] = "pipeline"
-    version: ClassVar[int] = 3  # 2: radiomics; 3: models of version 2
+    version: ClassVar[int] = 4  # 2: radiomics; 3: models of version 2; 4: text
 
     data: DataSettings | None = DataSettings()
     """Settings of the data stage; null leaves it out."""
     radiomics: RadiomicsSettings | None = None
     """Settings of the radiomics stage; null leaves it out."""
+    text: TextSettings | None = None
+    """Settings of the text stage; null leaves it out."""
     models: ModelsSettings | None = None
     """Settings of the models stage; null leaves it out."""
 

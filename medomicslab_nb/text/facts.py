@@ -75,6 +75,6 @@ def fact_table(rows: Iterable[tuple[NoteKey, Fact]]) -> pd.DataFrame:
 
 
 def _row(key: NoteKey, fact: Fact) -> tuple[object, ...]:
-    return (key.patient, key.note, key.date, key.language, fact.section, fact.attribute, fact.start, fact.end, fact.text,
-            fact.value, fact.unit, fact.qualifier, ";".join(fact.context), fact.rule, fact.rule_version, fact.status,
-            fact.annotator, fact.time)
+    return (key.patient, key.note, key.date, key.language, fact.section, fact.attribute, fact.start, fact.end,
+            fact.text, fact.value, fact.unit, fact.qualifier, ";".join(fact.context), fact.rule, fact.rule_version,
+            fact.status, fact.annotator, fact.time)

@@ -101,7 +101,8 @@ def _dates(values: pd.Series) -> pd.Series:
         found = values
     else:
         found = pd.to_datetime(values.astype("str").str[:10], format="%Y-%m-%d", errors="coerce")
-    return found.dt.strftime("%Y-%m-%d").fillna("").reset_index(drop=True).astype("str")
+    days: pd.Series = found.dt.strftime("%Y-%m-%d").fillna("").reset_index(drop=True).astype("str")
+    return days
 
 
 def _refuse_one_name(table: pd.DataFrame, where: str) -> None:
@@ -134,9 +135,11 @@ def _warnings(table: pd.DataFrame, corrected: int) -> tuple[str, ...]:
     words = []
     reasons = {NO_PATIENT: "name no patient", EMPTY: "are empty", REPEATED: "stand there twice and are read once",
                OTHER_LANGUAGE: "are in neither French nor English, or too short to tell"}
-    words += [f"{counts[status]} of {len(table)} notes {reason}." for status, reason in reasons.items() if counts[status]]
+    words += [f"{counts[status]} of {len(table)} notes {reason}."
+              for status, reason in reasons.items() if counts[status]]
     if corrected:
-        words.append(f"{corrected} of {len(table)} notes are in another language than their row says; their words count.")
+        words.append(f"{corrected} of {len(table)} notes are in another language than their row says; "
+                     "their words count.")
     read = table[table["status"] == READ]
     shared = read.groupby(read["text"].map(lambda text: sha256(text.encode()).hexdigest()))["patient"].nunique()
     if (shared > 1).any():

@@ -115,12 +115,9 @@ def _choose(own: pd.DataFrame, policy: Policy) -> Choice:
 def _chosen(stated: pd.DataFrame, policy: Policy) -> int:
     """Row of the mention that a policy takes; of equal ones the last, and of undated ones the order of notes."""
     ordered = stated.sort_values("date", kind="stable")
-    if policy in ("last", "any"):
-        return int(ordered.index[-1])
-    if policy == "first":
-        return int(ordered.index[0])
-    sizes = ordered["coarse"].map(magnitude)
-    return int(sizes.idxmax() if policy == "max" else sizes.idxmin())
+    sizes = ordered["coarse"].map(magnitude).to_numpy()
+    place = {"last": -1, "any": -1, "first": 0, "max": sizes.argmax(), "min": sizes.argmin()}[policy]
+    return int(ordered.index[int(place)])
 
 
 def magnitude(value: str) -> float:
@@ -140,7 +137,7 @@ _DEGREES = {"0": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "localised": 1, "locally
 
 def _where(choice: Choice, own: pd.DataFrame) -> dict[str, object]:
     row = own.loc[choice.chosen] if choice.chosen >= 0 else None
-    place = {name: "" for name in ("unit", "note", "date")} | {"start": -1, "end": -1} if row is None else {
+    place = dict.fromkeys(("unit", "note", "date"), "") | {"start": -1, "end": -1} if row is None else {
         name: row[name] for name in ("unit", "note", "date", "start", "end")}
     return {"status": choice.status, "value": choice.value, "conflicts": choice.conflicts, **place}
 
@@ -158,7 +155,8 @@ def text_features(table: pd.DataFrame, catalogue: Mapping[str, Attribute] | None
     columns: dict[str, pd.Series] = {}
     for (name, item), rows in table.groupby(["attribute", "item"], sort=False):
         column = _column(rows.set_index("patient"), known.get(str(name)), str(item))
-        columns[f"{name} {item}".strip().replace(" ", "_")] = column.reindex(patients)
+        title = name if item in ("", name) else f"{name} {item}"
+        columns[str(title).replace(" ", "_")] = column.reindex(patients)
     frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
     return frame.loc[:, frame.notna().sum() >= minimum_patients].reset_index()
 

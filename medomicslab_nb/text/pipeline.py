@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 import spacy
-from spacy.attrs import IDX, SENT_START
+from spacy.attrs import IDX, SENT_START  # type: ignore[import-not-found]  # compiled, without a stub
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
@@ -22,18 +22,19 @@ from medomicslab_nb.text.language import detect_language
 from medomicslab_nb.text.lexicon import Term
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.reading import read_note
-from medomicslab_nb.text.rules import RULES, Rule
+from medomicslab_nb.text.rules import RULES
 from medomicslab_nb.text.rules.own_terms import term_rule
+from medomicslab_nb.text.rules.rule import Rule
 
 LANGUAGES = ("fr", "en")
-_NOTES = 10_000  # notes between two fresh pipelines: spaCy's store keeps every new word for ever
+_WORDS = 200_000  # words after which a pipeline is made anew: spaCy's store keeps every new one for ever
 
 for _name in ("note", "facts"):
     Doc.set_extension(_name, default=None, force=True)
 
 
 def make_pipeline(language: str, *, terms: Sequence[Term] = (), day_first: bool | None = None) -> Language:
-    """spaCy's pipeline for ``fr`` or ``en`` with our components ``medomicslab_sentences`` and ``medomicslab_facts``.
+    """The spaCy pipeline for ``fr`` or ``en`` with our components ``medomicslab_sentences`` and ``medomicslab_facts``.
 
     Parameters
     ----------
@@ -45,18 +46,18 @@ def make_pipeline(language: str, *, terms: Sequence[Term] = (), day_first: bool 
     nlp = spacy.blank(language)
     nlp.max_length = 1 << 31  # nothing here needs memory beyond the text's own size
     nlp.add_pipe("medomicslab_sentences", config={"day_first": day_first})
-    nlp.add_pipe("medomicslab_facts", config={"terms": [list(vars(term).values()) for term in terms]})
+    nlp.add_pipe("medomicslab_facts", config={"terms": [dict(vars(term)) for term in terms]})
     return nlp
 
 
 @Language.factory("medomicslab_sentences", default_config={"day_first": None})
-def _sentences(nlp: Language, name: str, day_first: bool | None) -> Callable[[Doc], Doc]:
+def _sentences(nlp: Language, name: str, day_first: bool | None) -> Callable[[Doc], Doc]:  # noqa: ARG001  (what spaCy calls)
     return partial(mark_sentences, day_first=day_first)
 
 
 @Language.factory("medomicslab_facts", default_config={"terms": []})
-def _facts(nlp: Language, name: str, terms: list[list[str]]) -> Callable[[Doc], Doc]:
-    own = [term_rule([Term(*term) for term in terms])] if terms else []
+def _facts(nlp: Language, name: str, terms: list[dict[str, Any]]) -> Callable[[Doc], Doc]:  # noqa: ARG001  (what spaCy calls)
+    own = [term_rule([Term(**term) for term in terms])] if terms else []
     return partial(find_facts, rules=(*RULES.values(), *own))
 
 
@@ -67,7 +68,8 @@ def mark_sentences(doc: Doc, *, day_first: bool | None = None) -> Doc:
     begins = [note.source(start, end)[0] for start, end in note.sentences]
     starts = np.full(len(doc), -1, dtype=np.int32)
     starts[np.searchsorted(_places(doc), begins, side="right") - 1] = 1
-    doc.from_array([SENT_START], starts.astype(np.uint64))
+    marks: Any = starts.astype(np.uint64)  # -1 wraps around, as spaCy wants it
+    doc.from_array([SENT_START], marks)
     doc.spans["sections"] = _spans(doc, [(*note.source(each.start, each.end), each.name) for each in note.sections])
     return doc
 
@@ -99,19 +101,25 @@ def _spans(doc: Doc, stretches: Sequence[tuple[int, int, str]]) -> list[Span]:
 def read_texts(texts: Iterable[tuple[str, str]], *, terms: Sequence[Term] = (),
                day_first: bool | None = None) -> Iterator[list[Fact]]:
     """The facts of each text, given with its language, in order; texts are taken in as they are needed."""
-    remaining = iter(texts)
-    while batch := list(islice(remaining, 1)):
-        pipelines = {language: make_pipeline(language, terms=terms, day_first=day_first) for language in LANGUAGES}
-        for text, language in chain(batch, islice(remaining, _NOTES - 1)):
-            yield pipelines[language](text)._.facts if text.strip() else []
+    own = tuple(terms)
+    for text, language in texts:
+        yield _read(text, language, own, day_first) if text.strip() else []
 
 
-@lru_cache(maxsize=len(LANGUAGES))
-def _for_annotator(language: str) -> Language:
-    return make_pipeline(language)
+def _read(text: str, language: str, terms: tuple[Term, ...], day_first: bool | None) -> list[Fact]:
+    nlp = _kept(language, terms, day_first)
+    facts: list[Fact] = nlp(text)._.facts
+    if len(nlp.vocab.strings) > _WORDS:
+        _kept.cache_clear()
+    return facts
+
+
+@lru_cache(maxsize=2 * len(LANGUAGES))
+def _kept(language: str, terms: tuple[Term, ...], day_first: bool | None) -> Language:
+    return make_pipeline(language, terms=terms, day_first=day_first)
 
 
 def suggestions(text: str, language: str = "") -> list[Fact]:
     """The facts of one text, for the annotator; empty for a text in neither language."""
     code = language if language in LANGUAGES else detect_language(text).code
-    return list(_for_annotator(code)(text)._.facts) if code and text.strip() else []
+    return next(read_texts([(text, code)])) if code else []

@@ -8,7 +8,8 @@ from medomicslab_nb.text.attributes import CONTEXTS
 from medomicslab_nb.text.context import contexts
 from medomicslab_nb.text.facts import Fact, Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules import RULES, Rule
+from medomicslab_nb.text.rules import RULES
+from medomicslab_nb.text.rules.rule import Rule
 
 
 def read_note(note: Note, rules: Iterable[Rule] = RULES.values()) -> list[Fact]:

@@ -11,6 +11,8 @@ _ABBREVIATIONS = frozenset(
     "éd dept dép hosp hôp sup inf ant post lat méd d g lt rt bilat nb sq jr sr esq".split())
 _STOP = re.compile(r"[.!?…]+(?P<close>[\"'»\u201d\u2019)\]]*)(?P<gap>\s*)")
 _LINES = re.compile(r"\n\s*")
+_UNITS = frozenset("cm mm mg kg ml gy ans an".split())
+_NUMBERED = re.compile(r"(?:^|\n)[^\S\n]*\d{1,2}$")
 _WORD_BEFORE = re.compile(r"(?:[^\W\d_]|[.\-])+$")
 _ITEM = re.compile(r"(?:[-*•·\u2013\u2014▪◦‣>]|\d{1,2}[.)\-/]\s|[a-z]\))")
 
@@ -36,9 +38,17 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
         return True
     if not match["gap"]:  # "reasons.First": a stop that lacks its space, but not J.Dupont, T2.N0, 3.5 or www.x.org
         return len(before) > 2 and before[-3:].isalpha() and before[-2:].islower() and after.isupper()
-    if after.islower() and "\n" not in match["gap"]:
+    if after.islower() and "\n" not in match["gap"] and _may_be_short_for(before):
         return False
     return not _is_abbreviation(before, match[0])
+
+
+def _may_be_short_for(before: str) -> bool:
+    """Whether a stop before a small letter may be that of an abbreviation that no list has, or of an item's number."""
+    if before[-1:].isdigit():
+        return _NUMBERED.search(before) is not None
+    word = _WORD_BEFORE.search(before)
+    return word is not None and len(word[0]) <= 3 and word[0].lower() not in _UNITS
 
 
 def _is_abbreviation(before: str, stop: str) -> bool:

@@ -41,7 +41,7 @@ class TextSettings(Settings):
     minimum_patients: Annotated[int, Field(ge=1), Advanced()] = 5
     """Patients of whom something must be known for it to become a predictor."""
     annotations: bool = True
-    """Use what annotators of the study decided: their spans stand instead of the rules' in the notes they finished."""
+    """Use what annotators of the study decided, in place of what rules found at the same place."""
     deidentify: bool = False
     """Also publish the notes with identifiers replaced; an aid that a person must review."""
     jobs: Annotated[int, Field(ge=0), Execution(), Advanced()] = 0

@@ -30,6 +30,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "data": {},
     "models": _MODELS,
     "radiomics": {"preset": "plain", "perturbations": ["growth", "noise"], "perturbation_count": 1},
+    "text": {"terms": {"emboli": ["embolies vasculaires", "LVI"]}},
     "pipeline": {"data": {}, "models": _MODELS},
 }
 GOLDEN = json.loads((Path(__file__).parent / "golden_digests.json").read_text())
@@ -66,8 +67,20 @@ def make_study(path: Path) -> ml.Study:
         transposed=True,
         default_column=Column(),
     )
+    study.add_table("notes", pd.DataFrame(_notes(patients[:10])), block="notes", level="visit", date_column="date",
+                    columns={"date": Column(role="date", type="date"), "note": Column(role="ignore", type="text"),
+                             "text": Column(role="ignore", type="text")})
     add_images(study, patients[:4])
     return study
+
+
+def _notes(patients: list[str]) -> Iterator[dict[str, str]]:
+    """A note in French and one in English of each patient."""
+    for place, patient in enumerate(patients):
+        words = {"fr": f"Carcinome canalaire du sein gauche, classé pT{1 + place % 3}N0M0. Embolies vasculaires.",
+                 "en": f"ECOG {place % 2}. No evidence of recurrence in the left breast; LVI was not seen."}
+        for language, text in words.items():
+            yield {"patient": patient, "note": f"{language}-{place}", "date": f"2020-03-{place + 1:02d}", "text": text}
 
 
 @pytest.fixture(scope="module")

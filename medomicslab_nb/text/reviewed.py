@@ -1,0 +1,72 @@
+"""The facts of a study with what its annotators decided."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from medomicslab_nb.text.annotations import FOLDER, annotators, read_annotations
+from medomicslab_nb.text.decisions import decided
+from medomicslab_nb.text.facts import Fact, NoteKey, fact_table
+from medomicslab_nb.text.span import Span
+
+
+def with_decisions(study: Any, notes: pd.DataFrame, facts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The fact table in which decisions of annotators stand in place of what rules found; and what did not count.
+
+    Parameters
+    ----------
+    study : TrackedStudy
+        The journals are noted as read: a run is stale when somebody has annotated since.
+    notes : DataFrame
+        Those that were read, with columns patient, note, date, language and text.
+    facts : DataFrame
+        The fact table, by rules alone.
+    """
+    for path in sorted((study.path / FOLDER).glob("*.jsonl")):
+        study.file(str(path.relative_to(study.path)))
+    works = {name: read_annotations(study, name) for name in annotators(study)}
+    touched = {note for work in works.values() for note in work.notes}
+    if not touched:
+        return facts, ()
+    by_note = {name: _facts(rows) for name, rows in facts[facts["note"].isin(touched)].groupby(["patient", "note"])}
+    rows, disputed, outdated = [], 0, 0
+    for key, text in _touched(notes, touched):
+        spans: dict[str, list[Span]] = defaultdict(list)
+        for name, work in works.items():
+            own = work.note(key.note, text)
+            spans[name] = own.spans
+            outdated += len(own.stale)
+        merged, open_ones = decided(by_note.get((key.patient, key.note), []), spans)
+        disputed += open_ones
+        rows += [(key, fact) for fact in merged]
+    table = pd.concat([facts[~facts["note"].isin(touched)], fact_table(rows)], ignore_index=True)
+    order = {note: place for place, note in enumerate(notes["note"])}
+    places = table["note"].map(order)
+    return table.iloc[places.argsort(kind="stable")].reset_index(drop=True), _warnings(disputed, outdated)
+
+
+def _touched(notes: pd.DataFrame, touched: set[str]) -> list[tuple[NoteKey, str]]:
+    own = notes[notes["note"].isin(touched)]
+    return [(NoteKey(patient, note, date, language), text) for patient, note, date, language, text in
+            own[["patient", "note", "date", "language", "text"]].itertuples(index=False, name=None)]
+
+
+def _facts(rows: pd.DataFrame) -> list[Fact]:
+    names = ("attribute", "start", "end", "text", "value", "unit", "qualifier", "context", "section", "rule",
+             "rule_version")
+    found = [Fact(*row) for row in rows[list(names)].itertuples(index=False, name=None)]
+    return [replace(fact, context=tuple(filter(None, str(fact.context).split(";")))) for fact in found]
+
+
+def _warnings(disputed: int, outdated: int) -> tuple[str, ...]:
+    words = []
+    if disputed:
+        words.append(f"{disputed} decisions of annotators are not shared by all who annotated the note and nobody has "
+                     "adjudicated them: rules count there.")
+    if outdated:
+        words.append(f"{outdated} annotations belong to notes whose text has changed since: they do not count.")
+    return tuple(words)
