@@ -1,7 +1,9 @@
-"""Lexicons: terms in a CSV file, found in a note word by word.
+"""Lexicons: terms in a CSV file, found in a note word by word, all those of a lexicon in one pass.
 
 Between the words of a term may stand spaces, hyphens, apostrophes or a line's end, so that "non-Hodgkin",
-"non Hodgkin" and "non\\nHodgkin" are one term; nothing else may. Plural marks are taken off on both sides.
+"non Hodgkin" and "non\\nHodgkin" are one term; and words that only link ("carcinome de type canalaire"). Marks of the
+plural and the endings that French and English words share (-ome and -oma, -aire and -ary, -ie and -y) are one on both
+sides. Which words link and which endings are one is in ``lexicons/words.yaml``.
 """
 
 from __future__ import annotations
@@ -9,9 +11,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from itertools import permutations
 from pathlib import Path
+
+import yaml
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.text.folding import fold
@@ -20,11 +25,14 @@ from medomicslab_nb.text.note import Note, stem
 FOLDER = Path(__file__).with_name("lexicons")
 _BETWEEN = re.compile(r"[\s'\-/.]{0,3}")
 _WORD = re.compile(r"[^\W_]+")
+_LINKS = 4  # words passed over between two words of a term, at most
+_SHORT = 5  # letters up to which a word keeps its ending
+_PERMUTED = 4  # words up to which a term is found in any order
 
 
 @dataclass(frozen=True)
 class Term:
-    """One row of a lexicon."""
+    """One wording of a row of a lexicon."""
 
     attribute: str
     value: str
@@ -32,6 +40,10 @@ class Term:
     language: str = ""
     """The language whose notes it is looked for in; empty: every language."""
     qualifier: str = ""
+    as_written: bool = False
+    """Whether it is found only in the letters that the row has: ALL, which is no "all"."""
+    any_order: bool = False
+    """Whether its words are found in any order: "invasive ductal" and "ductal invasive"."""
 
 
 @dataclass(frozen=True)
@@ -43,54 +55,133 @@ class Hit:
     end: int
 
 
-class Lexicon:
-    """Terms by their first word.
+@dataclass
+class _Node:
+    """What may follow the words read so far, and the terms that end with them."""
 
-    Where terms overlap the longest wins, and of equal ones the first in the file.
+    following: dict[str, _Node] = field(default_factory=dict)
+    terms: list[Term] = field(default_factory=list)
+
+
+class Lexicon:
+    """Terms, as a tree of their words.
+
+    Where terms overlap the one that begins first wins, then the longest, and of equal ones the first in the file.
+
+    Parameters
+    ----------
+    passing : bool, optional
+        Whether words of degree, grade and organ may stand within a term too (``passed_over`` in ``words.yaml``).
     """
 
-    def __init__(self, terms: Iterable[Term]) -> None:
-        self._by_first: dict[str, list[tuple[tuple[str, ...], Term]]] = {}
+    def __init__(self, terms: Iterable[Term], *, passing: bool = False) -> None:
+        self._first: dict[str, _Node] = {}
+        self._links = _words("linking") | (_words("passed_over") if passing else frozenset())
         for term in terms:
-            words = tuple(stem(word) for word in _WORD.findall(fold(term.text).folded))
-            if words:
-                self._by_first.setdefault(words[0], []).append((words, term))
-        for found in self._by_first.values():
-            found.sort(key=lambda entry: -len(entry[0]))
+            for keys in _orders(term):
+                self._add(keys, term)
+
+    def _add(self, keys: tuple[str, ...], term: Term) -> None:
+        node, following = None, self._first
+        for each in keys:
+            node = following.setdefault(each, _Node())
+            following = node.following
+        if node is not None:
+            node.terms.append(term)
 
     def find(self, note: Note) -> Iterator[Hit]:
         """The terms of a note, none overlapping another, in order."""
-        words, at = note.words, 0
-        while at < len(words.stems):
-            hit = self._at(note, at)
-            if hit is None:
-                at += 1
-            else:
-                term, length = hit
-                yield Hit(term, words.starts[at], words.ends[at + length - 1])
-                at += length
+        words, first, done = note.words, self._first, 0
+        keys = [key(each) for each in words.stems]
+        for at, each in enumerate(keys):
+            if each in first and at >= done:
+                hit = self._longest(note, keys, at)
+                if hit is not None:
+                    term, last = hit
+                    yield Hit(term, words.starts[at], words.ends[last])
+                    done = last + 1
 
-    def _at(self, note: Note, at: int) -> tuple[Term, int] | None:
-        stems = note.words.stems
-        for terms, term in self._by_first.get(stems[at], ()):
-            length = len(terms)
-            if ((length == 1 or tuple(stems[at:at + length]) == terms) and term.language in ("", note.language)
-                    and _joined(note, at, length)):
-                return term, length
+    def _longest(self, note: Note, keys: list[str], at: int) -> tuple[Term, int] | None:
+        """The longest term that begins with a word, and the number of its last word."""
+        node, last, found = self._first[keys[at]], at, None
+        while True:
+            term = next((term for term in node.terms if _is_written(term, note, at, last)), None)
+            if term is not None:
+                found = term, last
+            following = self._next(node, note, keys, last) if node.following else None
+            if following is None:
+                return found
+            node, last = node.following[keys[following]], following
+
+    def _next(self, node: _Node, note: Note, keys: list[str], last: int) -> int | None:
+        """The next word that goes on with a term."""
+        words = note.words
+        for at in range(last + 1, min(last + 2 + _LINKS, len(keys))):
+            if not _BETWEEN.fullmatch(note.folded, words.ends[at - 1], words.starts[at]):
+                return None
+            if keys[at] in node.following:
+                return at
+            if keys[at] not in self._links:
+                return None
         return None
 
 
-def _joined(note: Note, at: int, length: int) -> bool:
-    """Whether only what may stand between the words of a term does."""
-    words = note.words
-    return all(_BETWEEN.fullmatch(note.folded, words.ends[i], words.starts[i + 1])
-               for i in range(at, at + length - 1))
+def _is_written(term: Term, note: Note, first: int, last: int) -> bool:
+    """Whether a term is one of the note's language, and in its letters where they matter."""
+    if term.language not in ("", note.language):
+        return False
+    if not term.as_written:
+        return True
+    start, end = note.source(note.words.starts[first], note.words.ends[last])
+    return note.text[start:end] in (term.text, f"{term.text}s")
 
 
-def read_terms(path: Path) -> list[Term]:
+def _orders(term: Term) -> Iterator[tuple[str, ...]]:
+    """The words of a term as they are looked for, in each order in which they may stand."""
+    every = tuple(key(stem(word)) for word in _WORD.findall(fold(term.text).folded))
+    words = tuple(word for word in every if word not in _words("linking")) or every
+    if term.any_order and 1 < len(words) <= _PERMUTED and "non" not in words:
+        yield from dict.fromkeys(permutations(words))
+    else:
+        yield words
+
+
+@lru_cache(maxsize=50_000)
+def key(word: str) -> str:
+    """What a folded word without its plural is looked up by: without the ending that languages differ in.
+
+    >>> key("lymphome") == key("lymphoma"), key("mastectomie") == key("mastectomy"), key("sereuse") == key("serou")
+    (True, True, True)
+    """
+    plain = word.replace("ae", "e").replace("oe", "e")
+    if len(plain) > _SHORT:
+        for ending, common in _endings():
+            if plain.endswith(ending):
+                return plain[:-len(ending)] + common
+    return plain
+
+
+@cache
+def _endings() -> list[tuple[str, str]]:
+    return [(ending, common) for common, *endings in _yaml()["endings"] for ending in endings]
+
+
+@cache
+def _words(name: str) -> frozenset[str]:
+    return frozenset(key(stem(word)) for word in _yaml()[name])
+
+
+@cache
+def _yaml() -> dict[str, list[list[str]]]:
+    found: dict[str, list[list[str]]] = yaml.safe_load((FOLDER / "words.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def read_terms(path: Path, *, any_order: bool = False) -> list[Term]:
     """The terms of a CSV file with the columns attribute, value, text, and optionally language and qualifier.
 
-    Lines that begin with # are remarks.
+    Wordings of one row stand between | signs; one that begins with = is found only in these letters (=ALL). Lines that
+    begin with # are remarks.
 
     Raises
     ------
@@ -102,15 +193,18 @@ def read_terms(path: Path) -> list[Term]:
     names = {"attribute", "value", "text"}
     if rows and not names <= set(rows[0]):
         raise DataError("the term list lacks a column", where=path.name, todo=f"It needs {', '.join(sorted(names))}")
-    return [_term(row, number, path) for number, row in enumerate(rows, start=1)]
+    return [term for number, row in enumerate(rows, start=1) for term in _terms(row, number, path, any_order)]
 
 
-def _term(row: dict[str, str], number: int, path: Path) -> Term:
+def _terms(row: dict[str, str], number: int, path: Path, any_order: bool) -> Iterator[Term]:
     if not all((row[name] or "").strip() for name in ("attribute", "value", "text")):
         raise DataError("a term has no attribute, value or text", where=f"{path.name}, row {number}",
                         todo="Fill it in, or take the row out")
-    return Term(row["attribute"].strip(), row["value"].strip(), row["text"].strip(),
-                (row.get("language") or "").strip(), (row.get("qualifier") or "").strip())
+    for wording in row["text"].split("|"):
+        text = wording.strip()
+        yield Term(row["attribute"].strip(), row["value"].strip(), text.removeprefix("="),
+                   (row.get("language") or "").strip(), (row.get("qualifier") or "").strip(),
+                   as_written=text.startswith("="), any_order=any_order)
 
 
 @cache

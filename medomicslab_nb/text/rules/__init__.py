@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medomicslab_nb.text.rules import (
     grade,
+    histology,
     laterality,
     markers,
     molecular,
@@ -11,10 +12,14 @@ from medomicslab_nb.text.rules import (
     performance,
     proliferation,
     prostate,
+    radiotherapy,
     receptors,
+    site,
     size,
     stage,
     tnm,
+    treatment,
+    treatment_line,
 )
 from medomicslab_nb.text.rules.rule import Rule
 
@@ -31,4 +36,9 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (
     Rule("pdl1", 1, ("pdl1",), pdl1.find, says_negation=True),
     Rule("molecular", 1, ("egfr", "kras", "braf", "alk", "msi"), molecular.find, says_negation=True),
     Rule("markers", 1, ("psa", "cea", "ca125", "ca153", "ca199", "afp", "hcg", "ldh"), markers.find),
+    Rule("histology", 1, ("histology",), histology.find),
+    Rule("site", 1, ("site",), site.find),
+    Rule("treatment", 1, ("treatment",), treatment.find),
+    Rule("treatment_line", 1, ("treatment_line",), treatment_line.find),
+    Rule("radiotherapy", 1, ("radiotherapy_dose",), radiotherapy.find),
 )}

@@ -1,0 +1,73 @@
+"""Total doses of radiotherapy in Gy, with the fractions; "25 x 2 Gy" alone is their product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.rules.phrases import phrases
+
+_UNIT = r"(?P<unit>c?gy|c?grays?|c?greys?)"
+
+
+def find(note: Note) -> Iterator[Found]:
+    """The doses of a note, but for those of one fraction and those that an organ may not exceed."""
+    if not note.has("gy", "gray", "grey"):
+        return
+    doses = list(note.search(_dose()))
+    for match in doses:
+        others = [other for other in doses if other is not match and note.sentence_at(other.start())
+                  == note.sentence_at(match.start())]
+        found = _total(note, match, others)
+        if found is not None:
+            yield found
+
+
+def _total(note: Note, match: re.Match[str], others: Sequence[re.Match[str]]) -> Found | None:
+    """The total dose that a match says; None where it is another one."""
+    dose = _in_gy(note, match["dose"], match["unit"])
+    start, end = note.sentence_at(match.start())
+    before = note.folded[max(start, match.start() - 35):match.start()]
+    if dose is None or _limit().search(before):
+        return None
+    fractions = match["times"] or match["times_after"]
+    if fractions:
+        product = scaled(dose, fractions)
+        if any(_in_gy(note, other["dose"], other["unit"]) == product for other in others):
+            return None
+        return Found("radiotherapy_dose", *match.span(), product, "Gy", f"{fractions} fractions")
+    if match["single"]:
+        return None
+    counted = _fractions().search(note.folded, match.end("unit"), min(end, match.end("unit") + 60))
+    return Found("radiotherapy_dose", match.start("dose"), match.end("unit"), dose, "Gy",
+                 f"{counted['count']} fractions" if counted else "")
+
+
+def _in_gy(note: Note, written: str, unit: str) -> str | None:
+    value = number(written, note.language)
+    return scaled(value, "0.01") if value is not None and unit.startswith("c") else value
+
+
+@cache
+def _dose() -> re.Pattern[str]:
+    """A number in Gy, with how often it is given or that it is the dose of one fraction."""
+    fraction, each = phrases("radiotherapy", "fraction"), phrases("radiotherapy", "each")
+    return re.compile(
+        rf"(?:(?P<times>\b\d{{1,2}})\s*(?:x|\*|fois|times|{fraction}\s*(?:x|de|of|a|at))\s*)?"
+        rf"(?<![\w.,])(?P<dose>{NUMBER})[\s-]*{_UNIT}\b"
+        rf"(?:\s*(?:x|\*|fois|times)\s*(?P<times_after>\d{{1,2}})\b(?!\s*gy)"
+        rf"|(?P<single>\s*(?:{each}\s*{fraction}|(?:daily|quotidien\w*|bid|{fraction})\b)(?!\w)))?")
+
+
+@cache
+def _fractions() -> re.Pattern[str]:
+    return re.compile(rf"(?<![\d.,])(?P<count>\d{{1,2}})\s*{phrases('radiotherapy', 'fraction')}\b")
+
+
+@cache
+def _limit() -> re.Pattern[str]:
+    return re.compile(rf"\b{phrases('radiotherapy', 'limit')}\b[^,;.]*$|[<≤>≥]\s*$")
