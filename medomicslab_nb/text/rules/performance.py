@@ -1,68 +1,110 @@
 """Performance status by ECOG (WHO, OMS, Zubrod) and Karnofsky's index.
 
-A range takes the worse. A PS that is no performance status (pressure support, a postscript), the OMS and WHO of
-classifications and of tumour grades, and thresholds of trials are none.
+Found are the value after its name at any distance in the clause ("PS, assessed by two observers, is 3"), before it ("80 %
+sur l'échelle de Karnofsky"), the worse end of a range, and both values of a change ("KPS dropped from 90 to 70", the
+first as history). A PS that is no performance status (pressure support, a postscript), the OMS and WHO of
+classifications and of tumour grades, thresholds and goals are none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.rules.places import Stretch, search, stretches
+from medomicslab_nb.text.rules.statements import stated
 
-_NUMBERS = {"zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "un": "1", "deux": "2", "trois": "3",
-            "quatre": "4", "cinq": "5", "i": "1", "ii": "2", "iii": "3", "iv": "4", "nul": "0", "o": "0"}
-_DIGIT = r"(?:[0-5]|zero|one|two|three|four|un|deux|trois|quatre|i{1,3}|iv)"
-_STATUS = (r"(?:performances?[\s-]?statu[st](?:es)?|statut?s?\s(?:de\s)?performances?|performances?\sscore|performance\sindex|"
-           r"indices?\sde\sperformances?|index\sde\sperformances?|score\sde\sperformances?|etat\sde\sperformances?|statut\sfonctionnel|"
-           r"performance)")
-_NAME = (rf"(?:ecog(?:[\s/-]?(?:ps|acrin|who|oms))?|(?:who|oms|ecog|zubrod)[\s/-]?ps|ps[\s/-]?(?:who|oms|ecog)|{_STATUS}|zubrod|"
-         r"oms|who|o\.m\.s\.?|ps|p\.s\.?)")
-_SMALL = (rf"(?:[\s:=(),\"'/-]|~|\b(?:ecog|who|oms|zubrod|ps|{_STATUS}|score|scale|scored|echelle|indice|index|grade|statut|status|"
-          r"stade|classe|general|etat|of|a|was|is|est|etait|at|de|du|l|d|la|le|the|selon|according|to|now|"
-          r"currently|actuellement|estime|evalue|estimated|assessed|evaluated|rated|cote|conserve|maintenu|still|toujours|initial|"
-          r"remains|reste|remained|good|bon|he|she|as|current|today|ce|jour|patient|had|his|her|an|and|et|between|entre|"
-          r"stable|around|environ|about|calcule|value|valeur|entry|baseline|deteriorated|improved|passe|degrade|altere|"
-          r"mesure|chiffre|note|poor|fixed|from|initially|initialement|alors|then|by|this|day|admission)e?s?\b)")
-_ECOG = re.compile(
-    rf"\b(?P<name>{_NAME})(?![^\W_]){_SMALL}{{0,12}}?(?<![^\W_])(?<![.,<>≤≥]\s)(?<![.<>≤≥])(?P<low>{_DIGIT})"
-    rf"(?:\s?(?:-|/|a|to|ou|or|et|and|\s-\s)\s?(?P<high>[0-5])(?![^\W_]))?(?![^\W_])(?![.,]\d|\s?%)"
-    r"(?!\s?(?:mg|cm|mm|kg|h2o|mois|months?|ans|years?|jours?|days?|semaines?|weeks?|cures?|cycles?|ng|ml|l/|fois|times|patients|g/))"
-    r"(?!\s?/\s?[1-9]\d)(?:\s?/\s?[45](?!\d))?(?!\s?/\s?[6-9])")
-_BEHIND = re.compile(
-    rf"(?<![\d.,/+<>≤≥-])(?P<low>[0-5])(?:\s?[-/]\s?(?P<high>[0-5]))?\s?,?\s?\(?(?:selon|sur|according\sto|by|on|de|by)\s(?:the\s|l'|la\s)?"
-    rf"(?:echelle\s|scale\s|indice\s|classification\s)?(?:de\s|d'|of\s)?(?:l')?(?:ecog|oms|who|zubrod)(?![^\W_])")
-_BEFORE_STATUS = re.compile(rf"{_STATUS}|\bps\b|etat\sgeneral|\beg\b|autonomi|ambulat")
+_NUMBERS = {"zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "un": "1", "deux": "2", "trois": "3",
+            "quatre": "4", "i": "1", "ii": "2", "iii": "3", "iv": "4", "nul": "0"}
+_TENS = {"hundred": "100", "ninety": "90", "eighty": "80", "seventy": "70", "sixty": "60", "fifty": "50", "forty": "40",
+         "thirty": "30", "twenty": "20", "cent": "100", "quatre-vingt-dix": "90", "quatre-vingt": "80", "quatre-vingts": "80",
+         "soixante-dix": "70", "soixante": "60", "cinquante": "50", "quarante": "40", "trente": "30", "vingt": "20"}
+_TYPED_ECOG = r"(?:ecog|ecgo|eocg|ec0g|zubrod)"
+_STATUS = (r"(?:perfor[mn]an[cs]e?s?[\s-]?stat(?:us|ut|u)e?s?|statut?s?\s(?:de\s)?performances?|performances?\s(?:score|index)|"
+           r"(?:indices?|index|score|etat)\s(?:fonctionnel\s)?de\sperformances?|indices?\sfonctionnels?|statut\sfonctionnel|"
+           r"functional\sstatus)")
+_SHORT = r"(?:oms|who|o\.m\.s\.?|ps|p\.s\.)"
+# What ends a status: no other number, sign of a range or unit behind.
+_ALONE = (r"(?![^\W_]|[.,]\d|\s?[%+:]|-\w|\s?(?:mg|cm|mm|kg|h2o|months?|mois|ans?\b|years?|jours?|days?|semaines?|weeks?|heures?|"
+          r"hours?|cures?|cycles?|ng|ml|l/|fois|times|patients?|g/|points?\sd|eme|e\b))(?!\s?/\s?(?:[1-9]\d|[6-9]))")
+_DIGIT = r"[0-4]|5(?=\W*(?:$|\n|[.;,)]))"
+_LOW = (rf"(?P<low>(?:(?<![\d.,<>≤≥/])(?<![<>≤≥]\s)(?<![<>≤≥]\s\s)(?:{_DIGIT})"
+        r"|(?<=[\s:=(])(?<!by\s)(?<!in\s)(?<!the\s)(?<!d')(?:zero|nul|one|two|three|four|un|deux|trois|quatre|iv|i{1,3})(?=\W|$)))")
+_HIGH = r"(?:\s?(?:-|/|->|→|a|to|ou|or|et|and|puis|then|vers)\s?(?P<high>[0-4])(?![^\W_]|[.,]\d|\s?[%/]))?"
+_SMALL = (rf"(?:[\s:=(),\"'/~-]|\b(?:{_TYPED_ECOG}|oms|who|ps|{_STATUS}|acrin|score|scale|scored|scoring|echelle|indice|index|grade|statut|"
+          r"status|stade|classe|class|level|niveau|general|global|etat|of|a|was|is|est|etait|reste|at|de|du|l|d|la|le|the|in|en|now|"
+          r"currently|actuellement|estime|evalue|estimated|assessed|evaluated|rated|cote|conserve|maintenu|still|toujours|"
+          r"initial|initially|remains|remained|good|bon|he|she|it|as|current|present|today|aujourd'hui|ce|jour|patient|"
+          r"had|has|his|her|an|and|et|between|entre|around|environ|about|calcule|value|valeur|baseline|from|passe|"
+          r"deteriorated|improved|declined|fell|dropped|worsened|went|degrade|ameliore|remonte|mesure|chiffre|note|alors|then|by|"
+          r"admission|l'admission|l'entree|entree|diagnostic|diagnosis|inclusion|sortie|discharge|unchanged|inchange|stable|"
+          r"to|range|bracket|equal|egal)e?s?\b)")
+_ECOG = re.compile(rf"(?<![^\W_])(?<!k)(?P<name>{_TYPED_ECOG}(?:[\s/-]?(?:ps|who|oms))?|{_STATUS}|{_SHORT})(?![^\W\d_])"
+                   rf"(?P<gap>{_SMALL}{{0,12}}?){_LOW}{_HIGH}(?:\s?(?:/|sur|of|out\sof)\s?[45](?![^\W_]|[.,]\d))?{_ALONE}")
+# The value at a distance, where no other number stands before it.
+_ECOG_FAR = re.compile(rf"(?<![^\W_])(?:{_TYPED_ECOG}|{_STATUS}|ps\b|oms\b|who\sps\b)(?P<gap>[^.;\d<>≤≥]{{5,110}}?)"
+                       rf"(?:\bis|\bwas|:|=|\best|\betait|\ba|\bat|\bof|\bto)\s?(?P<low>[0-4]){_ALONE}(?!\s\w+s\b)")
+_ECOG_BEHIND = re.compile(
+    r"(?<![\d.,/+<>≤≥-])(?<!\d\s)(?P<low>[0-4])(?:\s?[-/]\s?(?P<high>[0-4]))?\s?,?\s?\(?(?:selon|sur|according\sto|by|on|de|per)\s"
+    rf"(?:the\s|l'|la\s)?(?:echelle\s|scale\s|indice\s|classification\s|score\s)?(?:de\s|d'|of\s|the\s)?(?:l')?(?:{_TYPED_ECOG}|oms|who)(?![^\W_])")
+_CARED_FOR = re.compile(rf"{_STATUS}|\bps\b|etat\sgeneral|\beg\b|autonom|ambulat|performance|activit|fonctionnel|functional|{_TYPED_ECOG}")
+_TEN = r"(?:100|[1-9]0|" + "|".join(sorted(_TENS, key=len, reverse=True)) + r")(?![^\W_])"
+_INDEX = r"(?:karn\w{3,8}|kps|ik|kpi)(?![^\W\d_])(?:'s)?"
+_NO_INDEX = r"(?![.,]\d|\s?-?\s?(?:mg|cm|mm|kg|ans\b|an\b|years?|months?|mois|jours?|days?|ml|gy|min|fois|l/))"
 _KARNOFSKY = re.compile(
-    r"\b(?P<name>karnof?[sf]+k[iy]'?s?|karnovsk[iy]|karnowsk[iy]|kps|ik|kpi|ips)(?![^\W_])"
-    r"(?:[\s:=(),\"'/-]|\b(?:performance|statut?s?|scale|score|index|indice|echelle|scored?|ps|kps|ik|of|a|was|is|est|etait|at|de|du|l|la|le|"
-    r"the|estime|evalue|estimated|assessed|cote|rated|to|between|entre|and|initial|now|currently|actuellement|ce|jour|remains|reste|"
-    r"about|environ|around|good|bon|conserve|passe|from|deteriorated|improved|maintenu|toujours|still|index|karnofsky|dropped|fell|decreased|chute|tombe)e?s?\b){0,10}?"
-    r"(?<![^\W_])(?<![<>≤≥]\s)(?<![<>≤≥])(?P<low>100|[1-9]0)(?:\s?%)?"
-    r"(?:\s?(?:-|/|a|to|et|and|ou|or|puis|then)\s?(?P<high>100|[1-9]0)(?!\d))?(?![^\W_])(?![.,]\d)(?!\s?(?:mg|cm|mm|kg|ans|years))(?P<unit>\s?%)?")
-_PERCENT = re.compile(rf"\b(?:{_STATUS}|ps)(?![^\W_])[\s:=(]{{0,3}}(?:(?:of|was|is|a|est|etait|at|de|score|karnofsky)\s){{0,3}}"
+    rf"(?<![^\W_])(?P<name>{_INDEX})(?P<gap>(?:[^.;\d\n<>≤≥]|\d\d/\d\d|\d{{1,2}}/10){{0,90}}?)(?<![^\W_])(?P<low>{_TEN})"
+    rf"(?:\s?(?:%|/\s?100|percent|per\scent|pour\scent|p\.\s?cent))?"
+    rf"(?:\s?(?:-|/|->|→|to|et|and|ou|or|puis|then|a)\s?(?P<high>{_TEN}))?{_NO_INDEX}\s?%?|(?<![^\W_])(?P<tight>(?:kps|ik)(?P<digits>100|[1-9]0))(?!\d)")
+_NO_GAP = re.compile(r"\b(?:not|non|pas|no|unknown|inconnu|age[de]*|poids|weight|unavailable|aucun|ecog|ps|oms|taille|fc|ta|spo2|hb|"
+                     r"sans|without|bmi|imc|dose|mmhg|fevg|lvef)\b|%")
+_KARNOFSKY_BEHIND = re.compile(
+    rf"(?<![\d.,/<>≤≥-])(?<![^\W_])(?P<low>{_TEN})\s?(?:%|percent)?(?:\s?/\s?100)?\s?(?:\(|(?:,\s)?(?:selon|sur|according\sto|by|on|de|per|d'apres)\s|(?<=[\s%]))"
+    r"(?:the\s|l'|la\s|le\s)?(?:echelle\s|scale\s|indice\s|index\s|score\s)?(?:de\s|d'|of\s|the\s)?(?:karn\w{3,8}|kps)(?![^\W_])")
+_PERCENT = re.compile(rf"\b(?:{_STATUS}|ps)(?![^\W_])[\s:=(]{{0,3}}(?:(?:of|was|is|a|est|etait|at|de|score)\s){{0,3}}"
                       r"(?P<low>100|[1-9]0)\s?%")
-_GRADED_TUMOUR = re.compile(r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|"
-                            r"grades?|classification|class[ei]|type|groupe?|group)\w*[\s(,:-]{0,3}(?:(?:de|of|the|l|la|selon|en|by|is|d|anaplasique|diffuse?|idh|mute|mutant)[\s'-]{1,2}){0,3}$")
+_AGAIN = re.compile(
+    r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|puis|then|now|actuellement|"
+    r"aujourd'hui|currently|today|from|previously|auparavant|pour|was|not)\b[^.;\d]{0,30}?)"
+    r"(?P<low>100|[1-9]0|[0-4])(?![^\W_]|[.,]\d)\s?(?P<percent>%)?")
+_CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*|worsen\w*|chut\w*|tomb\w*|deteriorat\w*|improv\w*|went|degrad\w*|"
+                     r"amelior\w*|baiss\w*|remont\w*|diminu\w*|increas\w*|evolu\w*)\b")
+_JOINING = re.compile(rf"(?:(?![,\n]){_SMALL}|karn\w+|%){{0,12}}")
+_NAMES = re.compile(rf"{_TYPED_ECOG}|\b(?:ps|oms|who)\b")
+_ECOG_NAMES = ("ecog", "ecgo", "eocg", "ec0g", "zubrod", "perfor", "o.m.s", "p.s.", "fonctionnel", "functional status")
+_GRADED_TUMOUR = re.compile(
+    r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|grades?|"
+    r"classification|class[ei]|type|groupe?|group|palier|step|ladder)\w*[\s(,:-]{0,3}"
+    r"(?:(?:de|of|the|l|la|selon|en|by|is|d|anaplasique|diffuse?|idh|mute|mutant)[\s'-]{1,2}){0,3}$")
+_PLURAL = re.compile(r"\s(?:more|other|autres)\b|\s(?!(?:sans|dans|depuis|puis|mais|plus|was|has|is|as|this|apres|sous|alors|pas|hors|vs|"
+                     r"versus|despites?|always|symptoms|ans|ce|tres|toujours|remains|jours|lors|status|selles|ces|ses|des|les|aux)\b)\w{4,}s\b")
+_NO_STATUS = re.compile(r"ventil|cpap|peep|\bpep\b|h2o|pression|pressure|valv|gradient|stenos|psoria|pulmon\w+\sst")
 
 
 def find(note: Note) -> Iterator[Found]:
     """The performance status of a note."""
-    if note.has("ecog", "oms", "who", "ps", "zubrod", "perform", "p.s", "o.m.s", "statut fonc"):
-        yield from _ecog(note)
-        for match in note.search(_PERCENT):
-            yield Found("karnofsky", match.start(), match.end(), match["low"], "%")
-    if note.has("karno", "kps", "ik", "kpi"):
-        for match in note.search(_KARNOFSKY):
-            if match["name"] != "ips" and _is_index(note, match):
-                yield Found("karnofsky", match.start(), match.end(), min(match["low"], match["high"] or "100", key=int), "%")
+    mentions: list[Found] = []
+    if within := stretches(note, _ECOG_NAMES, ("oms", "who", "ps")):
+        mentions += _ecog(note, within)
+        mentions += [Found("karnofsky", match.start(), match.end(), match["low"], "%")
+                     for match in search(note, _PERCENT, within)]
+    if within := stretches(note, ("karn",), ("kps", "ik", "kpi")):
+        mentions += _karnofsky(note, within)
+    if mentions:
+        yield from stated(note, dict.fromkeys(mentions))
 
 
-def _is_index(note: Note, match: re.Match[str]) -> bool:
-    """IK and KPS are the index only as capitals."""
-    return len(match["name"]) > 3 or _capitals(note, match)
+def _karnofsky(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    for match in search(note, _KARNOFSKY, within):
+        if match["tight"]:
+            yield Found("karnofsky", match.start(), match.end(), match["digits"], "%")
+        elif (match["name"].startswith("karn") or _capitals(note, match)) and not _NO_GAP.search(match["gap"]):
+            yield from _values("karnofsky", match)
+            yield from _again(note, match, "karnofsky")
+    for match in search(note, _KARNOFSKY_BEHIND, within):
+        yield from _values("karnofsky", match)
 
 
 def _capitals(note: Note, match: re.Match[str]) -> bool:
@@ -70,33 +112,61 @@ def _capitals(note: Note, match: re.Match[str]) -> bool:
     return note.text[start:end].isupper()
 
 
-def _ecog(note: Note) -> Iterator[Found]:
-    for match in note.search(_ECOG):
-        if _is_status(note, match):
-            yield _found(match)
-    for match in note.search(_BEHIND):
+def _ecog(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    near = [match for match in search(note, _ECOG, within) if _is_status(note, match)]
+    for match in near:
+        yield from _values("ecog", match)
+        yield from _again(note, match, "ecog")
+    for match in search(note, _ECOG_FAR, within):
+        apart = not any(match.start() <= other.end() and other.start() <= match.end() for other in near)
+        if apart and not _NO_GAP.search(_NAMES.sub("", match["gap"])):
+            yield from _values("ecog", match)
+    for match in search(note, _ECOG_BEHIND, within):
         begin, _ = note.sentence_at(match.start())
-        if _BEFORE_STATUS.search(note.folded, begin, match.start()):
-            yield _found(match)
+        if _CARED_FOR.search(note.folded, begin, match.end()):
+            yield from _values("ecog", match)
 
 
-def _found(match: re.Match[str]) -> Found:
-    worse = max(_NUMBERS.get(match[end], match[end]) for end in ("low", "high") if match[end])
-    return Found("ecog", match.start(), match.end(), worse)
+def _values(attribute: str, match: re.Match[str]) -> Iterator[Found]:
+    """The value of a match: the worse of a range, both of a change. Words far from their number are left out of it."""
+    groups = match.groupdict()
+    low = _plain(match["low"])
+    high = _plain(groups["high"]) if groups.get("high") else ""
+    unit = "%" if attribute == "karnofsky" else ""
+    start = match.start() if _JOINING.fullmatch(groups.get("gap") or "") else match.start("low")
+    if high and high != low and (_CHANGE.search(match[0]) or re.search(r"->|→|puis|then", match[0])):
+        yield Found(attribute, start, match.end("low"), low, unit, context=("history",))
+        yield Found(attribute, match.start("high"), match.end(), high, unit)
+        return
+    worse = max if attribute == "ecog" else min
+    yield Found(attribute, start, match.end(), worse((low, high or low), key=int), unit)
+
+
+def _plain(text: str) -> str:
+    return _NUMBERS.get(text) or _TENS.get(text) or text
+
+
+def _again(note: Note, match: re.Match[str], attribute: str) -> Iterator[Found]:
+    """Another value of the same score later in the sentence: "70 % contre 90 % avant"."""
+    other = _AGAIN.match(note.folded, match.end())
+    if other is None or re.search(rf"{_TYPED_ECOG}|\b(?:ps|oms|who|kps|ik)\b|karn", other["gap"]):
+        return
+    if attribute == "karnofsky" and (len(other["low"]) > 1 and (other["percent"] or "%" not in match[0])):
+        yield Found(attribute, other.start("low"), other.end(), other["low"], "%")
+    elif attribute == "ecog" and len(other["low"]) == 1 and not re.match(_ALONE + "$|" + _ALONE, note.folded[other.end():]) is None:
+        yield Found(attribute, other.start("low"), other.end("low"), other["low"])
 
 
 def _is_status(note: Note, match: re.Match[str]) -> bool:
-    name = match["name"]
     said = match[0]
-    if "ecog" in said or "zubrod" in said or re.search(_STATUS, said):
-        return not re.fullmatch(r"performance", name) or "status" in said
-    if not _capitals(note, match):
+    if re.search(rf"{_TYPED_ECOG}|{_STATUS}", said):
+        return True
+    before = note.folded[max(match.start() - 50, 0):match.start()]
+    if not _capitals(note, match) or _PLURAL.match(note.folded, match.end()):
         return False
-    if name.startswith("ps") or name == "p.s.":
-        return not _is_pressure(note, match)
-    return not _GRADED_TUMOUR.search(note.folded[max(match.start() - 50, 0):match.start()]) and "grade" not in said
-
-
-def _is_pressure(note: Note, match: re.Match[str]) -> bool:
-    begin, stop = note.sentence_at(match.start())
-    return re.search(r"ventil|cpap|peep|h2o|pression|pressure|valv|gradient|stenos", note.folded[begin:stop]) is not None
+    if match["name"].startswith("p"):
+        begin, stop = note.sentence_at(match.start())
+        return not _NO_STATUS.search(note.folded[begin:stop])
+    harms = f"(?:{phrases('graded_diseases', 'grade_other')}|{phrases('graded_diseases', 'other')})"
+    toxic = re.search(rf"\b{harms}\s(?:(?:de\s)?grade\s)?\(?$", before)
+    return not toxic and not _GRADED_TUMOUR.search(before) and "grade" not in said
