@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from medomicslab_nb.protect import scrub
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report import data_figures, radiomics_figures
+from medomicslab_nb.report import data_figures, radiomics_figures, text_figures
 from medomicslab_nb.report.evidence import identifiers_of, shown_tables, time_unit
 from medomicslab_nb.report.model_pictures import model_pictures
 from medomicslab_nb.report.picture import Picture
@@ -35,7 +35,7 @@ def pictures(tables: Tables, unit: str = "", outcome: str = "") -> list[Picture]
     outcome : str
         Name of the endpoint.
     """
-    found = [_simple(tables, *entry) for entry in (*_DATA, *_RADIOMICS)]
+    found = [_simple(tables, *entry) for entry in (*_DATA, *_RADIOMICS, *_TEXT)]
     return [*(picture for picture in found if picture is not None), *model_pictures(tables, unit, outcome)]
 
 
@@ -66,6 +66,12 @@ _RADIOMICS: tuple[tuple[str, str, str, Draw, Select], ...] = (
     ("lesions", "Size and intensity of the ROIs", "One dot per ROI; the box holds the middle half.",
      radiomics_figures.roi_sizes, _all),
     ("failures", "ROIs that were not measured", "Counted by reason.", radiomics_figures.failures, _all),
+)
+
+_TEXT: tuple[tuple[str, str, str, Draw, Select], ...] = (
+    ("attributes", "What is known of how many patients",
+     "Of each attribute: patients of whom some value is stated, only denied, and of whom no note says anything that "
+     "counts (what is in doubt, planned, a relative's or an earlier tumour's does not).", text_figures.known, _all),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from medomicslab_nb.report import model_words, radiomics_words
+from medomicslab_nb.report import model_words, radiomics_words, text_words
 from medomicslab_nb.report.wording import count, listed
 
 Tables = Mapping[str, pd.DataFrame]
@@ -16,7 +16,7 @@ _ENDED = {"failed": "The run failed; what it left is shown here.",
           "running": "The run is still going on; what there is so far is shown here."}
 
 
-def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables) -> str:
+def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables, metrics: Mapping[str, Any]) -> str:
     """The one sentence to read if only one is read."""
     if status in _ENDED:
         return _ENDED[status]
@@ -29,6 +29,8 @@ def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables
         return _data_summary(tables)
     if stage == "radiomics" and {"lesions", "engine"} <= set(tables):
         return radiomics_words.summary(tables)
+    if stage == "text" and "attributes" in tables:
+        return text_words.summary(tables["attributes"], metrics)
     return "The run completed."
 
 
@@ -52,6 +54,8 @@ def done(stage: str, settings: Mapping[str, Any], tables: Tables, metrics: Mappi
         return _data_done(settings)
     if stage == "radiomics":
         return radiomics_words.done(settings, tables)
+    if stage == "text":
+        return text_words.done(settings, metrics)
     return []
 
 

@@ -147,7 +147,7 @@ class TestContract:
         study, run = finished[stage]
         run.report()
         with_identifiers = {"cohort", "predictions", "features", "features_long", "lesions", "failures", "pet",
-                            "perturbed", "pictures"}
+                            "perturbed", "pictures", "facts", "patient_facts", "text_features", "notes_read"}
         for path in run.path.rglob("*"):
             if path.is_file() and path.stem not in with_identifiers:
                 content = path.read_bytes()
