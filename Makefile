@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CONSTRAINTS = constraints/py$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])').txt
 # Pinned and first: left to itself, pip takes the newest build with gigabytes of GPU libraries.
 TORCH := torch==2.13.0
-EXTRAS := all,fast,ibsi,viewer3d,test,lint
+EXTRAS := all,fast,ibsi,peers,viewer3d,test,lint
 JOBS ?= 2
 PYTEST_ARGS ?=
 DEMO ?= demo-study
@@ -132,6 +132,9 @@ prove: test-install
 	    $(BIN)/python benchmarks/model_tables.py --data "$$MEDOMICSLAB_DATA" --out "$$tables" | while read -r arguments; do
 	        echo "== benchmarks/models $$arguments"
 	        $(BIN)/python benchmarks/models.py $$arguments
+	    done
+	    for language in fr en; do
+	        prove text text_$$language --gold "$$MEDOMICSLAB_DATA/e3c/e3c_layer1_$$language.jsonl" --lang $$language --folds 5
 	    done
 	    prove cohort cohort --sts "$$MEDOMICSLAB_DATA/sts" --modality PET
 	    ibsi="$$MEDOMICSLAB_DATA/ibsi"

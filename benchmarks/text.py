@@ -42,9 +42,9 @@ from medomicslab_nb.text.pipeline import read_texts
 WORDS_A_NOTE = 300
 QUESTIONS = ("negated", "uncertain")
 OURS = "medomicslab_nb"
-REACHES = [Reach(words=words, beside=beside, bare_commas=commas, conjunctions=conjunctions, prepositions=prepositions)
-           for words, beside, commas, conjunctions, prepositions in product(
-               (12, 30), (2, 4), (True, False), (True, False), (True, False))]
+REACHES = [Reach(words=words, bare_commas=commas, conjunctions=conjunctions, prepositions=prepositions)
+           for words, commas, conjunctions, prepositions in product((30, 12), (True, False), (True, False), (True, False))]
+"""What may be chosen on other documents; where several are equally good, the first."""
 
 Answers = list[list[tuple[bool, bool]]]
 """By document and span: negated, uncertain."""

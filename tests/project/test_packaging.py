@@ -108,7 +108,7 @@ def test_every_import_is_declared():
 def test_constraints_pin_everything_that_the_tests_install(file):
     pins = read_pins(file)
     environment = {"python_version": f"{file.stem[2]}.{file.stem[3:]}"}
-    for requirement in requirements("all", "ibsi", "viewer3d", "test", "lint"):
+    for requirement in requirements("all", "ibsi", "peers", "viewer3d", "test", "lint"):
         if requirement.marker is None or requirement.marker.evaluate(environment):
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement.name
 
