@@ -20,6 +20,7 @@ from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.lexicon import FOLDER, Hit, lexicon
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.phrases import alternation, listed
 
 _GUARD = ("psa", "aps", "cea", "ace", "ca", "afp", "α", "foeto", "feto", "hcg", "ldh", "embryon", "antigen", "chorioni", "lact")
@@ -39,6 +40,10 @@ class _Unit:
 
 def find(note: Note) -> Iterator[Found]:
     """Tumour markers with their values."""
+    return results(note, _find(note))
+
+
+def _find(note: Note) -> Iterator[Found]:
     if not note.has(*_GUARD):
         return
     hits = [hit for hit in lexicon("markers").find(note)]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import Hit, lexicon
 from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.pairing import Said, statements
 
 _VALUES = {"egfr": ("mutated", "wild type"), "kras": ("mutated", "wild type"), "braf": ("mutated", "wild type"),
@@ -29,11 +30,16 @@ _SOUGHT = re.compile(r"\b(?:recherche|rechercher|test\w*|statut|status|analyse|a
                      r"(?:(?:for|de|du|d|des|la|le|l|of|the|un|une|a|systematique|phenotype|statut)[\s']+)*$")
 _DENIED = re.compile(r"(?:\b(?:no|not|non|pas|sans|without|absence|aucune?|lack|negative for|negatif pour|ni|neither|nor)[\s-]+"
                      r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur)[\s']+)*)$")
+_LETTER = re.compile(r"[\s-]?(?P<letter>[lhdp])(?![^\W_]|')")
 _STABLE = ("neg", "abs", "no", "stab", "mss", "norm", "intact", "conserv", "preserv", "-")
 
 
 def find(note: Note) -> Iterator[Found]:
     """Mutations, rearrangements and microsatellites with their results."""
+    return results(note, _find(note))
+
+
+def _find(note: Note) -> Iterator[Found]:
     if note.has("egf", "ras", "braf", "b-raf", "alk", "anaplastic lymphoma kinase"):
         for statement in statements(note):
             for place, name in enumerate(statement.names):
@@ -50,7 +56,7 @@ def _means_else(note: Note, name: Hit) -> bool:
     if name.term.attribute == "egfr":
         return written.startswith("e") or bool(_KIDNEY.match(note.folded, name.end) and not _PERCENT.match(note.folded, name.end))
     if name.term.attribute == "alk":
-        return bool(_PHOSPHATASE.match(note.folded, name.end)) or not any(character.isupper() for character in written)
+        return bool(_PHOSPHATASE.match(note.folded, name.end))
     return False
 
 
@@ -76,21 +82,37 @@ def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
     if attribute != "alk" and any(each.text.startswith(_PROTEIN) for each in said) and "variant" not in kinds and (
             not any("mut" in each.text for each in said)):
         return None
-    if "neg" in kinds or "lack" in kinds or any(each.kind == "no" for each in said):
-        return False
-    if "pos" in kinds or (attribute == "alk" and "score" in kinds):
+    decided = next((each.kind for each in said if each.kind in ("neg", "pos")), "")
+    if decided == "neg" and _second_variant(said):
         return True
-    if "none" in kinds or "sought" in kinds and "variant" not in kinds:
+    if decided:
+        return decided == "pos" and not any(each.kind in ("no", "lack") for each in said)
+    if "none" in kinds and "variant" not in kinds:
+        return None
+    if "lack" in kinds or "no" in kinds:
+        return False
+    if attribute == "alk" and "score" in kinds:
+        return True
+    if "sought" in kinds and "variant" not in kinds:
         return None
     if "variant" in kinds or "noun" in kinds:
         return True
     return None
 
 
+def _second_variant(said: Sequence[Said]) -> bool:
+    """Whether what is denied is a further variant (del19, T790M not found)."""
+    order = [each for each in said if each.kind in ("variant", "neg")]
+    return len(order) > 2 and order[0].kind == order[1].kind == "variant"
+
+
 def _microsatellites(note: Note) -> Iterator[Found]:
     for hit in lexicon("microsatellites").find(note):
         before = note.folded[max(note.sentence_at(hit.start)[0], hit.start - 45):hit.start]
-        if hit.term.value in ("unstable", "stable"):
+        letter = _LETTER.match(note.folded, hit.end)
+        if letter:
+            yield Found("msi", hit.start, letter.end(), "stable" if letter["letter"] in "lp" else "unstable")
+        elif hit.term.value in ("unstable", "stable"):
             value, start, end = hit.term.value, hit.start, hit.end
             denied = _DENIED.search(before)
             if denied:

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from medomicslab_nb.text.folding import fold
-from medomicslab_nb.text.lexicon import Hit, lexicon
+from medomicslab_nb.text.lexicon import Hit, Term, lexicon
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER
 from medomicslab_nb.text.rules.phrases import alternation, listed
@@ -29,11 +29,12 @@ _JOINING = frozenset("and et or ou ni nor the les des aux a la le l de du d au p
 _BREAK = re.compile(r"[;.\n]\s|[;]|\b(?:but|mais|while|whereas|tandis|alors)\b")
 _LEADS = re.compile(r"(?:^|\s)(?:for|pour|of|de|des|du|d'|aux?|in)\s*(?:la|les?|l'|the|both|le gene|the gene|gene|proteine|"
                     r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:les?|la|l'|des|un)\s*$")
+_CODE = re.compile(r"(?:,|;|and|et)\s+(?!(?:exon|codon)?\d)(?:[a-z]{1,6}\d+[a-z]*|[a-z]+-\d+)(?![^\W_])(?![\s-]?\+)")
 _TOUCHES = re.compile(r"[\s-]*(?:\(|d'|de )?$")
 _WORD = re.compile(r"[^\W\d_]+")
 _BESIDE = re.compile(r"[\s:=(\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|etait|revenus?|"
                      r"tous|deux|les|a|strongly|weakly|fortement|faiblement|score|in|dans|allred|expression|tumou?rs?|"
-                     r"taux|very|tres|diffusely|the|cancers?|de)[\s:=(/,-]*){0,3}$")
+                     r"taux|very|tres|diffusely|the|cancers?|de|focally|focalement|stables?|moderately|moderement|toujours|still|inchanges?|diffusement|at|to|\d{1,3} ?%)[\s:=(/,-]*){0,3}$")
 _COMPARED = r"(?P<compare>[<>≤≥~]\s?=?|less than|more than|moins de|plus de|superieure? a|inferieure? a|at least)?\s*"
 _MEASURES = (
     rf"(?P<ratio>ratio[^.;\d]{{0,20}}(?:her-?2\s?/\s?c(?:ep|en)[- ]?17)?[^.;\d]{{0,12}}(?P<ratio_n>{NUMBER}))",
@@ -48,7 +49,7 @@ _MEASURES = (
     r"(?P<score_s>\+\+\+?\+?))(?!\s?\d)\)?|\b(?:score|ihc|ihch)\s*[:=]?\s*(?:a|of|de|at)?\s*(?P<score_b>[0-3])\b(?!\s?[/%.,]\s?\d))",
     r"(?P<variant>(?:(?:deletion|insertion|duplication|mutation)s?\s*(?:(?:of|in|de|de l'|dans l'|du)\s*)?)?\bexons?\s*"
     r"(?:1[1-9]|2[0-2]|[2-4])(?:\s*(?:deletion|insertion|del|ins)s?\b)?|\b(?:del(?:etion)?\s?(?:of\s)?(?:exon\s?)?19|19\s?del)\b|"
-    r"\b(?:p\.\s?)?[a-z]\d{2,3}(?:[a-z]|_\w+)\b(?:\s*/\s*[a-z]\b)?)",
+    r"\b(?:p\.\s?)?\(?[a-z]{3}\d{2,4}(?:[a-z]{3}|\*)\b|(?:\b|(?<=kras)|(?<=braf)|(?<=egfr))(?:p\.\s?)?[a-z]\d{2,3}(?:[a-z]|_\w+)\b(?:\s*/\s*[a-z]\b)?)",
 )
 
 
@@ -78,9 +79,10 @@ class Statement:
 
     def of(self, number: int) -> list[Said]:
         """What is said of a name; of several names and as many measures each has its own."""
-        measured = [each for each in self.said if each.kind in ("percent", "eighths", "score")]
-        if len(self.names) > 1 and len(measured) == len(self.names) and len({each.kind for each in measured}) == 1:
-            return [each for each in self.said if each not in measured] + [measured[number]]
+        for kinds in (("percent", "eighths", "score"), ("pos", "neg", "variant", "score")):
+            measured = [each for each in self.said if each.kind in kinds]
+            if len(self.names) > 1 and len(measured) == len(self.names) and not self.forward:
+                return [each for each in self.said if each not in measured] + [measured[number]]
         return self.said + self.own.get(number, [])
 
 
@@ -109,7 +111,7 @@ def _target_after() -> re.Pattern[str]:
 @lru_cache(maxsize=1)
 def statements(note: Note) -> tuple[Statement, ...]:
     """All that a note states of the tests of ``tissue_tests.csv``; kept for the next rule that reads the same note."""
-    hits = [hit for hit in lexicon("tissue_tests").find(note) if not _is_target(note, hit) and _counts(note, hit)]
+    hits = [hit for hit in _named(note) if not _is_target(note, hit) and _counts(note, hit)]
     by_sentence: dict[tuple[int, int], list[Hit]] = {}
     for hit in hits:
         by_sentence.setdefault(note.sentence_at(hit.start), []).append(hit)
@@ -118,21 +120,44 @@ def statements(note: Note) -> tuple[Statement, ...]:
                  if any(name.term.attribute != "other" for name in statement.names))
 
 
+_GLUED = re.compile(r"(?<![^\W_])(?P<name>kras|egfr|braf|alk|her2|re|rp|er|pr)(?=(?:wt|mut|neg|pos)(?![^\W_])|[gvlt]\d{2,3}[a-z](?![^\W_])|\d{1,3}\s?%)")
+
+
+def _named(note: Note) -> list[Hit]:
+    """The tests that a note names, those that lack the space before their result too (KRASG12C, RE90%)."""
+    hits = list(lexicon("tissue_tests").find(note))
+    glued = [Hit(Term(_GENES.get(match["name"], match["name"]), "name", match["name"]), match.start(), match.end())
+             for match in note.search(_GLUED)]
+    return sorted([*hits, *(each for each in glued if not any(hit.start < each.end and each.start < hit.end for hit in hits))],
+                  key=lambda hit: hit.start)
+
+
+_GENES = {"re": "er", "rp": "pr"}
+_COPIES = re.compile(r"[\s-]*(?:gene )?cop(?:y|ies)(?: number)?")
+
+
 def _is_target(note: Note, hit: Hit) -> bool:
     """Whether the name is what a drug acts on (anti-HER2, EGFR inhibitor)."""
     before = note.folded[max(hit.start - 20, 0):hit.start]
-    return bool(_target_before().search(before) or _target_after().match(note.folded, hit.end))
+    return bool(_target_before().search(before) or _target_after().match(note.folded, hit.end)
+                or _COPIES.match(note.folded, hit.end))
+
+
+_MEASURED = re.compile(r"[\s:=(]{0,3}(?:[<>≤≥]\s?)?(?:\d{1,3}\s?(?:%|-\s?\d{1,3}\s?%)|\+|-(?=\s*[,;)])|(?:neg|pos)(?:atif|itif|ative|itive)?)")
 
 
 def _counts(note: Note, hit: Hit) -> bool:
-    """Whether an abbreviation is in capitals or beside a sign, and a part of a name where receptors are spoken of."""
+    """Whether an abbreviation is in capitals or beside a result, and a part of a name where receptors are spoken of."""
+    if hit.term.value == "name":
+        return True
+    if _MEASURED.match(note.folded, hit.end):
+        return True
     if hit.term.value == "part":
         start, end = note.sentence_at(hit.start)
         return "recept" in note.folded[start:end]
-    if hit.term.value == "short":
-        start, end = note.source(hit.start, hit.end)
-        return note.text[start:end].isupper() or note.folded[hit.end:hit.end + 2].strip(" (:=")[:1] in tuple("+-")
-    return True
+    start, end = note.source(hit.start, hit.end)
+    written = note.text[start:end]
+    return written.isupper() or (len(written) > 2 and written[0].isupper() and written[-1].isupper())
 
 
 class _Sentence:
@@ -174,7 +199,9 @@ class _Sentence:
             return
         self._leading = []
         last = self._read[-1] if self._read else None
-        if last is None or not self._near(last, number, gap):
+        if last is None or not self._near(last, number, gap) or (said.kind == "sought" and "," in gap):
+            return
+        if said.kind == "no" and not re.match(r"\s*(?:$|[,.;)])", self._note.folded[said.end:said.end + 3]):
             return
         if last.forward and said.kind in ("percent", "score", "eighths", "hscore", "variant"):
             last.own.setdefault(len(last.names) - 1, []).append(said)
@@ -185,7 +212,7 @@ class _Sentence:
 
     def _near(self, last: Statement, number: int, gap: str) -> bool:
         """Whether a result still belongs to the statement before it."""
-        if _BREAK.search(gap) and not gap.strip().startswith(","):
+        if _BREAK.search(gap) or _CODE.search(gap):
             return False
         before = self._items[number - 1]
         if isinstance(before, Said) and not (before in last.said or any(before in own for own in last.own.values())):
@@ -205,7 +232,9 @@ class _Sentence:
             return _foreign(after) <= 1 and not _BREAK.search(after) and not after.startswith(",") and (
                 said.kind in ("no", "lack", "pos", "neg", "noun", "sought", "variant", "low") and self._leads(number + 1, following, after))
         if said.kind in ("no", "lack"):
-            return _foreign(after) <= 1 and not _BREAK.search(after) and "," not in after
+            return _foreign(after) <= (said.kind == "lack") and not _BREAK.search(after) and "," not in after
+        if re.fullmatch(r"\s?:\s?", after) and not self._gap(number).strip(" -*") and said.kind in ("pos", "neg"):
+            return True
         if re.search(r"(?:for|pour)\s*(?:the|les?|la|l')?\s*$", after):
             return True
         if said.kind in ("noun", "sought") or said.text.startswith(("exprim", "express", "surexprim", "overexpress")):
@@ -248,8 +277,8 @@ def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
 def _with_sign(folded: str, said: Said) -> Iterator[Said]:
     """In situ hybridisation with the + or - beside it."""
     yield said
-    match = _SIGN.match(folded, said.end) if said.kind == "ish" else None
-    if match and not re.match(r"\s?\w", folded[match.end():match.end() + 2]):
+    match = _SIGN.match(folded, said.end) if said.kind in ("ish", "variant") else None
+    if match and (said.kind == "ish" or match["sign"] == "+") and not re.match(r"\s?\w", folded[match.end():match.end() + 2]):
         yield Said("pos" if match["sign"] != "-" else "neg", match.start(), match.end(), match[0].strip())
 
 
@@ -257,8 +286,8 @@ def _merged(said: list[Said]) -> Iterator[Said]:
     """Results with the word that turns them: "not amplified" and "absence of overexpression" are one negative."""
     waiting: Said | None = None
     for each in said:
-        if waiting and each.kind in ("pos", "noun", "variant") and _near_enough(waiting, each):
-            kind: Kind = "neg" if each.kind == "pos" else "lack"
+        if waiting and each.kind in ("pos", "noun", "variant", "sought") and _near_enough(waiting, each):
+            kind: Kind = "none" if each.kind == "sought" else "neg" if each.kind == "pos" else "lack"
             yield Said(kind, waiting.start, each.end, f"{waiting.text} {each.text}")
             waiting = None
             continue
@@ -293,13 +322,17 @@ def _sign(folded: str, name: Hit) -> Said | None:
     return Said("neg", match.start(), match.end(), match[0].strip()) if _is_minus(folded, name, match) else None
 
 
-_DIGIT = re.compile(r"\s?[:=(]{0,2}\s?\(?(?P<score>[0-3])\)?(?=\s*(?:$|[,;.)\n]|\(|fish|ish|cish|sish))(?![.,]\d)")
+_DIGIT = re.compile(r"(?:\s?[:=(]\s?\(?(?P<marked>[0-3])\b(?!\s?[%/+]|[.,/-]\d)|\s?\(?(?P<bare>[0-3])\)?(?=\s*(?:$|[,;.)\n]|\(|fish|ish|cish|"
+                    r"sish|her|rp|pr|ki))(?![.,]\d))")
 
 
 def _digit(folded: str, name: Hit) -> Said | None:
-    """The score of a HER2 that stands bare beside its name."""
-    match = _DIGIT.match(folded, name.end) if name.term.attribute == "her2" else None
-    return Said("score", match.start(), match.end(), match[0].strip(), match["score"]) if match else None
+    """The score of a HER2, or the 0 of a receptor, that stands bare beside its name."""
+    match = _DIGIT.match(folded, name.end)
+    digit = (match["marked"] or match["bare"]) if match else ""
+    if match is None or not (name.term.attribute == "her2" or (digit == "0" and name.term.attribute in ("er", "pr", "er;pr"))):
+        return None
+    return Said("score", match.start(), match.end(), match[0].strip(), digit)
 
 
 def _is_minus(folded: str, name: Hit, match: re.Match[str]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.proliferation import _COMPARE, _PERCENT, _sign
 
 _NAME = re.compile(r"(?<![^\W_])(?P<name>pd\s?-?\s?l-?\s?1)(?![^\W_])")
@@ -35,6 +36,10 @@ _NEGATIVE = ("neg", "non", "pas", "not", "abs", "-")
 
 def find(note: Note) -> Iterator[Found]:
     """PD-L1 with its score or its sign."""
+    return results(note, _find(note))
+
+
+def _find(note: Note) -> Iterator[Found]:
     if not note.has("pd-l", "pdl", "pd l", "cps", "tps"):
         return
     reach = 0

@@ -9,6 +9,8 @@ from decimal import Decimal
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.rules.circumstances import results
+
 
 _NAME = re.compile(r"(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|\b(?:indice|index) de proliferation\b|"
                    r"\bproliferati(?:on|ve) (?:index|fraction|rate|activity)\b|\blabell?ing index\b")
@@ -29,6 +31,10 @@ _BEFORE = re.compile(rf"{_VALUE.pattern}\s*(?:of (?:the )?(?:tumou?r |neoplastic
 
 def find(note: Note) -> Iterator[Found]:
     """Ki-67 with its percentage."""
+    return results(note, _find(note))
+
+
+def _find(note: Note) -> Iterator[Found]:
     if not note.has("ki", "mib", "prolif", "labeling", "labelling"):
         return
     reach = 0

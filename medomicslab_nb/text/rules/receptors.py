@@ -15,6 +15,7 @@ from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import number
+from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.pairing import Said, Statement, statements
 
 ATTRIBUTES = ("er", "pr", "her2", "p16")
@@ -26,6 +27,10 @@ _SCREENING = re.compile(r"\b(?:vaccin\w*|frottis|smear|pap|screening|depistage|c
 
 def find(note: Note) -> Iterator[Found]:
     """Receptors, HER2, p16 and HPV with their results."""
+    return results(note, _find(note))
+
+
+def _find(note: Note) -> Iterator[Found]:
     if note.has("tripl", "tnbc", "cstn"):
         yield from _triple(note)
     if not note.has(*_GUARD):

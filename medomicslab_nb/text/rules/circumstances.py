@@ -1,0 +1,56 @@
+"""Results of tests that are a rule's and not the patient's, that are not certain, or that hold no more.
+
+"Eligible if CA 19-9 < 500", "reference range", "PD-L1 >= 50 % would permit" are no facts; "HER2 probably positive" is
+uncertain, which the words between a test and its result say. The words stand in ``results.yaml``; what scores and results
+have in common is read by ``statements.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.rules.statements import stated
+
+_NEAR = 80  # characters before a result in which a rule is announced
+
+
+def results(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
+    """The mentions that are results of the patient, with what the words beside and within them say."""
+    for mention in stated(note, (each for each in mentions if not _is_rule(note, each))):
+        yield _hedged(note, mention)
+
+
+def _is_rule(note: Note, mention: Found) -> bool:
+    """Whether a condition, a norm or a criterion is spoken of."""
+    begin, stop = note.sentence_at(mention.start)
+    before = re.split(r"[;:.]\s", note.folded[max(begin, mention.start - _NEAR):mention.start])[-1]
+    announced = list(_words("condition_before").finditer(before))
+    if announced and not _words("own").search(before, announced[-1].end()) and not _between(before[announced[-1].end():]):
+        return True
+    after = re.split(r"[;.\n]", note.folded[mention.end:min(stop, mention.end + 40)])[0]
+    return bool(re.match(r"[^,]{0,12}$", after[:(found.start() if (found := _words("condition_after").search(after)) else 0)])
+                and _words("condition_after").search(after))
+
+
+def _between(text: str) -> bool:
+    """Whether a comma and a verb part a condition from what is said after it."""
+    return "," in text and bool(re.search(r",.*\b(?:is|was|est|etait|a ete|shows?|showed|montre)\b", text))
+
+
+def _hedged(note: Note, mention: Found) -> Found:
+    within = note.folded[mention.start:mention.end]
+    beside = note.folded[max(mention.start - 14, note.sentence_at(mention.start)[0]):mention.start]
+    if "uncertain" not in mention.context and (_words("hedge").search(within) or re.search(rf"{_words('hedge').pattern}\W*$", beside)):
+        return replace(mention, context=(*mention.context, "uncertain"))
+    return mention
+
+
+@cache
+def _words(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){phrases('results', name)}(?![^\W_])")
