@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from medomicslab_nb.study import Study, create_study, open_study
     from medomicslab_nb.tables import Column
     from medomicslab_nb.views.language import set_language
+    from medomicslab_nb.views.nlp_annotator import NlpAnnotator as annotate
     from medomicslab_nb.views.run_browser import RunBrowser as runs
     from medomicslab_nb.views.stage_view import view
 
 __version__ = "0.1.0"
-__all__ = ["STAGES", "Column", "MedomicsError", "RunRecord", "Study", "create_study", "get_sample", "open_study", "run",
-           "runs", "set_language", "view"]
+__all__ = ["STAGES", "Column", "MedomicsError", "RunRecord", "Study", "annotate", "create_study", "get_sample",
+           "open_study", "run", "runs", "set_language", "view"]
 
 _LAZY = {
     "run": "medomicslab_nb.runner:run",
+    "annotate": "medomicslab_nb.views.nlp_annotator:NlpAnnotator",
     "Column": "medomicslab_nb.tables:Column",
     "RunRecord": "medomicslab_nb.record:RunRecord",
     "Study": "medomicslab_nb.study:Study",

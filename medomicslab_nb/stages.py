@@ -63,7 +63,7 @@ STAGES: dict[str, Stage] = {
               "medomicslab_nb.radiomics.stage:run", "medomicslab_nb.views.radiomics_viewer:RadiomicsViewer",
               "02_radiomics.ipynb"),
         Stage("text", "Text", "medomicslab_nb.text.settings:TextSettings", "medomicslab_nb.text.stage:run",
-              "medomicslab_nb.views.stage_view:StageView", "05_text.ipynb"),
+              "medomicslab_nb.views.text_reader:TextReader", "05_text.ipynb"),
         Stage("models", "Models", "medomicslab_nb.models.settings:ModelsSettings", "medomicslab_nb.models.stage:run",
               "medomicslab_nb.views.model_builder:ModelBuilder", "03_models.ipynb"),
         Stage("pipeline", "Pipeline", "medomicslab_nb.pipeline:PipelineSettings", "medomicslab_nb.pipeline:run",
