@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from medomicslab_nb.text.attributes import CONTEXTS
-from medomicslab_nb.text.context_triggers import Mark, tokens_of, triggers
+from medomicslab_nb.text.context_triggers import SIGNS, Mark, tokens_of, triggers
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.sections import section_context
 
@@ -53,7 +53,8 @@ def contexts(note: Note, spans: Sequence[tuple[int, int]], reach: Reach | None =
     for (begin, end), numbers in by_sentence.items():
         sentence = Sentence(note, begin, end, [spans[number] for number in numbers], reach or Reach())
         for number in numbers:
-            found[number] = _in_order({*sentence.said_of(*spans[number]), section_context(note.section_at(begin))})
+            section = section_context(note.section_at(spans[number][0]))
+            found[number] = _in_order({*sentence.said_of(*spans[number]), section})
     return found
 
 
@@ -100,7 +101,7 @@ class Sentence:
 
     def _find_roles(self) -> list[str]:
         """What each token does to the reach of others: its sign, or the role of its pattern; empty for most."""
-        roles = [key if key in _SIGNS else "" for key in self._keys]
+        roles = [key if key in SIGNS else "" for key in self._keys]
         for mark in self._marks:
             role = next((name for name, direction in mark.effects if not direction), _TRIGGER)
             roles[mark.start:mark.end] = [role] * (mark.end - mark.start)
@@ -137,6 +138,8 @@ class Sentence:
             yield self._near(mark.start, -self._reach.beside), mark.start
         if direction == "answer" and self._closes(mark):
             yield self._backward(mark), mark.start
+        elif direction == "answer":  # "Course: no fever"
+            yield mark.end, self._forward(mark, _VERBS_PASS["before"])
         if direction == "next":
             yield mark.end, self._near(mark.end, self._reach.next)
         if direction == "itself":
@@ -216,7 +219,6 @@ class Sentence:
         return place
 
 
-_SIGNS = frozenset(",;:()?")
 _ENDS = frozenset(("stop", ";", ":"))
 _OPENINGS = ("article", "state")  # what begins a new statement after a comma or "and"
 _CLOSE_ENDS = _ENDS | {"verb", "and", "or", ",", "(", ")"}
@@ -225,7 +227,7 @@ _CLOSELY = 6  # words after "and" among which a verb tells that a new statement 
 _ANY = 1000
 _VERBS_PASS = {"before": 1, "before_verb": 4, "around": 2, "clause": _ANY}
 _OF_FINDINGS = ("after_finding", "close_after", "answer")
-_NEGATED_AWAY = ("uncertain", "planned")
+_NEGATED_AWAY = ("uncertain", "history", "planned")
 
 
 def _holds(span: tuple[int, int], mark: Mark) -> bool:

@@ -27,6 +27,7 @@ LANGUAGES = ("fr", "en")
 _TOKEN = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)'|[^\W_]+(?:'t\b)?|[,;:()?]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _ENDING = re.compile(r"\((\w+)\)")
+SIGNS = frozenset(",;:()?")
 _DIGITS = ("<year>", "<number>")
 _ANYTHING = "..."
 _GAP = 4  # words that ... may stand for
@@ -100,7 +101,7 @@ class Triggers:
 
     def _after(self, nodes: list[_Node], key: str) -> list[_Node]:
         reached = [node for each in nodes if key in each.edges for node in each.edges[key]]
-        if key not in self._says:
+        if key not in self._says and key not in SIGNS:
             reached += [each.anything for each in nodes if each.anything is not None]
         return reached
 
