@@ -14,6 +14,8 @@ import { TextView } from "./span_text.js";
 
 /** @typedef {import("./span_runs.js").Span} Span */
 
+const SLOW_MS = 400; // after which it is said that a note is being read: the first one waits for the rules
+
 class Annotator {
   /**
    * @param {import("@anywidget/types").AnyModel} model
@@ -36,7 +38,8 @@ class Annotator {
     this.typing = "";
     this.unsaved = 0;
     const leave = () => this.text.root.focus({ preventScroll: true });
-    this.text = new TextView(this.labels, this.t, { moved: () => this.onMoved(), picked: (span) => this.activate(span) });
+    this.text = new TextView(this.labels, this.t, { moved: () => this.onMoved(), picked: (span) => this.activate(span),
+      drawing: () => this.redraw() });
     this.list = new NoteList(model, this.labels, { ask, leave, open: (place) => this.open(place, true),
       filtered: () => this.onFilter(), heard: (answer) => this.heard(answer), fault: (words) => this.say(words, true) });
     this.palette = new Palette(this.labels, this.t, { leave, chosen: (name) => this.setLabel(name) });
@@ -46,7 +49,8 @@ class Annotator {
       pick: (id) => this.activate(this.state?.spans.get(id) ?? null) });
     this.title = element("strong", { class: "mlab-span-heading" });
     this.saved = element("span", { class: "mlab-span-saved", role: "status" });
-    this.message = element("div", { class: "mlab-span-message", role: "status" });
+    this.message = element("div", { class: "mlab-span-message", role: "status",
+      "data-hint": this.t.annotator_hint });
     this.spoken = element("div", { class: "mlab-hidden", "aria-live": "polite" });
     this.bar = element("progress", { max: 1, value: 0, "aria-label": this.t.annotator_progress });
     this.counted = element("span", { class: "mlab-muted" });
@@ -55,6 +59,8 @@ class Annotator {
     this.undo = this.tool("annotator_undo", "z", ["undo"]);
     this.redo = this.tool("annotator_redo", "y", ["redo"]);
     this.annotator = "";
+    /** @type {Promise<unknown>} */
+    this.keys = Promise.resolve();
     el.append(...this.parts());
     this.listen(signal);
     this.start();
@@ -110,7 +116,9 @@ class Annotator {
   /** @param {number} place @param {boolean} focus */
   async open(place, focus) {
     this.opening = place;
+    const slow = setTimeout(() => this.say(this.t.annotator_opening), SLOW_MS);
     const sent = await this.tell("open", { place, words: this.list.filter.words });
+    clearTimeout(slow);
     if (!sent || this.opening !== place) return;
     this.state = new NoteState(sent);
     this.source = null;
@@ -179,14 +187,17 @@ class Annotator {
     return this.state?.spans.get(this.text.active ?? "") ?? null;
   }
 
-  /** Draw what has changed. */
+  /** Have drawn what has changed. */
   refresh() {
+    this.text.later("draw");
+  }
+
+  redraw() {
     const { state } = this;
     if (!state) return;
     if (this.text.active && !state.spans.has(this.text.active)) this.text.active = null;
-    this.text.fitting = (span) => fits(span, this.list.filter);
-    this.text.draw();
-    this.text.paint();
+    const { filter } = this.list;
+    this.text.fitting = (span) => fits(span, filter);
     this.details.show(state, this.active, this.source);
     this.done.setAttribute("aria-pressed", String(state.done));
     this.undo.disabled = !state.undo;
@@ -238,13 +249,14 @@ class Annotator {
     if (!command || !this.state) return;
     event.preventDefault();
     event.stopPropagation();
-    this.run(command);
+    // One after the other: what is typed while another note is on its way is meant for that note.
+    this.keys = this.keys.catch(() => undefined).then(() => this.run(command));
   }
 
-  /** @param {(string | number)[]} command */
+  /** @param {(string | number)[]} command @returns {unknown} a promise where later keys have to wait */
   run([name, ...values]) {
     const by = values[0] === -1 ? -1 : 1;
-    /** @type {Record<string, () => void>} */
+    /** @type {Record<string, () => unknown>} */
     const commands = {
       move: () => this.move(String(values[0]), values[1] === -1 ? -1 : 1, values[2] === 1),
       word: () => this.selectWord(), all: () => this.text.select(0, this.state?.text.length ?? 0),
@@ -259,7 +271,7 @@ class Annotator {
       note: () => this.goTo({ by }, this.t.annotator_no_more), uncertain_note: () => this.uncertainNote(),
       tags: () => this.toggleTags(), search: () => this.list.search.focus(), help: () => showHelp(this.el, this.t),
     };
-    commands[name]?.();
+    return commands[name]?.();
   }
 
   /** @param {string} what @param {1 | -1} by @param {boolean} extend */
@@ -387,42 +399,51 @@ class Annotator {
 
   setBounds() {
     const { state, active } = this;
-    if (!state || !active) return this.say(this.t.annotator_no_span);
-    const [start, end] = trimmed(state.text, ...this.text.selection);
-    if (start === end) return this.say(this.t.annotator_select_first);
-    return this.put({ ...active, start, end, status: editedStatus(active) });
+    const [start, end] = trimmed(state?.text ?? "", ...this.text.selection);
+    if (!active) this.say(this.t.annotator_no_span);
+    else if (start === end) this.say(this.t.annotator_select_first);
+    else this.put({ ...active, start, end, status: editedStatus(active) });
   }
 
   remove() {
     const span = this.active;
-    if (!span) return this.say(this.t.annotator_no_span);
-    if (span.status !== "added") return this.answer("rejected");
-    this.text.active = null;
-    this.text.select(span.start);
-    return this.act("remove", { ids: [span.id] }, [], [span.id]);
+    if (!span) this.say(this.t.annotator_no_span);
+    else if (span.status !== "added") this.answer("rejected");
+    else {
+      this.text.active = null;
+      this.text.select(span.start);
+      this.act("remove", { ids: [span.id] }, [], [span.id]);
+    }
   }
 
   /** @param {string} name */
   toggleContext(name) {
     const span = this.active;
-    if (!span) return this.say(this.t.annotator_no_span);
+    if (!span) {
+      this.say(this.t.annotator_no_span);
+      return;
+    }
     const has = span.context.includes(name);
     const context = this.model.get("contexts").filter((/** @type {string} */ one) =>
       (one === name ? !has : span.context.includes(one)));
-    return this.put({ ...span, context, status: editedStatus(span) });
+    this.put({ ...span, context, status: editedStatus(span) });
   }
 
   /** First from where, then to where. */
   relate() {
     const span = this.active;
-    if (!span) return this.say(this.t.annotator_no_span);
+    if (!span) {
+      this.say(this.t.annotator_no_span);
+      return;
+    }
     if (this.source === null || this.source === span.id) {
       this.source = this.source === span.id ? null : span.id;
       this.say(this.source ? this.t.annotator_relate_to : "");
-      return this.refresh();
+      this.refresh();
+      return;
     }
     const source = this.source;
-    return askKind(this.el, this.t, this.model.get("relations"), (kind) => {
+    askKind(this.el, this.t, this.model.get("relations"), (kind) => {
       this.source = null;
       this.say("");
       this.act("relate", { kind, source, target: span.id });

@@ -34,7 +34,8 @@ export class Details {
     this.body = element("div", { class: "mlab-span-body" }, this.title,
       element("div", { class: "mlab-bar" }, this.accept, this.reject, this.remove),
       ...this.inputs.map((input, number) => labelled(this.t[`annotator_${FIELDS[number]}`], input)), this.values,
-      element("div", { class: "mlab-span-contexts", role: "group", "aria-label": this.t.annotator_context }, ...this.contexts),
+      element("div", { class: "mlab-span-contexts", role: "group",
+        "aria-label": this.t.annotator_contexts }, ...this.contexts),
       this.links, this.relate);
     this.none = element("p", { class: "mlab-muted" }, this.t.annotator_no_span);
     this.root = element("section", { class: "mlab-span-details", "aria-label": this.t.annotator_span },

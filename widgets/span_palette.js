@@ -31,6 +31,7 @@ export class Palette {
     this.input.addEventListener("focus", () => this.search());
     this.input.addEventListener("blur", () => this.close());
     this.input.addEventListener("keydown", (event) => this.onKey(event));
+    this.close();
     this.drawGroups();
   }
 
@@ -51,7 +52,10 @@ export class Palette {
 
   /** @param {import("./span_labels.js").Label} label @param {number} place */
   labelButton(label, place) {
-    const made = button("", () => this.told.chosen(label.name), { class: "mlab-span-label", title: label.says });
+    const made = button("", () => {
+      this.open(null);
+      this.choose(label.name);
+    }, { class: "mlab-span-label", title: label.says });
     made.append(this.key(place < 9 ? String(place + 1) : "", true), label.title);
     return made;
   }

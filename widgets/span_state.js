@@ -49,6 +49,8 @@ export class NoteState {
     this.waiting = [];
     /** @type {Span[]} */
     this.order = [];
+    /** Grows with every change. */
+    this.version = 0;
     this.sorted();
   }
 
@@ -64,6 +66,7 @@ export class NoteState {
 
   sorted() {
     this.order = [...this.spans.values()].sort(inOrder);
+    this.version += 1;
   }
 
   /** @param {Span} span @returns {string} */

@@ -16,6 +16,8 @@ const STATUS_MARK = /** @type {Record<string, string>} */ ({ suggested: "", acce
 const CONTEXT_MARK = /** @type {Record<string, string>} */ ({ negated: "¬", uncertain: "?", family: "⌂", history: "↶",
   planned: "→" });
 const LONGEST_TAG = 26;
+const SECTION_LINES = 40;
+const SECTION_CHARACTERS = 5000;
 
 /** Painted by the browser without a change of the document; shared by all annotators of a page. */
 const highlight = typeof Highlight === "undefined" ? null : new Highlight();
@@ -40,7 +42,8 @@ export class TextView {
   /**
    * @param {import("./span_labels.js").Labels} labels
    * @param {Record<string, string>} t
-   * @param {{ moved: () => void, picked: (span: Span | null) => void }} told what happens by the mouse
+   * @param {{ moved: () => void, picked: (span: Span | null) => void, drawing: () => void }} told what happens by the
+   *   mouse, and that something is being drawn
    */
   constructor(labels, t, told) {
     this.labels = labels;
@@ -57,6 +60,11 @@ export class TextView {
     this.pieces = [];
     /** @type {Map<number, string>} */
     this.drawn = new Map();
+    /** What is to be done before the browser paints: "draw", "paint", "reveal". @type {Set<string>} */
+    this.pending = new Set();
+    /** What all drawing needs, of a version of the note. */
+    this.plan = { version: -1, levels: /** @type {Map<string, number>} */ (new Map()),
+      spans: /** @type {Map<number, Span[]>} */ (new Map()), hits: /** @type {Map<number, Span[]>} */ (new Map()) };
     this.at = 0;
     this.anchor = 0;
     /** @type {number | null} */
@@ -79,32 +87,68 @@ export class TextView {
     this.drawn.clear();
     this.at = this.anchor = 0;
     this.active = this.goal = null;
-    this.blocks = state.blocks.map(({ start, end }, place) => {
-      const made = element("div", { class: "mlab-span-block", "data-block": place });
-      made.style.containIntrinsicSize = `auto ${LINE * Math.max(1, Math.ceil((end - start) / PER_LINE))}px`;
-      return made;
-    });
+    this.plan.version = -1;
+    this.blocks = state.blocks.map((_, place) => element("div", { class: "mlab-span-block", "data-block": place }));
     this.pieces = state.blocks.map(({ start, end }, place) => {
       const node = document.createTextNode(state.text.slice(start, end));
       this.blocks[place].append(node);
       return [{ node, start, end }];
     });
-    this.content.replaceChildren(...this.blocks);
+    this.content.replaceChildren(...this.sections());
     this.root.scrollTop = 0;
     this.draw();
     this.paint();
   }
 
+  /** Blocks in groups that the browser lays out only when they come into sight: a note may have many thousand. */
+  sections() {
+    const blocks = this.state?.blocks ?? [];
+    /** @type {HTMLElement[]} */
+    const made = [];
+    let first = 0;
+    for (let place = 0; place < blocks.length; place += 1) {
+      if (place + 1 < blocks.length && place - first < SECTION_LINES
+        && blocks[place].end - blocks[first].start < SECTION_CHARACTERS) continue;
+      const section = element("div", { class: "mlab-span-section" }, ...this.blocks.slice(first, place + 1));
+      const lines = blocks.slice(first, place + 1).reduce((sum, { start, end }) =>
+        sum + Math.max(1, Math.ceil((end - start) / PER_LINE)), 0);
+      section.style.containIntrinsicSize = `auto ${LINE * lines}px`;
+      made.push(section);
+      first = place + 1;
+    }
+    return made;
+  }
+
+  /** Have something done once, after everything else that a key does and before the browser paints. */
+  later(/** @type {string[]} */ ...what) {
+    if (this.pending.size === 0) queueMicrotask(() => this.flush());
+    what.forEach((one) => this.pending.add(one));
+  }
+
+  flush() {
+    const { pending } = this;
+    this.pending = new Set();
+    if (pending.has("draw")) {
+      this.told.drawing();
+      this.draw();
+    }
+    this.paint();
+    if (pending.has("reveal") && this.state) this.reveal();
+  }
+
   /** Draw anew the blocks in which something looks different from what is drawn. */
   draw() {
-    if (!this.state) return;
-    const { order: spans, blocks, hits } = this.state;
-    const levels = levelsOf(spans);
-    const touched = byBlock(blocks, spans, blockAt);
-    const found = byBlock(blocks, hits.map(([start, end]) => /** @type {any} */ ({ start, end })), blockAt);
-    for (const place of new Set([...touched.keys(), ...found.keys(), ...this.drawn.keys()])) {
-      const runs = runsOf(blocks[place], touched.get(place) ?? [],
-        (found.get(place) ?? []).map(({ start, end }) => [start, end]));
+    const { state, plan } = this;
+    if (!state) return;
+    if (plan.version !== state.version) {
+      const hits = state.hits.map(([start, end]) => /** @type {any} */ ({ start, end }));
+      this.plan = { version: state.version, levels: levelsOf(state.order), spans: byBlock(state.blocks, state.order, blockAt),
+        hits: byBlock(state.blocks, hits, blockAt) };
+    }
+    const { levels, spans, hits } = this.plan;
+    for (const place of new Set([...spans.keys(), ...hits.keys(), ...this.drawn.keys()])) {
+      const runs = runsOf(state.blocks[place], spans.get(place) ?? [],
+        (hits.get(place) ?? []).map(({ start, end }) => [start, end]));
       this.drawBlock(place, runs, levels);
     }
   }
@@ -135,8 +179,15 @@ export class TextView {
   /** What the drawing of a run depends on. @param {Run} run @param {Map<string, number>} levels */
   looks(run, levels) {
     return [run.start, run.end, run.hit, ...run.spans.map((span) => [span.id,
-      span.attribute, span.status, span.value, span.context.join(), levels.get(span.id), span.id === this.active,
+      span.attribute, span.status, span.value, span.context.join(), levels.get(span.id), this.relationTo(span),
       this.fitting(span), run.ends.includes(span) && this.tags])];
+  }
+
+  /** Whether a span is the active one, or related to it. @param {Span} span @returns {"active" | "related" | ""} */
+  relationTo(span) {
+    if (span.id === this.active) return "active";
+    const links = this.active === null ? [] : this.state?.relationsOf(this.active) ?? [];
+    return links.some((link) => link.source === span.id || link.target === span.id) ? "related" : "";
   }
 
   /** @param {Run} run @param {Text} node @param {Map<string, number>} levels @returns {HTMLElement} */
@@ -172,7 +223,8 @@ export class TextView {
     const made = element("span", { class: "mlab-span-tag", "data-id": span.id, "aria-hidden": "true",
       "data-tag": this.tags ? tagOf(span, this.labels.title(span.attribute), words) : "" });
     made.classList.add(`mlab-span-${span.status}`);
-    if (span.id === this.active) made.classList.add("mlab-span-active");
+    const relation = this.relationTo(span);
+    if (relation) made.classList.add(`mlab-span-${relation}`);
     if (!this.fitting(span)) made.classList.add("mlab-span-dim");
     made.style.setProperty("--mlab-own", `var(--mlab-tint${this.labels.colour(span.attribute)})`);
     made.style.setProperty("--mlab-own-line", `var(--mlab-line${this.labels.colour(span.attribute)})`);
@@ -191,8 +243,7 @@ export class TextView {
     this.anchor = anchor;
     this.at = at;
     this.goal = null;
-    this.paint();
-    this.reveal();
+    this.later("reveal");
   }
 
   /** @param {string} what @param {1 | -1} by @param {boolean} extend */
@@ -202,8 +253,7 @@ export class TextView {
     this.at = at;
     if (!extend) this.anchor = at;
     this.goal = what === "line" || what === "page" ? goal ?? this.goal : null;
-    this.paint();
-    this.reveal();
+    this.later("reveal");
   }
 
   /** @param {string} what @param {1 | -1} by @returns {number} */
@@ -329,7 +379,7 @@ export class TextView {
     const box = block.getBoundingClientRect();
     Object.assign(this.caret.style, { left: `${rect.left - box.left}px`, top: `${rect.top - box.top}px`,
       height: `${rect.height}px` });
-    block.append(this.caret);
+    if (this.caret.parentElement !== block) block.append(this.caret);
   }
 
   /** Scroll so that the caret is in sight. */
