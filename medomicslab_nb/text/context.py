@@ -17,9 +17,10 @@ References
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from medomicslab_nb.text.attributes import CONTEXTS
 from medomicslab_nb.text.context_triggers import SIGNS, Mark, tokens_of, triggers
@@ -83,17 +84,16 @@ class Sentence:
         tokens = tokens_of(note.folded, begin, end)
         self._keys, self._starts = tokens.keys, tokens.starts
         self._reach = reach
-        within = [self._tokens_in(*span) for span in spans]
-        self._marks = [mark for mark in triggers(note.language).marks(self._keys)
-                       if not any(_holds(span, mark) for span in within)]
+        held = _Held(self._tokens_in(*span) for span in spans)
+        self._marks = [mark for mark in triggers(note.language).marks(self._keys) if not held.holds(mark)]
         self._roles = self._find_roles()
 
     def said_of(self, start: int, end: int) -> set[str]:
         """The contexts of the words between two folded offsets."""
         first, last = self._tokens_in(start, end)
         examination = "examination" in self._roles[first:last]
-        return {scope.context for scope in self._scopes if scope.start < last and first < scope.end
-                and not (examination and scope.spares_examinations)}
+        return {context for token in range(first, last) for context, spares_examinations in self._said.get(token, ())
+                if not (examination and spares_examinations)}
 
     def _tokens_in(self, start: int, end: int) -> tuple[int, int]:
         """The tokens in a stretch of the note, from the one that the stretch begins in."""
@@ -108,11 +108,25 @@ class Sentence:
         return roles
 
     @cached_property
+    def _said(self) -> dict[int, set[tuple[str, bool]]]:
+        """What is said of each token: the context, and whether it is not said of examinations."""
+        said: dict[int, set[tuple[str, bool]]] = {}
+        for scope in self._scopes:
+            for token in range(scope.start, scope.end):
+                said.setdefault(token, set()).add((scope.context, scope.spares_examinations))
+        return said
+
+    @cached_property
     def _scopes(self) -> list[Scope]:
+        """What each pattern reaches; not of those that are negated themselves ("no history of")."""
         found = [scope for mark in self._marks for scope in self._scopes_of(mark)]
-        negated = [scope for scope in found if scope.context == "negated"]
-        return [scope for scope in found if scope.context not in _NEGATED_AWAY or not any(
-            other.start <= scope.mark < other.end and other.mark < scope.mark for other in negated)]
+        negated_at: dict[int, int] = {}  # the first pattern that negates a token
+        for scope in found:
+            if scope.context == "negated":
+                negated_at |= {token: min(scope.mark, negated_at.get(token, scope.mark))
+                               for token in range(scope.start, scope.end)}
+        return [scope for scope in found
+                if scope.context not in _NEGATED_AWAY or negated_at.get(scope.mark, scope.mark) >= scope.mark]
 
     def _scopes_of(self, mark: Mark) -> Iterator[Scope]:
         for context, direction in mark.effects:
@@ -230,6 +244,16 @@ _OF_FINDINGS = ("after_finding", "close_after", "answer")
 _NEGATED_AWAY = ("uncertain", "history", "planned")
 
 
-def _holds(span: tuple[int, int], mark: Mark) -> bool:
-    """Whether a span has the words of a pattern within it, and more: "non-Hodgkin", "triple negative"."""
-    return span[0] <= mark.start and mark.end <= span[1] and span[1] - span[0] > mark.end - mark.start
+class _Held:
+    """The mentions of a sentence, in numbers of tokens: which patterns lie within one of them."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(spans)
+        self._starts = [start for start, _ in ordered]
+        self._reached = [0, *accumulate((end for _, end in ordered), max)]
+
+    def holds(self, mark: Mark) -> bool:
+        """Whether a mention has the words of a pattern within it, and more: "non-Hodgkin", "triple negative"."""
+        before = self._reached[bisect_left(self._starts, mark.start)]
+        until = self._reached[bisect_right(self._starts, mark.start)]
+        return before >= mark.end or until > mark.end
