@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies
 
 from medomicslab_nb.text.folding import fold
-from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
 
 
 @pytest.mark.parametrize(("text", "fr", "en"), [
@@ -27,6 +27,19 @@ def test_what_a_number_is_worth(text, fr, en):
 ])
 def test_where_numbers_stand(text, found):
     assert re.findall(NUMBER, fold(text).folded) == found
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("thirty-one", "31"), ("one hundred and sixty", "160"), ("two thousand five hundred", "2500"), ("eleven", "11"),
+    ("quatre-vingt-dix-sept", "97"), ("soixante et onze", "71"), ("deux cents", "200"), ("mille deux cent", "1200"),
+])
+def test_numbers_in_words(text, value):
+    assert re.fullmatch(spoken_pattern(), text)
+    assert number(text, "fr") == number(text, "en") == value
+
+
+def test_an_article_is_no_number():
+    assert not re.search(spoken_pattern(), "un nodule, une masse, one of them")
 
 
 @pytest.mark.parametrize(("value", "factor", "product"), [("3.2", 10, "32"), ("0.04", "1000", "40"), ("25", "1", "25"),

@@ -20,13 +20,13 @@ _VALUES = {"egfr": ("mutated", "wild type"), "kras": ("mutated", "wild type"), "
 _KIDNEY = re.compile(r"[\s:=(]*(?:of|was|is|at|a|de|est|etait|<|>|≥|≤)*\s*(?:\d+|mdrd|ckd)")
 _PROTEIN = ("expression", "surexpress", "overexpress", "surexprim", "over-express", "exprim", "express", "amplif", "immunoreact")
 _PHOSPHATASE = re.compile(r"[\s.-]*(?:phos\w*|pase|p\b)")
-_TESTED = re.compile(r"[\s-]*(?:status|statut|testing|test|tests|analysis|analyse|assay|screening|result|resultat)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
-                     r"(?P<word>negati\w*|neg\b|absent\w*|non\b|no\b|not (?:found|detected|present)|stable\w*|mss\b|normal\w*|intact\w*|conserve\w*|"
+_TESTED = re.compile(r"[\s-]*(?:status|statut|testing|test|tests|analysis|analyse|assay|screening|result|resultat|panel|therefore)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
+                     r"(?P<word>negati\w*|neg\b|absent\w*|non\b(?!\s\w)|no\b(?!\s\w)|not (?:found|detected|present)|stable\w*|mss\b|normal\w*|intact\w*|conserve\w*|"
                      r"preserved|-(?=\s*(?:$|[,;.)/]))|positi\w*|present\w*|\+|high|elev\w*|instable\w*|unstable|msi\b|confirmed|detected|"
                      r"non realise\w*|non fait\w*|non recherche\w*|non teste\w*|pending|en cours|en attente|unknown|inconnu\w*|demande\w*|"
-                     r"requested|not (?:done|tested|performed|available|known|assessed|determined)|a faire|a rechercher|ordered|testing|test\b|tests\b|status|statut|analysis|analyse|awaited|"
+                     r"requested|omitted|panel|not (?:done|tested|performed|available|known|assessed|determined)|a faire|a rechercher|ordered|testing|test\b|tests\b|status|statut|analysis|analyse|awaited|"
                      r"sent|was|est)?")
-_SOUGHT = re.compile(r"\b(?:recherche|rechercher|test\w*|statut|status|analyse|analysis|screening|depistage|search\w*|phenotypage|typage|evaluat\w*|evaluer)\s+"
+_SOUGHT = re.compile(r"\b(?:recherche|rechercher|test\w*|statut|status|analyse|analysis|screening|depistage|search\w*|phenotypage|typage|evaluat\w*|evaluer|pcr|panel)\s+"
                      r"(?:(?:for|de|du|d|des|la|le|l|of|the|un|une|a|systematique|phenotype|statut)[\s']+)*$")
 _DENIED = re.compile(r"(?:\b(?:no|not|non|pas|sans|without|absence|aucune?|lack|negative for|negatif pour|ni|neither|nor)[\s-]+"
                      r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur)[\s']+)*)$")
@@ -41,12 +41,21 @@ def find(note: Note) -> Iterator[Found]:
 
 def _find(note: Note) -> Iterator[Found]:
     if note.has("egf", "ras", "braf", "b-raf", "alk", "anaplastic lymphoma kinase"):
-        for statement in statements(note):
-            for place, name in enumerate(statement.names):
-                if name.term.attribute in _VALUES and not _means_else(note, name):
-                    yield from _gene(note, name, statement.of(place))
+        genes = [found for statement in statements(note) for place, name in enumerate(statement.names)
+                 if name.term.attribute in _VALUES and not _means_else(note, name)
+                 for found in _gene(note, name, statement.of(place))]
+        yield from (each for each in genes if not _said_again(note, each, genes))
     if note.has("msi", "mss", "mmr", "microsat", "micro-sat", "mismatch"):
         yield from _microsatellites(note)
+
+
+def _said_again(note: Note, ras: Found, genes: Sequence[Found]) -> bool:
+    """Whether RAS alone says what KRAS says by name in the same sentence (RAS mutated: KRAS G12D)."""
+    written = re.search(r"(?<![^\W_-])ras(?![^\W_])", note.folded[ras.start:ras.end])
+    if ras.attribute != "kras" or not written or re.search(r"k-?ras", note.folded[ras.start:ras.end]):
+        return False
+    return any(other is not ras and other.attribute == "kras" and other.value == ras.value
+               and note.sentence_at(other.start) == note.sentence_at(ras.start) for other in genes)
 
 
 def _means_else(note: Note, name: Hit) -> bool:
@@ -54,7 +63,7 @@ def _means_else(note: Note, name: Hit) -> bool:
     start, end = note.source(name.start, name.end)
     written = note.text[start:end]
     if name.term.attribute == "egfr":
-        return written.startswith("e") or bool(_KIDNEY.match(note.folded, name.end) and not _PERCENT.match(note.folded, name.end))
+        return written[:2] == "eG" or bool(_KIDNEY.match(note.folded, name.end) and not _PERCENT.match(note.folded, name.end))
     if name.term.attribute == "alk":
         return bool(_PHOSPHATASE.match(note.folded, name.end))
     return False
@@ -82,7 +91,7 @@ def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
     if attribute != "alk" and any(each.text.startswith(_PROTEIN) for each in said) and "variant" not in kinds and (
             not any("mut" in each.text for each in said)):
         return None
-    decided = next((each.kind for each in said if each.kind in ("neg", "pos")), "")
+    decided = next(("neg" if each.kind == "normal" else each.kind for each in said if each.kind in ("neg", "pos", "normal")), "")
     if decided == "neg" and _second_variant(said):
         return True
     if decided:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Literal
 
@@ -19,8 +19,9 @@ from medomicslab_nb.text.lexicon import Hit, Term, lexicon
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER
 from medomicslab_nb.text.rules.phrases import alternation, listed
+from medomicslab_nb.text.rules.tables import cells
 
-Kind = Literal["pos", "neg", "noun", "lack", "no", "none", "sought", "low", "equivocal", "ish", "ihc", "ratio", "hscore", "eighths",
+Kind = Literal["pos", "neg", "noun", "lack", "no", "none", "sought", "low", "normal", "equivocal", "ish", "ihc", "ratio", "hscore", "eighths",
                "twelfths", "percent", "score", "variant"]
 
 _FOREIGN_WORDS = 3  # between a test and its result
@@ -88,7 +89,7 @@ class Statement:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    order = ("none", "neg", "low", "equivocal", "lack", "pos", "noun", "no", "sought", "ish", "ihc")
+    order = ("none", "neg", "low", "normal", "equivocal", "lack", "pos", "noun", "no", "sought", "ish", "ihc")
     words = [rf"(?P<{kind}_>(?<![^\W_]){alternation(listed('results', kind))}(?![^\W_]))" for kind in order]
     return re.compile("|".join((*_MEASURES, *words)))
 
@@ -115,9 +116,20 @@ def statements(note: Note) -> tuple[Statement, ...]:
     by_sentence: dict[tuple[int, int], list[Hit]] = {}
     for hit in hits:
         by_sentence.setdefault(note.sentence_at(hit.start), []).append(hit)
-    return tuple(statement for (start, end), inside in by_sentence.items()
-                 for statement in _Sentence(note, start, end, inside).read()
+    read = [statement for (start, end), inside in by_sentence.items()
+            for statement in _Sentence(note, start, end, inside).read()]
+    return tuple(statement for statement in (*read, *_in_tables(note, hits))
                  if any(name.term.attribute != "other" for name in statement.names))
+
+
+def _in_tables(note: Note, hits: Sequence[Hit]) -> Iterator[Statement]:
+    """What the cells under the names say; the name of such a statement stands where its cell does."""
+    for cell in cells(note) if hits else ():
+        for hit in hits:
+            if cell.name_start <= hit.start < cell.name_end:
+                name = Hit(hit.term, cell.start, cell.start)
+                sign = _sign(note.folded, name) or _digit(note.folded, name)
+                yield Statement([name], [sign] if sign else list(_between(note.folded, cell.start, cell.end)))
 
 
 _GLUED = re.compile(r"(?<![^\W_])(?P<name>kras|egfr|braf|alk|her2|re|rp|er|pr)(?=(?:wt|mut|neg|pos)(?![^\W_])|[gvlt]\d{2,3}[a-z](?![^\W_])|\d{1,3}\s?%)")
@@ -185,7 +197,10 @@ class _Sentence:
 
     def _name(self, name: Hit, gap: str) -> None:
         last = self._read[-1] if self._read else None
-        if self._leading:
+        if last and last.forward and [each.text for each in self._leading] in (["nor"], ["ni"]):
+            last.names.append(name)
+            self._leading = []
+        elif self._leading:
             self._read.append(Statement([name], self._leading, forward=True))
             self._leading = []
         elif last and (last.forward or not last.said) and _joins(gap):
@@ -201,11 +216,15 @@ class _Sentence:
         last = self._read[-1] if self._read else None
         if last is None or not self._near(last, number, gap) or (said.kind == "sought" and "," in gap):
             return
-        if said.kind == "no" and not re.match(r"\s*(?:$|[,.;)])", self._note.folded[said.end:said.end + 3]):
-            return
+        if said.kind == "no":
+            if not re.match(r"\s*(?:$|[,.;)])", self._note.folded[said.end:said.end + 3]):
+                return
+            said = replace(said, kind="neg")
+            self._items[number] = said
         if last.forward and said.kind in ("percent", "score", "eighths", "hscore", "variant"):
             last.own.setdefault(len(last.names) - 1, []).append(said)
-        elif last.forward and len(last.names) > 1 and said.kind in ("pos", "neg", "low"):
+        elif (last.forward and len(last.names) > 1 and said.kind in ("pos", "neg", "low")
+              and not any(each.text in ("ni", "neither") for each in last.said)):
             self._read.append(Statement([last.names.pop()], [said]))
         else:
             last.said.append(said)
@@ -262,14 +281,14 @@ class _Sentence:
 
 
 def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
-    for match in _pattern().finditer(folded, start, stop):
+    for match in _pattern().finditer(folded[start:stop]):
         kind = str(match.lastgroup).rstrip("_")
         kind = next((each for each in ("ratio", "hscore", "eighths", "twelfths", "percent", "score", "variant") if match[each]), kind)
         number = next((match[name] for name in (f"{kind}_n", "score_p", "score_b", "allred_n") if name in match.re.groupindex
                        and match[name]), "")
         if match["score_s"]:
             number = str(min(match["score_s"].count("+"), 3))
-        each = Said(kind, match.start(), match.end(), match[0], number,  # type: ignore[arg-type]
+        each = Said(kind, start + match.start(), start + match.end(), match[0], number,  # type: ignore[arg-type]
                     (match["compare"] or "").strip(), match["percent_top"] or "")
         yield from _with_sign(folded, each)
 

@@ -23,7 +23,7 @@ _LINK = (rf"(?:[\s:=(,)\[\]-]|(?:{_CLONE}|tps|cps|ic|tc|tumou?r proportion score
          r"at|a|de|est|etait|du|le|la|the|les|des|on|in|dans|sur|par|by|with|avec|immunohistochim\w*|immunohistochem\w*|ihc|level|taux|"
          r"cellules|cells|tumorales|tumora\w*|tumou?r|tumou?rs|cell|staining|marquage|exprime|expressed|high|eleve|elevee|strong|forte|fort|testing|test|found|"
          r"revenu|showed|positive|positif|pos|percentage|pourcentage|proportion|combine|evalue|estime|estimated|immunomarquage|chez|l'|analysis|et|and)(?![^\W_]))")
-_NUMBER = re.compile(rf"(?P<link>{_LINK}*?){_COMPARE}(?<![\w.,-])(?P<low>{NUMBER})(?:{_PERCENT})?(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?"
+_NUMBER = re.compile(rf"(?P<link>{_LINK}*?)(?!{_CLONE}){_COMPARE}(?<![\w.,-])(?P<low>{NUMBER})(?P<one>{_PERCENT})?(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?"
                      rf"(?P<percent>{_PERCENT})?(?![\w/]|[.,]\d|-\d)(?!\s?(?:mois|months|jours|days|mg|cycles|ans|years)\b)")
 _BEFORE = re.compile(rf"{_COMPARE}(?<![\w.,-])(?P<low>{NUMBER})(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?(?P<percent>{_PERCENT})\s*"
                      r"(?:(?:of|des|de|tumou?r|cells|cellules|tumorales|expressing|expriment|exprimant|expression|positive|positives|for|pour|le|du|were|sont|stained|marquees|staining)\s+)*$")
@@ -93,9 +93,9 @@ def _worded(note: Note, name: re.Match[str], word: re.Match[str] | None, begin: 
 
 def _measured(note: Note, match: re.Match[str], start: int, end: int, score: str) -> Found | None:
     low, high = number(match["low"], note.language), number(match["high"] or "", note.language)
-    if low is None or float(low) > 100 or (not match["percent"] and not score and not re.search(r"[:=]|\b(?:a|at|of|de|was|est)\b|^\s*$", match.groupdict().get("link") or "")):
+    if low is None or float(low) > 100 or (not match["percent"] and not match.groupdict().get("one") and not score and not re.search(r"[:=]|\b(?:a|at|of|de|was|est)\b|^\s*$", match.groupdict().get("link") or "")):
         return None
-    if high is not None and float(high) <= 100:
+    if high is not None and float(low) < float(high) <= 100:
         return Found("pdl1", start, end, scaled(str(float(low) + float(high)), "0.5"), "", f"{score} {low}-{high}".strip())
     return Found("pdl1", start, end, low, "", f"{score} {_sign(match['compare'] or '')}".strip())
 

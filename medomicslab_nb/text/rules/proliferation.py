@@ -10,6 +10,7 @@ from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled
 from medomicslab_nb.text.rules.circumstances import results
+from medomicslab_nb.text.rules.tables import cells
 
 
 _NAME = re.compile(r"(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|\b(?:indice|index) de proliferation\b|"
@@ -20,9 +21,13 @@ _PERCENT = r"\s*(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100\b)"
 _VALUE = re.compile(rf"{_COMPARE}(?<![\w.,])(?P<low>{NUMBER})(?:(?P<mid>{_PERCENT})?\s*(?:-|/|a|to|et|and)\s*(?P<high>{NUMBER}))?"
                     rf"(?P<percent>{_PERCENT})")
 _BARE = re.compile(rf"[\s:=(,]*(?:(?:index|indice|labell?ing|score|was|is|of|at|a|de|est|etait|eleve|proliferation|taux)[\s:=(,]+){{0,4}}"
-                   rf"{_COMPARE}(?P<low>{NUMBER})(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?(?!\s?[\w/+]|[.,]\d)")
-_BARRIER = re.compile(r"[;\n]|\.\s|\b(?:er|pr|re|rp|ro|her-?2|cd\d+|ck\d+|p53|grade|necros\w*|surviv\w*|survie|recepteur\w*|receptor\w*|chimio\w*|chemo\w*)\b")
-_FURTHER = re.compile(rf"\s*(?:to|a|puis|then|and|et|->|→|versus|vs|contre)\s+(?:in the \w+ )?{_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
+                   rf"{_COMPARE}(?P<low>{NUMBER})(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?(?!\s?[\w/+%-]|[.,]\d)")
+_BARRIER = re.compile(r"[;\n]|\b(?:er|pr|re|rp|ro|her-?2|cd\d+|ck\d+|p53|grade|necros\w*|surviv\w*|survie|recepteur\w*|receptor\w*|chimio\w*|chemo\w*)\b")
+_FURTHER = re.compile(rf"(?P<lead>[^;.\n%]{{0,12}}?(?<![^\W_])(?P<word>to|a|puis|then|->|→|versus|vs|contre|et non(?: pas)?|and not|not|from|de|down to|formerly)"
+                      rf"\s*(?:in the \w+ )?){_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
+_OWN = re.compile(rf"[^%\n]{{0,60}}?(?<![^\W_])(?:hers|his|ours|here|ici|celui-ci|in this case|in our patient|in our case|dans notre cas|chez notre patiente?|"
+                  rf"now|today|aujourd'hui|actuellement|desormais|down to|it is|the patient's)[^;\n%\d]{{0,25}}?{_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
+_ASIDE = re.compile(r"\s*\([^)]*\)\s*(?=[:=])")
 _BEFORE = re.compile(rf"{_VALUE.pattern}\s*(?:of (?:the )?(?:tumou?r |neoplastic )?(?:cells|nuclei)|des (?:cellules|noyaux)(?: tumora\w+)?)?\s*"
                      r"(?:(?:were|was|are|sont|etaient|positive|positives|positifs|expressing|expriment|exprimant|stained|marquees?|showed|reactive|"
                      r"for|pour|de|du|le|la|l'|au|with|of|on|the|index|by|avec|staining|score|expression|labell?ing|par|immunoreactive|nuclear|anti)[\s-]+){0,6}"
@@ -44,20 +49,41 @@ def _find(note: Note) -> Iterator[Found]:
         for found in _values(note, name):
             reach = max(reach, found.end)
             yield found
+    yield from _in_tables(note)
 
 
 def _values(note: Note, name: re.Match[str]) -> Iterator[Found]:
     start, stop = note.sentence_at(name.start())
+    aside = _ASIDE.match(note.folded, name.end(), stop)
+    if aside:
+        match = _after(note, aside.end(), min(stop, aside.end() + 60))
+        if match:
+            yield from _found(note, match, name.start(), match.end())
+        return
     match = _after(note, name.end(), min(stop, name.end() + 90))
     if match is None:
         before = _BEFORE.search(note.folded, max(start, name.start() - 110), name.start())
+        own = None if before else _OWN.match(note.folded, name.end(), stop)
         if before:
             yield from _found(note, before, before.start("low"), name.end())
+        elif own:
+            yield from _found(note, own, own.start("low"), own.end())
         return
     yield from _found(note, match, name.start(), match.end())
-    further = _FURTHER.match(note.folded, match.end(), stop)
+    yield from _further(note, match.end(), stop)
+
+
+def _further(note: Note, start: int, stop: int) -> Iterator[Found]:
+    """A second value of the same test: what it became, what it was, what it is not, or the patient's own."""
+    further = _FURTHER.match(note.folded, start, stop)
     if further:
-        yield from _found(note, further, further.start("low"), further.end())
+        said = {"et non": "negated", "et non pas": "negated", "and not": "negated", "not": "negated", "contre": "history",
+                "from": "history", "formerly": "history", "vs": "history", "versus": "history"}.get(further["word"])
+        yield from _found(note, further, further.start("low"), further.end(), (said,) if said else ())
+        return
+    own = _OWN.match(note.folded, start, stop)
+    if own and not _NAME.search(note.folded, start, own.end()):
+        yield from _found(note, own, own.start("low"), own.end())
 
 
 def _after(note: Note, start: int, stop: int) -> re.Match[str] | None:
@@ -68,14 +94,21 @@ def _after(note: Note, start: int, stop: int) -> re.Match[str] | None:
     return _VALUE.search(note.folded, start, barrier.start() if barrier else stop)
 
 
-def _found(note: Note, match: re.Match[str], start: int, end: int) -> Iterator[Found]:
+def _in_tables(note: Note) -> Iterator[Found]:
+    for cell in cells(note):
+        match = _VALUE.match(note.folded, cell.start, cell.end) or _BARE.match(note.folded, cell.start, cell.end)
+        if match and _NAME.search(note.folded, cell.name_start, cell.name_end):
+            yield from _found(note, match, match.start(), match.end())
+
+
+def _found(note: Note, match: re.Match[str], start: int, end: int, context: tuple[str, ...] = ()) -> Iterator[Found]:
     low, high = number(match["low"], note.language), number(match.groupdict().get("high") or "", note.language)
     if low is None or Decimal(low) > 100:
         return
     if high is not None and Decimal(low) < Decimal(high) <= 100:
-        yield Found("ki67", start, end, scaled(str(Decimal(low) + Decimal(high)), "0.5"), "%", f"{low}-{high}")
+        yield Found("ki67", start, end, scaled(str(Decimal(low) + Decimal(high)), "0.5"), "%", f"{low}-{high}", context)
         return
-    yield Found("ki67", start, end, low, "%", _sign(match["compare"] or ""))
+    yield Found("ki67", start, end, low, "%", _sign(match["compare"] or ""), context)
 
 
 def _sign(words: str) -> str:
