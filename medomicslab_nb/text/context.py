@@ -143,6 +143,8 @@ class Sentence:
             yield mark.end, self._forward(mark, _VERBS_PASS[direction])
         if direction in ("after", "after_finding", "around"):
             yield self._backward(mark), mark.start
+        if direction == "listed":
+            yield mark.end, self._list_end(mark.end)
         if direction == "beside":
             yield self._near(mark.start, -self._reach.beside), mark.start
             yield mark.end, self._near(mark.end, self._reach.beside)
@@ -173,6 +175,11 @@ class Sentence:
             if role and not depth and self._ends(at, mark, verbs):
                 return at
         return end
+
+    def _list_end(self, begin: int) -> int:
+        """Where a list ends whose members may have articles: "évoqués : un sarcome, une tumeur ou un abcès"."""
+        end = min(begin + self._reach.words, len(self._keys))
+        return next((at for at in range(begin, end) if self._roles[at] in _LIST_ENDS), end)
 
     def _ends(self, at: int, mark: Mark, verbs: int) -> bool:
         role, distance = self._roles[at], at - mark.end
@@ -234,6 +241,7 @@ class Sentence:
 
 
 _ENDS = frozenset(("stop", ";", ":"))
+_LIST_ENDS = _ENDS | {"verb"}
 _OPENINGS = ("article", "state")  # what begins a new statement after a comma or "and"
 _CLOSE_ENDS = _ENDS | {"verb", "and", "or", ",", "(", ")"}
 _TRIGGER = "trigger"
