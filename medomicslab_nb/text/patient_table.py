@@ -33,6 +33,8 @@ def patient_facts(facts: pd.DataFrame, patients: Sequence[str], policies: Mappin
                   catalogue: Mapping[str, Attribute] | None = None) -> pd.DataFrame:
     """One row a patient and attribute; for attributes of several values at once (policy any), one a value found.
 
+    Dates are no value of a patient: they stay in the fact table.
+
     Parameters
     ----------
     facts : DataFrame
@@ -58,7 +60,7 @@ def patient_facts(facts: pd.DataFrame, patients: Sequence[str], policies: Mappin
     for name in dict.fromkeys([*known, *live["attribute"]]):
         policy = policies.get(name) or (known[name].policy if name in known else "any")
         mentions = live[live["attribute"] == name]
-        if len(mentions):
+        if len(mentions) and not (name in known and known[name].kind == "date"):
             rows += _attribute_rows(name, policy, mentions, patients)
     columns = ["patient", "attribute", "item", "status", "value", "unit", "mentions", "conflicts", "policy", "note",
                "date", "start", "end"]

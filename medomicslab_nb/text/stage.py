@@ -20,6 +20,7 @@ from medomicslab_nb.text.lexicon import Term, read_terms
 from medomicslab_nb.text.notes import Notes, study_notes
 from medomicslab_nb.text.patient_table import patient_facts, text_features
 from medomicslab_nb.text.reviewed import with_decisions
+from medomicslab_nb.text.rules.dates import AMBIGUOUS
 from medomicslab_nb.text.settings import TextSettings
 
 _DAY_FIRST = {"ask": None, "yes": True, "no": False}
@@ -55,7 +56,7 @@ def run(study: Any, settings: TextSettings, progress: Any) -> StageResult:
               "notes_read": _notes_read(notes, facts)}
     tables = {name: table.rename(columns=named) for name, table in tables.items()}
     return StageResult(tables, _metrics(notes, facts, known, features),
-                       warnings=(*notes.warnings, *disputes, *more))
+                       warnings=(*notes.warnings, *disputes, *more, *_unread_dates(facts)))
 
 
 def _terms(study: Any, settings: TextSettings) -> tuple[Term, ...]:
@@ -111,6 +112,12 @@ def _in_window(study: Any, settings: TextSettings, facts: pd.DataFrame) -> tuple
     words = f"{after} of {len(facts)} facts stand in notes outside of the window of the patient table"
     reason = "after the index date" if settings.window is None else "or without a date"
     return facts[inside], (f"{words} ({reason}) and do not predict.",) if after else ()
+
+
+def _unread_dates(facts: pd.DataFrame) -> tuple[str, ...]:
+    count = int((facts["qualifier"] == AMBIGUOUS).sum())
+    return (f"{count} dates may be day or month first and were not read: the setting 'day_first' says how.",) \
+        if count else ()
 
 
 def _notes_read(notes: Notes, facts: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from medomicslab_nb.text.rules import (
+    dates,
     grade,
     histology,
     laterality,
@@ -40,5 +41,6 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (
     Rule("site", 1, ("site",), site.find),
     Rule("treatment", 1, ("treatment",), treatment.find),
     Rule("treatment_line", 1, ("treatment_line",), treatment_line.find),
+    Rule("dates", 1, ("date",), dates.find, says_negation=True),
     Rule("radiotherapy", 1, ("radiotherapy_dose",), radiotherapy.find),
 )}
