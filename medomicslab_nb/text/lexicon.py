@@ -3,7 +3,7 @@
 Between the words of a term may stand spaces, hyphens, apostrophes or a line's end, so that "non-Hodgkin",
 "non Hodgkin" and "non\\nHodgkin" are one term; and words that only link ("carcinome de type canalaire"). Marks of the
 plural and the endings that French and English words share (-ome and -oma, -aire and -ary, -ie and -y) are one on both
-sides. Which words link and which endings are one is in ``lexicons/words.yaml``.
+sides. Which words link, which endings and which words are one is in ``lexicons/words.yaml``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note, stem
 
 FOLDER = Path(__file__).with_name("lexicons")
-_BETWEEN = re.compile(r"[\s'\-/.]{0,3}")
+_BETWEEN = re.compile(r"[\s'\-/]{0,3}|\.")
 _WORD = re.compile(r"[^\W_]+")
 _LINKS = 4  # words passed over between two words of a term, at most
 _SHORT = 5  # letters up to which a word keeps its ending
@@ -139,7 +139,9 @@ def _is_written(term: Term, note: Note, first: int, last: int) -> bool:
 def _orders(term: Term) -> Iterator[tuple[str, ...]]:
     """The words of a term as they are looked for, in each order in which they may stand."""
     every = tuple(key(stem(word)) for word in _WORD.findall(fold(term.text).folded))
-    words = tuple(word for word in every if word not in _words("linking")) or every
+    words = tuple(word for word in every if word not in _words("linking"))
+    if not any(len(word) > 1 for word in words):
+        words = every
     if term.any_order and 1 < len(words) <= _PERMUTED and "non" not in words:
         yield from dict.fromkeys(permutations(words))
     else:
@@ -153,7 +155,7 @@ def key(word: str) -> str:
     >>> key("lymphome") == key("lymphoma"), key("mastectomie") == key("mastectomy"), key("sereuse") == key("serou")
     (True, True, True)
     """
-    plain = word.replace("ae", "e").replace("oe", "e")
+    plain = _same().get(word, word).replace("ae", "e").replace("oe", "e")
     if len(plain) > _SHORT:
         for ending, common in _endings():
             if plain.endswith(ending):
@@ -164,6 +166,11 @@ def key(word: str) -> str:
 @cache
 def _endings() -> list[tuple[str, str]]:
     return [(ending, common) for common, *endings in _yaml()["endings"] for ending in endings]
+
+
+@cache
+def _same() -> dict[str, str]:
+    return {word: common for common, *words in _yaml()["same"] for word in words}
 
 
 @cache

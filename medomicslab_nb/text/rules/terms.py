@@ -7,8 +7,7 @@ from functools import cache, lru_cache
 from medomicslab_nb.text.lexicon import FOLDER, Hit, Lexicon, read_terms
 from medomicslab_nb.text.note import Note
 
-_ANY_ORDER = ("histology", "operations")
-_AS_WRITTEN = ("modalities", "regimens", "drugs")
+_LEXICONS = ("histology", "operations", "modalities", "regimens", "drugs")
 
 
 @lru_cache(maxsize=1)
@@ -19,6 +18,5 @@ def named(note: Note) -> tuple[Hit, ...]:
 
 @cache
 def _lexicon() -> Lexicon:
-    terms = [term for name in _ANY_ORDER for term in read_terms(FOLDER / f"{name}.csv", any_order=True)]
-    terms += [term for name in _AS_WRITTEN for term in read_terms(FOLDER / f"{name}.csv")]
+    terms = [term for name in _LEXICONS for term in read_terms(FOLDER / f"{name}.csv", any_order=True)]
     return Lexicon(terms, passing=True)

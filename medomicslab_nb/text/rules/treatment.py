@@ -2,16 +2,82 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 
 from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.phrases import listed, phrases
 from medomicslab_nb.text.rules.terms import named
+
+_WORDS = "treatment_words"
+_NEAR = 45  # characters before and after a name in which words say that it is none
 
 
 def find(note: Note) -> Iterator[Found]:
     """The treatments that the lexicons drugs, regimens, operations and modalities name."""
     for hit in named(note):
-        if hit.term.attribute == "treatment":
+        if hit.term.attribute == "treatment" and not _is_none(note, hit):
             for value in hit.term.value.split(";"):
                 yield Found("treatment", hit.start, hit.end, value.strip(), qualifier=hit.term.qualifier)
+
+
+def _is_none(note: Note, hit: Hit) -> bool:
+    """Whether the words beside a name say that no cancer is treated."""
+    start, end = note.sentence_at(hit.start)
+    written = note.folded[hit.start:hit.end]
+    before = note.folded[max(start, hit.start - _NEAR):hit.start]
+    after = note.folded[hit.end:min(end, hit.end + _NEAR)]
+    return (_is_place(written, before, after) or _is_taking(written, after) or _is_taken(written, before, after)
+            or _is_for_other(note, hit, start, end))
+
+
+def _is_place(written: str, before: str, after: str) -> bool:
+    """Service de chirurgie, radiation oncology."""
+    return bool(_within("general").search(written)) and bool(
+        _last_words("department", 4).search(before) or _next_word("department_after", 0).match(after))
+
+
+def _is_taking(written: str, after: str) -> bool:
+    """Ablation de la sonde, excision of necrotic tissue."""
+    return bool(_within("taking").search(written)) and bool(_next_word("things", 3).match(after))
+
+
+def _is_taken(written: str, before: str, after: str) -> bool:
+    """The resected specimen, le sein irradié."""
+    return bool(_whole("participle").fullmatch(written)) and bool(
+        _last_words("taken_before", 0).search(before) or _next_word("taken_after", 0).match(after))
+
+
+def _is_for_other(note: Note, hit: Hit, start: int, end: int) -> bool:
+    """Methotrexate for rheumatoid arthritis."""
+    return hit.term.value in _drugs() and bool(_within("otherwise").search(note.folded, start, end))
+
+
+@cache
+def _drugs() -> frozenset[str]:
+    return frozenset(listed(_WORDS, "drugs"))
+
+
+@cache
+def _within(name: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{phrases(_WORDS, name)}\b")
+
+
+@cache
+def _whole(name: str) -> re.Pattern[str]:
+    return re.compile(f"{phrases(_WORDS, name)}s?")
+
+
+@cache
+def _last_words(name: str, between: int) -> re.Pattern[str]:
+    """One of the words at the end of a stretch, with at most so many others after it."""
+    return re.compile(rf"\b{phrases(_WORDS, name)}(?:[\s'-]+\w+){{0,{between}}}[\s'-]+$")
+
+
+@cache
+def _next_word(name: str, between: int) -> re.Pattern[str]:
+    """One of the words at the beginning of a stretch, with at most so many others before it."""
+    return re.compile(rf"(?:[\s'-]+\w+){{0,{between}}}[\s'-]+{phrases(_WORDS, name)}\b")
