@@ -45,11 +45,24 @@ def main() -> None:
         writer.writerow(["name", "gender"])
         writer.writerows((name, "".join(sorted(gender))) for name, gender in sorted(first.items()))
     write("surnames.txt", last)
+    write("surrogates.csv", ["language,part,gender,name", *surrogates()], header=True)
     write("places.txt", set(places(folder, dictionary)) - {""})
 
 
-def write(name: str, lines: Iterable[str]) -> None:
-    (LEXICONS / name).write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
+def write(name: str, lines: Iterable[str], *, header: bool = False) -> None:
+    ordered = list(lines) if header else sorted(lines)
+    (LEXICONS / name).write_text("\n".join(ordered) + "\n", encoding="utf-8")
+
+
+def surrogates() -> Iterator[str]:
+    """Common names of France and Britain, one word each, that stand for those found."""
+    for language, locale in (("fr", "fr_FR"), ("en", "en_GB")):
+        provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
+        for part, gender, attribute in (("first", "f", "first_names_female"), ("first", "m", "first_names_male"),
+                                        ("last", "", "last_names")):
+            for name in sorted(set(getattr(provider, attribute))):
+                if re.fullmatch(r"[^\W\d_]{3,}", name):
+                    yield f"{language},{part},{gender},{name}"
 
 
 def write_gz(name: str, lines: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.identifiers.candidate import Candidate
-from medomicslab_nb.text.identifiers.misreading import as_digits, misread
+from medomicslab_nb.text.identifiers.misreading import any_of, as_digits, misread
 
 _FRENCH = ("janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre").split()
 _FRENCH_WRITTEN = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
@@ -19,7 +19,7 @@ _MONTHS = {name: number for number, names in enumerate((
     "juin june jun", "juillet juil july jul", "aout august aug", "septembre sept september sep", "octobre october oct",
     "novembre november nov", "decembre december dec"), 1) for name in names.split()}
 for _name in [name for name in _MONTHS if len(name) > 3]:
-    _MONTHS |= {reading: _MONTHS[_name] for reading in misread(_name)}
+    _MONTHS |= dict.fromkeys(misread(_name), _MONTHS[_name])
 _SHORT = {name for name in _MONTHS if len(name) <= 4 and name not in ("mars", "mai", "june", "july", "juin", "aout", "may")}
 _FRENCH_DAYS = "lundi mardi mercredi jeudi vendredi samedi dimanche".split()
 _ENGLISH_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -30,7 +30,7 @@ _NUMBER_WORDS = {word: number for number, word in enumerate(
 OLDEST_AGE = 89
 _FRACTIONS = frozenset({"1/2", "1/3", "2/3", "1/4", "3/4", "1/5"})
 
-_M = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_M = any_of(_MONTHS)
 _D = r"[\dOolI]"
 _DAY = rf"[0-3OolI]?{_D}"
 _YEAR = rf"(?:[1lI]9|2[0O]){_D}{_D}"
@@ -68,14 +68,17 @@ _FORMS: dict[str, re.Pattern[str]] = {name: re.compile(pattern, re.I) for name, 
            r"\b(?:age[de]?e?s?)(?: de| of)? ?[:=]? ?(?P<b>9\d|1[0-2]\d)(?![\w%.,/]\d?)",
 }.items()}
 
-
+_WITH_MONTHS = frozenset({"day month year", "month day year", "day words", "month year", "day month", "month day"})
 _RANGE = re.compile(r"(?P<f>\d{1,2})(?P<fo>er|st|nd|rd|th)?(?P<to> ?(?:au|to|et le|et|and|-|a|/) ?)(?=\d)", re.I)
 _RANGE_BEFORE = re.compile(r"(?<![\w/.,-])\d{1,2}(?:er|st|nd|rd|th)? ?(?:au|to|et le|et|and|-) ?$", re.I)
 
 
 def find_dates(text: str) -> Iterator[Candidate]:
     """Dates and ages over 89 in a folded text with its capitals."""
+    months = _has_month(text)
     for form, pattern in _FORMS.items():
+        if form in _WITH_MONTHS and not months:
+            continue
         for match in pattern.finditer(text):
             start, end = _span(form, match)
             if _is_date(form, match, text):
@@ -83,6 +86,12 @@ def find_dates(text: str) -> Iterator[Candidate]:
                     before = _RANGE_BEFORE.search(text, max(0, start - 12), start)
                     start = before.start() if before else start
                 yield Candidate("age" if form == "age" else "date", start, end, form)
+
+
+def _has_month(text: str) -> bool:
+    """Whether the name of a month stands anywhere: a quick look before costly patterns."""
+    words = set(text.lower().replace("-", " ").split())
+    return any(part in _MONTHS for word in words for part in (word.strip(".,;:()'"), word.strip("0123456789.,;:()'")))
 
 
 def _span(form: str, match: re.Match[str]) -> tuple[int, int]:
@@ -117,14 +126,16 @@ def _is_month(month: str, match: re.Match[str]) -> bool:
     return True
 
 
-def _parsed(parts: dict[str, str | None]) -> tuple[int | None, int, int | None] | None:
-    """Year, month and day of a match; day first, month first where only that is a date; None where neither is."""
+def _parsed(parts: dict[str, str | None], *, month_first: bool = False) -> tuple[int | None, int, int | None] | None:
+    """Year, month and day of a match; in the other order where only that is a date; None where neither is."""
     month = _month(parts["m"] or "")
     day = int(as_digits(parts["d"])) if parts.get("d") else _NUMBER_WORDS.get((parts.get("n") or "").lower())
     year = _year(parts.get("y"))
     if month is None:
         return None
-    for one, other in ((day, month), (month, day)):
+    orders = ((day, month), (month, day))
+    in_words = (parts["m"] or "").lower() in _MONTHS
+    for one, other in orders[::-1] if month_first and not in_words and day is not None else orders:
         if one is None:
             return (year, month, None) if 1 <= month <= 12 else None
         if other is not None and 1 <= other <= 12 and 1 <= one <= calendar.monthrange(year or 2024, other)[1]:
@@ -159,29 +170,30 @@ def shifted(text: str, days: int, language: str, *, month_first: bool = False) -
         match = pattern.fullmatch(folded)
         if form in ("age", "year") or match is None:
             continue
-        parsed = _parsed(match.groupdict())
+        # Only of figures the order is in doubt; a year in front is followed by the month.
+        parsed = _parsed(match.groupdict(), month_first=month_first and form in ("numeric", "spaced"))
         if parsed is not None:
             year, month, day = parsed
             moved = dt.date(year or 2023, month, min(day or 15, 28 if not year else 31)) + dt.timedelta(days=days)
             return _written(form, match, moved, days, language, swapped=_swapped(match, parsed))
     several = _RANGE.match(folded)
     if several and any(mark in several["to"] for mark in "aetoun-"):
-        return _range(several, text, days, language)
+        return _range(several, text, days, language, month_first=month_first)
     figures = as_digits(folded.strip())
     if re.fullmatch(r"(?:19|20)\d\d", figures):
         return str((dt.date(int(figures), 7, 1) + dt.timedelta(days=days)).year)
     numeric = re.fullmatch(r"(\d{1,2})/(\d{1,2})", figures)
     if numeric:
-        return _short_numeric(numeric, days)
+        return _short_numeric(numeric, days, month_first=month_first)
     return None
 
 
-def _range(match: re.Match[str], text: str, days: int, language: str) -> str | None:
+def _range(match: re.Match[str], text: str, days: int, language: str, *, month_first: bool) -> str | None:
     """A range such as "12 au 15 mars 2021", of which the first day has no month of its own."""
     rest = text[match.end():]
-    last = shifted(rest, days, language)
+    last = shifted(rest, days, language, month_first=month_first)
     day = re.match(r"\d{1,2}", rest)
-    first = day and shifted(match["f"].zfill(len(day[0])) + rest[day.end():], days, language)
+    first = day and shifted(match["f"].zfill(len(day[0])) + rest[day.end():], days, language, month_first=month_first)
     found = re.match(r"\d{1,2}", first or "")
     return None if last is None or found is None else found[0] + match["to"] + last
 
@@ -191,19 +203,19 @@ def _one(character: str) -> str:
     return folded[0].upper() if character.isupper() else folded[0]
 
 
-def _short_numeric(match: re.Match[str], days: int) -> str | None:
-    parsed = _parsed({"d": match[1], "m": match[2], "y": None})
+def _short_numeric(match: re.Match[str], days: int, *, month_first: bool) -> str | None:
+    parsed = _parsed({"d": match[1], "m": match[2], "y": None}, month_first=month_first)
     if parsed is None or parsed[2] is None:
         return None
     moved = dt.date(2023, parsed[1], min(parsed[2], 28)) + dt.timedelta(days=days)
-    first, second = (moved.day, moved.month) if int(match[2]) <= 12 else (moved.month, moved.day)
+    first, second = (moved.day, moved.month) if int(match[1]) == parsed[2] else (moved.month, moved.day)
     return f"{first:0{len(match[1])}d}/{second:0{len(match[2])}d}"
 
 
 def _swapped(match: re.Match[str], parsed: tuple[int | None, int, int | None]) -> bool:
     """Whether the month stands where the day does."""
     day = match.groupdict().get("d")
-    return bool(day) and not (match["m"] or "").lower() in _MONTHS and int(as_digits(day or "0")) != parsed[2]
+    return bool(day) and (match["m"] or "").lower() not in _MONTHS and int(as_digits(day or "0")) != parsed[2]
 
 
 def _written(form: str, match: re.Match[str], date: dt.date, days: int, language: str, *, swapped: bool) -> str:
@@ -217,7 +229,7 @@ def _written(form: str, match: re.Match[str], date: dt.date, days: int, language
         if form == "numeric month year":
             return f"{month}{s}{year}"
         return weekday + (f"{year}{s}{month}{s}{day}" if form in ("iso", "compact") else f"{day}{s}{month}{parts['s2']}{year}")
-    month = _named(parts["m"], date.month, language)
+    month = _named(parts["m"], date.month, language, short=parts["s"] == "-")
     day = f"{date.day}{_ordinal(parts.get('o', ''), date.day)}"
     tail = f"{parts.get('s2', '')}{year}" if parts.get("y") else ""
     if form.startswith("month day"):
@@ -244,12 +256,12 @@ def _weekday(written: str, days: int) -> str:
     return _cased_like(name if len(lower) > 5 else name[:len(lower)] if lower not in names else name, written)
 
 
-def _named(written: str, month: int, language: str) -> str:
+def _named(written: str, month: int, language: str, *, short: bool) -> str:
     """A month's name in the language and length of another."""
     lower = written.lower()
     french = lower in _FRENCH or (any(name.startswith(lower) for name in _FRENCH) and language == "fr")
     name = (_FRENCH_WRITTEN if french else _ENGLISH)[month - 1]
-    whole = lower in _FRENCH or lower in [name.lower() for name in _ENGLISH]
+    whole = (len(lower) > 3 and lower in (*_FRENCH, *map(str.lower, _ENGLISH))) or (lower in ("mai", "may") and not short)
     return _cased_like(name if whole else name[:len(lower)], written)
 
 

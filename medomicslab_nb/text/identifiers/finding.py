@@ -71,7 +71,7 @@ def merged(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
 
 
 def _union(group: list[Candidate]) -> Candidate:
-    best = max(group, key=lambda one: (one.rule == "known", one.end - one.start, one.kind != "number"))
+    best = max(group, key=lambda one: (one.rule == "known", one.end - one.start, one.kind not in ("number", "place")))
     return Candidate(best.kind, group[0].start, max(one.end for one in group), best.rule)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 _ALIKE = str.maketrans({"0": "o", "1": "i", "l": "i", "|": "i", "!": "i", "5": "s", "$": "s", "8": "b", "6": "g", "9": "g",
@@ -62,3 +62,11 @@ def near(one: str, other: str) -> bool:
     rest, rest_other = one[first:], other[first:]
     return (rest[1:] == rest_other[1:] or rest[1:] == rest_other or rest == rest_other[1:]
             or (rest[:2] == rest_other[1::-1] and rest[2:] == rest_other[2:]))
+
+
+def any_of(patterns: Iterable[str]) -> str:
+    """A pattern that matches any of the patterns, the longest first, tried by their first letter: far quicker."""
+    by_letter: dict[str, list[str]] = {}
+    for pattern in sorted(set(patterns), key=lambda one: (-len(one), one)):
+        by_letter.setdefault(pattern[0], []).append(pattern[1:])
+    return "(?:" + "|".join(f"{letter}(?:{'|'.join(rest)})" for letter, rest in sorted(by_letter.items())) + ")"

@@ -16,23 +16,24 @@ from medomicslab_nb.text.identifiers.tokens import Token
 
 _LINK = r"(?:['-]|(?:[Pp]['-]?)*(?:[Ii]'(?=[A-Zf-w]))?)"
 _INITIALS = r"(?:I\.?-?)"
-_MORE = rf"(?:-?{_LINK}[FSUGWEKfsu]|(?<=[FG.I])V|-V|{_INITIALS}(?!'))"
+_MORE = rf"(?:-?{_LINK}[FSUGWEKfsu]|(?<=[FGU.I])V|-V|{_INITIALS}(?!'))"
 _MORE_LOW = rf"(?:-?{_LINK}[fsu])"
 # A name behind a title: whatever stands there, in capitals or not, unless it is an ordinary word in small letters.
 _TITLED = rf"(?:{_INITIALS}{{0,3}}{_LINK}[FSUGWEKVfsugwe]{_MORE}{{0,4}}|{_INITIALS}{{1,3}}(?!'))"
 _KNOWN = rf"(?:{_INITIALS}{{0,3}}{_LINK}(?:[FSUG]{_MORE}{{0,4}}|[fs]{_MORE_LOW}{{0,3}}))"
-_STARTING = rf"(?:{_INITIALS}{{0,2}}{_LINK}(?:[FSU]{_MORE}{{0,4}}|[WKGE]{_MORE}{{1,4}}|[fsu]{_MORE_LOW}{{0,3}}))"
+_STARTING = (rf"(?:{_INITIALS}{{0,2}}{_LINK}(?:[FSUG]{_MORE}{{0,4}}|[WK]{_MORE}{{1,4}}|E(?:-?{_LINK}[FSUGW])+|[fsu]{_MORE_LOW}{{0,3}})|"
+             rf"{_INITIALS}{{1,2}}{_LINK}[WKEV]|g[wgesfu]{{1,2}})")
 
 _RULES: dict[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in {
     "title": rf"T\.?:?(?P<name>{_TITLED})",
     "titles": rf"T\.?{_TITLED}(?:[,/&-]&?T?\.?(?P<name>{_KNOWN}))+",
     "weak title": rf"t\.?:?(?P<name>{_KNOWN})",
     "initial title": r"i\.?(?P<name>[fs][fsu]{0,2})(?=[^'])",
-    "label": rf"L[^:\n.,;]{{0,5}}:\n?(?P<name>{_TITLED}(?:[,/&]{_KNOWN}){{0,4}})",
-    "role label": rf"[RLT]:-?(?P<name>{_STARTING}(?:,{_KNOWN})?)",
+    "label": rf"L[^:\n.,;]{{0,5}}:\n?(?P<name>(?:g[wge]{{1,2}}|{_TITLED})(?:[,/&](?:{_KNOWN}|[WE](?=[\n,;.]|$))){{0,4}})",
+    "role label": rf"[RLT]:-?(?P<name>{_STARTING}(?:,(?:{_KNOWN}|[WE](?=[\n,;.]|$)))?)",
     "label without colon": rf"L(?P<name>{_KNOWN})",
     "role": rf"[RB](?P<name>{_STARTING})",
-    "first name": rf"(?P<name>[FG](?:-?[FG])*(?:{_INITIALS}{{0,2}}{_LINK}(?:[FSUGWKE]{_MORE}{{0,3}})))",
+    "first name": rf"(?<![-E])(?P<name>[FG](?:-?[FG])*(?:{_INITIALS}{{0,2}}{_LINK}(?:[FSUGWKE]{_MORE}{{0,3}})))",
     "first name and word": rf"(?P<name>F(?:-?F)*(?:{_LINK}V|{_INITIALS}{_LINK}[FSUGWV]))",
     "only first name": r"(?P<name>F(?:-[FG])*)",
     "surname first": rf"(?P<name>[SUWE](?:-?{_LINK}[SUW])*,?[FG](?:-?[FG])*)",
@@ -40,8 +41,9 @@ _RULES: dict[str, re.Pattern[str]] = {name: re.compile(pattern) for name, patter
     "unknown pair": rf"(?P<name>U(?:-?{_LINK}[SU])+)",
     "initials": rf"(?P<name>(?:I\.-?){{1,3}}{_LINK}[FSU](?:-?[SUF])*)",
     "small pair": r"(?P<name>(?:f(?:-?f)*(?:p?'?p?)?[sufgw]|[su](?:p?'?p?)?f)(?:-?[fsu])*)",
-    "unknown": rf"(?<=[vxpHR&,YB'])(?P<name>U)(?![/z])",
-    "before an age": rf"(?P<name>{_STARTING}),?\(?(?:nY|,?B)",
+    "split": r"(?<=[vxpHRT&,YB\n])(?P<name>Iu)",
+    "unknown": r"(?<=[vxpHR&,YB'])(?P<name>U)(?![/z])",
+    "before an age": rf"(?=[A-Zf-w'.-]{{1,12}},?\(?(?:nY|,?B))(?P<name>{_STARTING}),?\(?(?:nY|,?B)",
     "before an act": rf"(?P<name>(?:{_INITIALS}{{0,2}}{_LINK}[FSU](?:-?{_LINK}[FSUW])*|[fs](?:-?[fsu])*))(?=,?H)",
     "behind a time": rf"(?:n:n|n|z)(?P<name>{_INITIALS}{{0,2}}{_LINK}[FSU](?:-?{_LINK}[FSUGW])*):",
     "line": rf"(?:(?<=\n)|^)-?(?P<name>(?:{_INITIALS}*{_LINK}[FSUGW]|[fsugw])(?:-?{_LINK}[FSUGWfsugw])+)[,.]?(?=\n|$)",
@@ -60,7 +62,8 @@ def find_names(tokens: Sequence[Token]) -> Iterator[Candidate]:
         for match in pattern.finditer(letters):
             start, end = match.span("name")
             needs = _NEEDS_A_NAME.get(rule)
-            if needs is None or needs.search(letters[start:end]):
+            short = rule == "unknown" and len(tokens[start].text) <= _SHORTEST_PART
+            if not short and (needs is None or needs.search(letters[start:end])):
                 found.append((start, end, rule))
     for start, end, rule in found:
         yield Candidate("name", tokens[start].start, tokens[_without_stop(tokens, start, end) - 1].end, rule)
@@ -98,6 +101,6 @@ def _is_part(token: Token) -> bool:
 
 
 def gender_of_title(words: Iterable[str]) -> str:
-    """m or f where one of the words is a title that tells; else empty."""
+    """M or f where one of the words is a title that tells; else empty."""
     titles = cues()["titles"]
     return next((gender for word in words for gender in ("m", "f") if word.lower() in titles[gender]), "")

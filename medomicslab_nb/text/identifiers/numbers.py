@@ -8,14 +8,14 @@ from functools import cache
 
 from medomicslab_nb.text.identifiers.candidate import Candidate
 from medomicslab_nb.text.identifiers.lexicons import cues
-from medomicslab_nb.text.identifiers.misreading import as_digits
+from medomicslab_nb.text.identifiers.misreading import any_of, as_digits
 
 # A digit, or a letter that is read for one.
 _D = r"[\dOolI]"
 _UNIT = (r"(?! ?(?:%|ans?\b|mois\b|jours?\b|years?\b|months?\b|days?\b|[mckµ]?[mgl]\b|m[mgl]3|/ ?[mµul]|mm3|ui\b|iu\b|g/|"
          r"copies|copy|elements|cells|cellules|cfu|ufc|euros?|cycles))")
 _VALUE = (rf"(?P<value>[A-Z]{{0,4}}[-/.]?{_D}[\dA-Z]*(?:[-/.][\dA-Z]{{1,10}}){{0,4}}"
-          rf"(?: (?=[\dOI]){_D}{{1,10}}(?:-?[A-Z]{{2}})?\b(?![/.,]\d){_UNIT}){{0,6}}(?: [A-Z]{{2}}\b)?)")
+          rf"(?: (?=[\dOI]){_D}{{1,10}}(?:(?-i:-?[A-Z]{{2}}))?\b(?![/.,]\d){_UNIT}){{0,6}}(?:(?-i: [A-Z]{{2}}\b))?)")
 _BETWEEN = r"[ ]{0,3}(?:number|no|nos|num|numero|nb|nr|id)?[ ]?[.°º#]{0,2}[ ]{0,3}[:=#-]?[ ]{0,4}"
 _FEWEST_DIGITS = 4
 # Codes of trials and of drugs have the form of numbers.
@@ -57,7 +57,7 @@ _FORM = [(kind, re.compile(form, re.I)) for kind, forms in _FORMS.items() for fo
 @cache
 def _labelled() -> list[tuple[str, re.Pattern[str]]]:
     """A pattern for each kind: one of its labels, and the number behind it."""
-    return [(kind, re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(labels, key=len, reverse=True))})(?![^\W\d_]){_BETWEEN}{_VALUE}",
+    return [(kind, re.compile(rf"(?<![^\W_]){any_of(labels)}(?![^\W\d_]){_BETWEEN}{_VALUE}",
                               re.I)) for kind, labels in cues()["number_labels"].items()]
 
 

@@ -115,7 +115,7 @@ def _street(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
     named = any(token.capital or token.letter in "usf" for token in tokens[begin:end])
     if end > begin and end < len(tokens) and tokens[end].word in _words("directions") and tokens[end - 1].is_word:
         end += 1
-    if end > begin and (numbered and (sure or named) or (sure and named and token.word not in _words("short_streets"))):
+    if end > begin and ((numbered and (sure or named)) or (sure and named and token.word not in _words("short_streets"))):
         yield Candidate("address", tokens[first].start, tokens[end - 1].end, "street")
         yield from _town_behind(tokens, end)
 
@@ -129,7 +129,7 @@ def _english_street(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
         token = tokens[end]
         if token.text in "\n;:(),":
             return
-        if token.word in kinds and token.capital or _is(token, "sure_english_streets") or (
+        if (token.word in kinds and token.capital) or _is(token, "sure_english_streets") or (
                 token.word in kinds and tokens[at + 1:end] and all(word.letter in "fsuFSUpP-'" for word in tokens[at + 1:end])):
             name = [word for word in tokens[at + 1:end] if word.text[0].isalpha()]
             if name and all(word.capital or word.letter in _NAME or word.letter == "p" for word in name):
@@ -150,7 +150,7 @@ def _town_behind(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
     lined = tokens[at].text == "\n"
     begin = at + 1
     end = _run(tokens, begin)
-    goes_on = end < len(tokens) and (tokens[end].letter in "nzIK(" or tokens[end].text in ",\n") or end == len(tokens)
+    goes_on = (end < len(tokens) and (tokens[end].letter in "nzIK(" or tokens[end].text in ",\n")) or end == len(tokens)
     if end > begin and (tokens[begin].capital or tokens[begin].letter in _NAME) and (goes_on or not lined) and (
             end == len(tokens) or tokens[end].text != ":"):
         yield Candidate("place", tokens[begin].start, tokens[end - 1].end, "town behind a street")
@@ -162,12 +162,12 @@ def _postcode(text: str, tokens: Sequence[Token], at: int) -> Iterator[Candidate
     if token.letter != "n" or not _DEPARTMENT.fullmatch(token.text) or at + 1 >= len(tokens):
         return
     town = at + 1
-    if not tokens[town].text[0].isalpha() or len(tokens[town].text) < 3 and tokens[town].letter not in "pP":
+    if not tokens[town].text[0].isalpha() or (len(tokens[town].text) < 3 and tokens[town].letter not in "pP"):
         return
     end = _run(tokens, town)
     named = tokens[town:end]
     listed = _listed(named)
-    if end == town or not (listed or len(token.text) == 5 and _is_town(named)):
+    if end == town or not (listed or (len(token.text) == 5 and _is_town(named))):
         return
     yield Candidate("postcode", token.start, token.end, "postcode and town")
     cedex = _CEDEX.match(text, named[-1].end)
@@ -193,17 +193,25 @@ def _town(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
     end = _run(tokens, at) if token.capital else at + 1
     for last in range(min(end, at + 5), at, -1):
         words = [word for word in tokens[at:last] if word.text[0].isalnum()]
-        if tokens[last - 1] in words and _is_listed_town(words):
+        if tokens[last - 1] in words and (_is_listed_town(words) or (
+                token.letter in "VGW" and before in _words("before_towns") and last == at + 1 and token.word in places()) or (
+                token.letter == "V" and len(token.text) > 4 and before == "," and last == at + 1 and token.word in places())):
             yield Candidate("place", token.start, tokens[last - 1].end, "town")
             return
-    dated = end + 1 < len(tokens) and tokens[end].text == "," and (tokens[end + 1].word == "le" or tokens[end + 1].letter == "n"
-                                                                   or tokens[end + 1].word in _words("months"))
+    dated = tokens[end:end + 1] and tokens[end].text == "," and _is_dated(tokens, end + 1)
     if before == "\n" and dated and end > at and _is_town(tokens[at:end]) and token.letter not in "TLRB":
         yield Candidate("place", token.start, tokens[end - 1].end, "town before a date")
     elif before in _words("before_towns") and token.letter in "USF" and len(token.text) > 3 and not token.text.isupper():
         yield Candidate("place", token.start, tokens[end - 1].end, "behind a preposition")
     elif before in _words("before_towns") and _lives(tokens, at) and (token.capital or token.letter in "usf"):
         yield Candidate("place", token.start, tokens[max(_run(tokens, at), at + 1) - 1].end, "where somebody lives")
+
+
+def _is_dated(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "le ..." or a date stands there."""
+    words = [token.word for token in tokens[at:at + 2]]
+    return len(words) == 2 and (words[0] == "le" or words[0] in _words("months") or (
+        words[0].isdigit() and (words[1] in "/.-" or words[1] in _words("months"))))
 
 
 def _is_listed_town(words: Sequence[Token]) -> bool:
@@ -213,7 +221,7 @@ def _is_listed_town(words: Sequence[Token]) -> bool:
     if len(words) > 1:
         return all(word.capital or word.letter in "pP" for word in words) and not (
             all(word.word in eponyms() for word in words))
-    return words[0].capital and words[0].letter in "FSU" and not words[0].word in eponyms() or (
+    return (words[0].capital and words[0].letter in "FSU" and words[0].word not in eponyms()) or (
         words[0].letter in "su" and len(name) > 5)
 
 
@@ -225,7 +233,7 @@ def _lives(tokens: Sequence[Token], at: int) -> bool:
 def _institution(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
     """A French institution: its kind, what kind it is of, and its name; a unit needs an unknown name."""
     sure = _is(tokens[at], "institutions")
-    if at + 1 < len(tokens) and tokens[at + 1].word in ("sur", "par") or (
+    if (at + 1 < len(tokens) and tokens[at + 1].word in ("sur", "par")) or (
             tokens[at].word in _words("short_institutions") and not tokens[at].text.isupper()):
         return
     begin = at + 1
@@ -256,12 +264,10 @@ def _english_institution(tokens: Sequence[Token], at: int) -> Iterator[Candidate
     first, telling, plain = at, 0, 0
     while first and at - first < _LONGEST:
         token = tokens[first - 1]
-        if token.word in _words("of_institutions") or token.text in "'.-&":
-            pass
-        elif token.word in ("s", "st", "saint") or (token.word in ("of", "the", "and") and tokens[first - 2].capital):
+        if token.word in _words("of_institutions") or token.text in "'.-&" or token.word in ("s", "st", "saint") or (token.word in ("of", "the", "and") and tokens[first - 2].capital):
             pass
         elif token.capital and token.letter in _CAPITAL:
-            telling += token.letter in "FSUE" or tokens[at].word not in _words("unsure_english_institutions")
+            telling += token.letter in "FSU" or tokens[at].word not in _words("unsure_english_institutions")
         elif token.letter in "usf":
             telling += tokens[at].word not in _words("unsure_english_institutions")
         elif token.letter == "v" and not tokens[at].capital and plain < 1 and first < at - 1 and token.word not in _words("ends"):

@@ -35,11 +35,14 @@ from medomicslab_nb.text.note import stem
 
 _TOKEN = re.compile(r"\n|year-old|yr-old|years-old|[^\W_]+|[^\w\s]|_")
 _MISREAD = re.compile(r"[a-z]{2,}[0158][a-z0158]+|[a-z][01][a-z]{2,}|[a-z][58][a-z]{4,}|[01][a-z]{4,}|[a-z]{3,}[015]")
+_TNM = re.compile(r"[a-z]{0,2}t(?:[0-4x]|is)[a-d]?n[0-3x].*")
+_SMALL_L = re.compile(r"(?=(?:.*[A-Z]){3})[A-Z]+(?:l[A-Z]*)+")
 _VOWEL = re.compile(r"[aeiouy]")
 # Written so, a title may be something else: multiple sclerosis, a receptor, "pour", myeloma, millimetres.
 _AMBIGUOUS_TITLES = {"MS": "t", "PR": "t", "pr": "t", "MM": "t", "Ms": "T", "mm": "v", "Mm": "v", "Pre": "v", "pre": "v",
                      "PRE": "v", "DR": "t", "MR": "t", "ms": "t", "frere": "R", "Frere": "R"}
 _SHORTEST_NAME = 3
+_SHORTEST_UNKNOWN = 4
 _BEGINS = frozenset(".\n:;!?•*\">")
 _ROMAN = re.compile(r"[IVX]{1,5}[a-dA-D]?")
 _INNER_CAPITAL = re.compile(r"[A-Z]{2,}[a-z]|(?!Mc|Mac|De|Le|La|Du|Di|Da|Van|Fitz|O)[A-Z]?[a-z]+[A-Z]")
@@ -87,15 +90,18 @@ def _is_caseless(text: str) -> bool:
 
 
 def _without_case(tokens: list[Token]) -> list[Token]:
-    """Names and unknown words as if they had a capital, initials before a full stop as well."""
-    marked = []
+    """Names and unknown words as if they had a capital; initials, and names that are also words, only beside those."""
+    marked = list(tokens)
     for at, token in enumerate(tokens):
-        letter = token.letter
-        if letter in "fsu" and len(token.text) >= _LONGEST_ACRONYM and _VOWEL.search(token.word):
-            token = replace(token, letter=letter.upper(), capital=True)
+        if token.letter in "fsu" and len(token.text) >= _SHORTEST_UNKNOWN and _VOWEL.search(token.word):
+            marked[at] = replace(token, letter=token.letter.upper(), capital=True)
         elif len(token.text) == 1 and token.is_word and tokens[at + 1:at + 2] and tokens[at + 1].text == ".":
-            token = replace(token, letter="I", capital=True)
-        marked.append(token)
+            marked[at] = replace(token, letter="I", capital=True)
+    for at, token in enumerate(tokens):
+        before = marked[at - 1].letter if at else ""
+        after = marked[at + 1].letter if at + 1 < len(marked) else ""
+        if (token.letter in "wge" and before == "F") or (token.letter in "wg" and after in ("F", "S", "U")):
+            marked[at] = replace(token, letter=token.letter.upper(), capital=True)
     return marked
 
 
@@ -209,7 +215,7 @@ def _split_name(one: re.Match[str], other: re.Match[str], text: str) -> bool:
 @lru_cache(maxsize=50_000)
 def _joins(one: str, other: str) -> bool:
     joined = one + other
-    if len(joined) < 5 or joined not in first_names() and joined not in surnames() or is_ordinary(joined):
+    if len(joined) < 5 or (joined not in first_names() and joined not in surnames()) or is_ordinary(joined):
         return False
     return not any(is_ordinary(part) or part in _lists() or part in first_names() or part in surnames()
                    for part in (one, other) if len(part) > 1) and one not in ("a", "y")
@@ -236,6 +242,8 @@ def letter_of(text: str, *, begins: bool) -> str:
         return text
     if text.isdigit():
         return "n"
+    if _SMALL_L.fullmatch(text):
+        text = text.replace("l", "I")
     word = text.lower().replace(" ", "")
     capital = text[0].isupper()
     if len(text) == 1 and capital and text != "M":
@@ -285,7 +293,7 @@ def kind_of(word: str) -> str:
 
 def _misread_kind(word: str) -> str:
     """Of a word with digits: a name of the lists, or an unknown one, where digits stand as if they were letters."""
-    if not _MISREAD.fullmatch(word):
+    if not _MISREAD.fullmatch(word) or _TNM.fullmatch(word):
         return "z"
     kinds = [_listed_kind(reading) for reading in readings(word) if reading.isalpha()]
     return next((kind for wanted in "FSV" for kind in kinds if kind == wanted), "z" if word[-1].isdigit() and (
