@@ -29,7 +29,7 @@ def results(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
 def _is_rule(note: Note, mention: Found) -> bool:
     """Whether a condition, a norm or a criterion is spoken of."""
     begin, stop = note.sentence_at(mention.start)
-    before = re.split(r"[;:.]\s", note.folded[max(begin, mention.start - _NEAR):mention.start])[-1]
+    before = re.split(r"[;.]\s", note.folded[max(begin, mention.start - _NEAR):mention.start])[-1]
     announced = list(_words("condition_before").finditer(before))
     if announced and not _words("own").search(before, announced[-1].end()) and not _between(before[announced[-1].end():]):
         return True
@@ -48,6 +48,8 @@ def _hedged(note: Note, mention: Found) -> Found:
     beside = note.folded[max(mention.start - 14, note.sentence_at(mention.start)[0]):mention.start]
     if "uncertain" not in mention.context and (_words("hedge").search(within) or re.search(rf"{_words('hedge').pattern}\W*$", beside)):
         return replace(mention, context=(*mention.context, "uncertain"))
+    if not mention.context and _words("earlier").search(within):
+        return replace(mention, context=("history",))
     return mention
 
 

@@ -17,19 +17,28 @@ from functools import cache
 from medomicslab_nb.text.attributes import get_attribute
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.folding import fold
-from medomicslab_nb.text.lexicon import FOLDER, Hit, lexicon
+from medomicslab_nb.text.lexicon import FOLDER, Hit, Term, lexicon
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
 from medomicslab_nb.text.rules.circumstances import results
-from medomicslab_nb.text.rules.phrases import alternation, listed
+from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.rules.tables import cells
 
-_GUARD = ("psa", "aps", "cea", "ace", "ca", "afp", "α", "foeto", "feto", "hcg", "ldh", "embryon", "antigen", "chorioni", "lact")
+_GUARD = ("p.s", "l.d", "c.e", "a.c", "a.f", "psa", "aps", "cea", "ace", "ca", "afp", "α", "foeto", "feto", "hcg", "ldh", "embryon", "antigen", "chorioni", "lact")
 _DATE = (r"(?:\(?\s*(?:le|du|au|en|on|in|of|from)?\s*(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2}|"
          r"(?:\d{1,2}(?:er|st|nd|rd|th)?\s+)?(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
-         r"(?:\s+\d{1,2},)?\s+\d{4}|(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
+         r"(?:(?:\s+\d{1,2},)?\s+(?:19|20)\d\d)?(?![^\W_])|\d{1,2}[./]\d{1,2}\.?(?=\))|(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
 _COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|less than|more than|greater than|below|under|above|over|inferieure?s? a|superieure?s? a|moins de|"
             r"plus de|au-dela de)?\s*")
-_UNIT = r"(?:\s?(?P<unit>(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b))?"
+_UNIT_NAME = r"(?:(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b)"
+_UNIT = rf"(?:\s?(?P<unit>{_UNIT_NAME}))?"
+_ASIDE = re.compile(r"\s*\([^)]*\)\s*(?=[:=])")
+_SEQUENCE = re.compile(r"puis|then|->|→|=>|(?<!<)>\s*$|\bto\b|(?:^|\s)a\s|contre|down|jusqu|followed|subsequently|et non|and not|from|today|\bnow|"
+                       r"aujourd|ce jour|precedemment|anterieur|previous|au lieu|instead|versus|\bvs\b")
+_SAID = ((re.compile(r"et non|and not|au lieu de|instead of"), "negated"),
+         (re.compile(r"contre|from|precedemment|anterieur|previous|versus|\bvs\b|crept"), "history"))
+
+
 @dataclass(frozen=True)
 class _Unit:
     """How to come from a unit to the catalogue's."""
@@ -46,16 +55,50 @@ def find(note: Note) -> Iterator[Found]:
 def _find(note: Note) -> Iterator[Found]:
     if not note.has(*_GUARD):
         return
-    hits = [hit for hit in lexicon("markers").find(note)]
+    hits = _named(note)
     for group in _groups(note, hits):
-        yield from _read(note, [hit for hit in group if not _is_other(note, hit)])
+        serum = [hit for hit in group if not _is_other(note, hit)]
+        if len(serum) == len(group):
+            yield from _read(note, serum, hits)
+    yield from _in_tables(note, hits)
+
+
+_GLUED = re.compile(r"(?<![^\W_])(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|psa|ldh|afp|ace|cea|hcg)(?=\d+(?:[.,]\d+)?(?![\w-]))")
+_DOTTED = re.compile(r"(?<![^\W_])(?P<name>p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|a\.\s?f\.\s?p)(?![^\W_])\.?")
+_PARTS = re.compile(r"(?<=[\s(,;/])(?P<name>125|15[-./]3|19[-./]9)(?![\w.%-]|,\d|\s?(?:u|ui|ku|iu)\s?/)")
+_CA = re.compile(r"(?<![^\W_])ca(?:\s?(?:125|15[-./ ]?3|19[-./ ]?9))?[\s,;/(]+(?:(?:and|et|&)\s+)?$")
+
+
+def _named(note: Note) -> list[Hit]:
+    """The markers that a note names; CA125 glued to its value, and the 15-3 of "CA 125, 15-3 and 19-9" among them."""
+    hits = list(lexicon("markers").find(note))
+    taken = [(hit.start, hit.end) for hit in hits]
+    for match in (*note.search(_GLUED), *note.search(_DOTTED)):
+        if not any(start < match.end() and match.start() < end for start, end in taken):
+            hits.append(_hit(match))
+    for match in note.search(_PARTS) if note.has("ca") else ():
+        before = note.folded[max(match.start() - 30, 0):match.start()]
+        if not any(start < match.end() and match.start() < end for start, end in taken) and (
+                _CA.search(before) or any(hit.end == match.start() - len(gap) for hit in hits if hit.term.attribute.startswith("ca1")
+                                          for gap in re.findall(r"(?:\s?[,;/]\s?|\s(?:et|and)\s|[,;] (?:et|and) )$", before))):
+            hits.append(_hit(match))
+    return sorted(hits, key=lambda hit: hit.start)
+
+
+def _hit(match: re.Match[str]) -> Hit:
+    digits = re.sub(r"[^a-z0-9]", "", match["name"])
+    attribute = {"ace": "cea", "125": "ca125", "153": "ca153", "199": "ca199"}.get(digits, digits)
+    return Hit(Term(attribute, "name", match["name"]), match.start(), match.end())
+
+
+_AND = re.compile(r"\s*(?:,|/|;|and|et|&|\+|,\s*and|,\s*et)\s*(?:(?:le|la|l|du|the|de|d)\b\s*'?)*")
 
 
 def _groups(note: Note, hits: Sequence[Hit]) -> Iterator[list[Hit]]:
     """Markers that are named together ("CEA and CA 19-9 were 5 and 37")."""
     group: list[Hit] = []
     for hit in hits:
-        if group and not re.fullmatch(r"\s*(?:,|/|and|et|&|\+|,\s*and|,\s*et)\s*(?:(?:le|la|l|du|the|de|d|l')\s*'?)*", note.folded[group[-1].end:hit.start]):
+        if group and not _AND.fullmatch(note.folded, group[-1].end, hit.start):
             yield group
             group = []
         group.append(hit)
@@ -64,48 +107,106 @@ def _groups(note: Note, hits: Sequence[Hit]) -> Iterator[list[Hit]]:
 
 
 def _is_other(note: Note, hit: Hit) -> bool:
+    """Whether it is another test (PSA density), another fluid, or another meaning of the letters."""
     start, end = note.source(hit.start, hit.end)
     if hit.term.text in ("ACE", "APS") and not note.text[start:end].isupper():
         return True
-    before = note.folded[max(hit.start - 30, 0):hit.start]
-    return bool(_other_after().match(note.folded, hit.end) or _other_before().search(before))
+    before = note.folded[max(hit.start - 30, note.sentence_at(hit.start)[0]):hit.start]
+    if _other_after().match(note.folded, hit.end) or _other_before().search(before):
+        return True
+    clause = re.split(r"[;.]\s", note.folded[max(hit.start - 60, note.sentence_at(hit.start)[0]):hit.start])[-1]
+    fluids = list(_fluid().finditer(clause + " " + re.split(r"[\d;.,:]", note.folded[hit.end:hit.end + 25])[0]))
+    return bool(fluids) and not re.search(r"\bser(?:um|ique|iques|ic)\b", note.folded[max(hit.start - 12, 0):hit.end + 12])
 
 
-def _read(note: Note, group: Sequence[Hit]) -> Iterator[Found]:
-    if not group:
+def _read(note: Note, group: Sequence[Hit], hits: Sequence[Hit]) -> Iterator[Found]:
+    """The values of markers that are named together."""
+    following = next((hit.start for hit in hits if hit.start >= group[-1].end), len(note.folded))
+    stop = min(len(note.folded), group[-1].end + 200)
+    if len(group) > 1:
+        listed = _listed(note, group[-1].end, stop, len(group))
+        if listed:
+            for hit, match in zip(group, listed, strict=True):
+                yield from _found(note, hit, match, match.start("number"))
+            return
+    hit = group[-1]
+    before = _before().search(note.folded, max(group[0].start - 45, note.sentence_at(hit.start)[0]), group[0].start)
+    if before:
+        yield from _found(note, group[0], before, before.start(), group[0].end)
         return
-    stop = min(len(note.folded), group[-1].end + 160)
-    values = list(_values(note, group[-1].end, stop, len(group)))
-    if len(group) == 1:
-        for place, match in enumerate(values):
-            yield from _found(note, group[0], match, group[0].start if place == 0 else match.start("number"))
-    elif len(values) == len(group):
-        for hit, match in zip(group, values, strict=True):
-            yield from _found(note, hit, match, hit.start)
-    elif values:
-        yield from _found(note, group[-1], values[0], group[-1].start)
+    values = [match for match in _values(note, hit.end, stop) if not _leads_on(note, match, hits)]
+    for place, match in enumerate(values):
+        yield from _found(note, hit, match, hit.start if place == 0 else match.start("number"))
+    if not values:
+        end = min(following, note.sentence_at(hit.start)[1])
+        match = next((match for pattern in _far() if (match := pattern.match(note.folded, hit.end, end))), None)
+        if match:
+            yield from _found(note, hit, match, match.start("number"))
+    yield from _own(note, hit, values[-1].end() if values else hit.end, following)
 
 
-def _values(note: Note, at: int, stop: int, wanted: int) -> Iterator[re.Match[str]]:
+def _own(note: Note, hit: Hit, start: int, stop: int) -> Iterator[Found]:
+    """The patient's own or present value after a rule's, a relative's or an earlier one ("in this case 612")."""
+    match = _own_value().match(note.folded, start, min(stop, note.sentence_at(hit.start)[1], start + 120))
+    if match:
+        yield from _found(note, hit, match, match.start("number"))
+
+
+def _leads_on(note: Note, match: re.Match[str], hits: Sequence[Hit]) -> bool:
+    """Whether a value is that of the marker after it (390 U/L of LDH)."""
+    of = re.compile(r"\s*(?:de |d'|of )").match(note.folded, match.end())
+    return bool(of and match["unit"] and any(hit.start == of.end() for hit in hits))
+
+
+def _listed(note: Note, at: int, stop: int, wanted: int) -> list[re.Match[str]]:
+    """As many values as markers, one after the other."""
+    lead = _lead().match(note.folded, at, stop)
+    place, found = (lead.end() if lead else at), []
+    one = re.compile(rf"\s*(?:,|;|/|-(?=\s)|\||(?<=\s)(?:and|et)(?=\s)|(?:,|;) (?:and|et))?\s*(?:(?:a|to|at|de|of)\s+)?{_COMPARE}"
+                     rf"(?P<number>(?>\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?|\d+(?:\.\d+)?(?:,\d+(?=\s|;|$|\s?[unkmμ]))?)){_UNIT}(?![\w%])")
+    while len(found) < wanted:
+        match = one.match(note.folded, place, stop)
+        if match is None or (match[0][:1] in "-" and not found):
+            return []
+        found.append(match)
+        place = match.end()
+    return found
+
+
+def _values(note: Note, at: int, stop: int) -> Iterator[re.Match[str]]:
     """The first value after a name, and those that follow it in the same breath."""
-    match = _first().match(note.folded, at, stop)
-    count = 0
-    while match:
-        if count and not _continues(match, wanted):
+    aside = _ASIDE.match(note.folded, at, stop)
+    start = aside.end() if aside else at
+    match = (_glued() if note.folded[start:start + 1].isdigit() else _first()).match(note.folded, start, stop)
+    first = True
+    while match and (first or _continues(match)):
+        if _is_year(note, match):
             return
         yield match
-        count += 1
+        first = False
         match = _then().match(note.folded, match.end(), stop)
 
 
-def _continues(match: re.Match[str], wanted: int) -> bool:
-    """Whether a further number is a value too: by its unit, an arrow or a word of sequence, or as one of several wanted."""
+def _is_year(note: Note, match: re.Match[str]) -> bool:
+    return (match["unit"] is None and re.fullmatch(r"(?:19|20)\d\d", match["number"]) is not None
+            and re.search(r"\b(?:in|en|since|depuis)\s*$", note.folded[max(match.start("number") - 8, 0):match.start("number")]) is not None)
+
+
+def _continues(match: re.Match[str]) -> bool:
+    """Whether a further number is a value too: by an arrow or a word of sequence, or by its unit or date."""
     lead = match[0][:match.start("number") - match.start()]
-    return wanted > 1 or bool(re.search(r"puis|then|->|→|=>|>|\bto\b|(?:^|\s)a\s|contre|down|jusqu|followed|subsequently", lead)) or (
-        match["unit"] is not None and bool(re.search(_DATE, lead)))
+    return bool(_SEQUENCE.search(lead)) or re.search(_DATE, lead) is not None
 
 
-def _found(note: Note, hit: Hit, match: re.Match[str], start: int) -> Iterator[Found]:
+def _in_tables(note: Note, hits: Sequence[Hit]) -> Iterator[Found]:
+    for cell in cells(note) if hits else ():
+        for hit in hits:
+            match = _first().match(note.folded, cell.start, cell.end)
+            if match and cell.name_start <= hit.start < cell.name_end and not _is_other(note, hit):
+                yield from _found(note, hit, match, match.start("number"))
+
+
+def _found(note: Note, hit: Hit, match: re.Match[str], start: int, end: int = 0) -> Iterator[Found]:
     attribute = hit.term.attribute
     value = number(match["number"], note.language)
     written = re.sub(r"[\s.]", "", (match["unit"] or "").replace("per", "/").replace("par", "/")).replace("litre", "l").replace("liter", "l")
@@ -116,7 +217,10 @@ def _found(note: Note, hit: Hit, match: re.Match[str], start: int) -> Iterator[F
     if unit:
         value, own = scaled(value, unit.factor), unit.to or own
     if Decimal(value) < 10**8:
-        yield Found(attribute, start, match.end(), value, own, _sign(match["compare"] or ""))
+        lead = note.folded[match.start():match.start("number")]
+        context = next((name for words, name in _SAID if words.search(lead)), "")
+        yield Found(attribute, start, max(end, match.end("unit"), match.end("number")), value, own, _sign(match["compare"] or ""),
+                    (context,) if context else ())
 
 
 def _sign(words: str) -> str:
@@ -138,28 +242,72 @@ def _units() -> dict[tuple[str, str], _Unit]:
 @cache
 def _value() -> str:
     """Pattern of a value with its unit; what is a multiple, a percentage, a time or a dose is none."""
-    return (rf"{_COMPARE}(?<![\w.,/])(?P<number>(?>{NUMBER}))(?>{_UNIT})(?![\w/^]|[.,]\d|-\d{{1,3}}(?!\d)|\s?-\s?\d+\s?(?:ng|u)|\s?/\s?\d)"
-            rf"(?!\s?(?:{alternation(listed('marker_words', 'not_units'))})(?![^\W\d_]))")
+    return (rf"{_COMPARE}(?<![\w.,/])(?!\d{{1,2}}[./]\d{{1,2}}[./]\d)(?P<number>(?>{NUMBER}|{spoken_pattern()}))(?>{_UNIT})"
+            rf"(?![\w/^]|[.,]\d|-\d{{1,3}}(?!\d)|\s?-\s?\d|\s?/\s?\d)"
+            rf"(?!\s?(?:{phrases('marker_words', 'not_units')})(?![^\W\d_]))")
+
+
+@cache
+def _between() -> str:
+    """Pattern of what may stand between a name and its value."""
+    return (rf"(?:[\s:=,'|\[\]-]|\((?!\s*(?:n|norm\w*|vn|ref\w*|uln|lsn)\b)|\)|(?<![^\W_]){phrases('marker_words', 'between')}(?![^\W_])|{_DATE}|"
+            r"\((?:n|norm\w*|vn|ref\w*|uln|lsn)\b[^)]{0,25}\))")
+
+
+@cache
+def _first() -> re.Pattern[str]:
+    return re.compile(rf"{_between()}{{0,24}}?{_value()}")
+
+
+@cache
+def _glued() -> re.Pattern[str]:
+    return re.compile(rf"{_COMPARE}(?P<number>(?>{NUMBER}))(?>{_UNIT})(?![\w/^%]|[.,]\d)")
+
+
+@cache
+def _lead() -> re.Pattern[str]:
+    """What stands between the last of several names and the first of their values."""
+    return re.compile(rf"(?>{_between()}{{0,12}})")
 
 
 @cache
 def _then() -> re.Pattern[str]:
     """A further value after one: past a word or sign of sequence, and the date of it."""
-    return re.compile(rf"\s*(?:{_DATE})?\s*(?:,|;|/|->|→|-->|=>|>|\()?\s*(?:puis|then|to|a|et|and|jusqu'a|contre|versus|vs|up to|down to|followed by|"
-                      rf"subsequently)?\s*(?:(?:a|at|of|de|to|le|en|la|apres|after|\d|mois|months|semaines|weeks)\s+|{_DATE}\s*[:=a]*\s*)*{_value()}")
+    return re.compile(rf"\s*(?:a j\d+)?(?:{_DATE})?\s*\)?\s*(?:,|;|/|->|→|-->|=>|>|\()?\s*(?:(?:puis|then|to|a|et non(?: pas)?|and not|et|and|jusqu'a|contre|versus|vs|up to|down to|"
+                      rf"followed by|subsequently|from|today|now|aujourd'hui|ce jour|precedemment|anterieur|previously|previous|au lieu de|instead of|lors)\b\s*:?\s*)*"
+                      rf"(?:(?:a|at|of|de|to|le|en|in|la|apres|after|on|was|est|etait|j\d+|\d{{1,2}} (?:jours|days|mois|months|semaines|weeks))\s+|{_DATE}\s*(?:[:=,]|a\b)*\s*)*{_value()}")
 
 
 @cache
-def _first() -> re.Pattern[str]:
-    between = rf"(?:[\s:=,'|\[\]-]|\((?!\s*(?:n|norm\w*|vn|ref\w*)\b)|\)|\b(?:{alternation(listed('marker_words', 'between'))})(?![^\W_])|{_DATE}|\((?:n|norm\w*|vn|ref\w*)[^)]{{0,25}}\))"
-    return re.compile(rf"{between}{{0,24}}?{_value()}")
+def _far() -> tuple[re.Pattern[str], ...]:
+    """A value past words of its own: right after a verb, or with a unit after a verb or sign."""
+    words = r"(?:(?![.;]\s)[^\n]){0,140}?"
+    return (re.compile(rf"{words}(?:(?:revenue?s?|est|etait|ete|stands?|passee?)\s+(?:now |encore )?(?:a|at)|now reads?|reads|is now|crept up to)\s+{_value()}"),
+            re.compile(rf"{words}(?:,|:|\bwas|\bis|\bof|\ba)\s*(?=[<>≤≥]?\s?(?>{NUMBER})\s?{_UNIT_NAME}){_value()}"))
+
+
+@cache
+def _own_value() -> re.Pattern[str]:
+    return re.compile(rf"[^\n]{{0,70}}?(?<![^\W_])(?:{phrases('results', 'own')}|today|now|aujourd'hui|ce jour|actuellement|stands at|now reads|currently)(?![^\W_])"
+                      rf"(?:[\s:=,(]|(?<![^\W_])(?:is|are|was|at|a|est|of|it|reads|stands|own|psa|level|de|un|taux)(?![^\W_]))*{_value()}")
+
+
+@cache
+def _before() -> re.Pattern[str]:
+    """A value with its unit before the name (6,6 ng/mL d'ACE)."""
+    return re.compile(rf"{_COMPARE}(?<![\w.,/])(?P<number>(?>{NUMBER}))\s?(?P<unit>{_UNIT_NAME})\s*(?:de |d'|of |pour le |pour l'|for )(?:the |la |le |l')?$")
+
+
+@cache
+def _fluid() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){phrases('marker_words', 'fluids')}(?![^\W_])")
 
 
 @cache
 def _other_after() -> re.Pattern[str]:
-    return re.compile(rf"[\s-]*/?\s*(?:{alternation(listed('marker_words', 'other_after'))})(?![^\W_])")
+    return re.compile(rf"[\s-]*/?\s*(?:{phrases('marker_words', 'other_after')})(?![^\W_])")
 
 
 @cache
 def _other_before() -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_])(?:{alternation(listed('marker_words', 'other_before'))})[\s/']*$")
+    return re.compile(rf"(?<![^\W_])(?:{phrases('marker_words', 'other_before')})[\s/']*$")
