@@ -29,7 +29,7 @@ def results(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
 def _is_rule(note: Note, mention: Found) -> bool:
     """Whether a condition, a norm or a criterion is spoken of."""
     begin, stop = note.sentence_at(mention.start)
-    before = re.split(r"[;.]\s", note.folded[max(begin, mention.start - _NEAR):mention.start])[-1]
+    before = re.split(r"(?:;|(?<!ref)\.)\s", note.folded[max(begin, mention.start - _NEAR):mention.start])[-1]
     announced = list(_words("condition_before").finditer(before))
     if announced and not _words("own").search(before, announced[-1].end()) and not _between(before[announced[-1].end():]):
         return True
@@ -50,7 +50,16 @@ def _hedged(note: Note, mention: Found) -> Found:
         return replace(mention, context=(*mention.context, "uncertain"))
     if not mention.context and _words("earlier").search(within):
         return replace(mention, context=("history",))
-    return mention
+    return replace(mention, context=(*mention.context, "family")) if _is_relatives(note, mention) else mention
+
+
+def _is_relatives(note: Note, mention: Found) -> bool:
+    """Whether a relative is the last person named before a result in its clause."""
+    if "family" in mention.context:
+        return False
+    clause = note.folded[max(note.sentence_at(mention.start)[0], mention.start - 120):mention.end].rpartition(";")[2]
+    relatives = list(_words("relative").finditer(clause))
+    return bool(relatives) and not _words("own").search(clause, relatives[-1].end())
 
 
 @cache

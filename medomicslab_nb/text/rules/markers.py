@@ -159,15 +159,24 @@ def _leads_on(note: Note, match: re.Match[str], hits: Sequence[Hit]) -> bool:
 
 
 def _listed(note: Note, at: int, stop: int, wanted: int) -> list[re.Match[str]]:
-    """As many values as markers, one after the other."""
+    """As many values as markers, one after the other; a comma parts them where it cannot be a decimal one."""
     lead = _lead().match(note.folded, at, stop)
-    place, found = (lead.end() if lead else at), []
+    for decimal in (r",\d+(?=\s|;|$|/|[unkmμ])", ","):
+        found = _row(note, lead.end() if lead else at, stop, wanted, decimal)
+        if len(found) == wanted:
+            return found
+    return []
+
+
+def _row(note: Note, place: int, stop: int, wanted: int, decimal: str) -> list[re.Match[str]]:
+    number_here = rf"\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?|\d+(?:\.\d+)?(?:{decimal})?" if decimal != "," else r"\d+(?:\.\d+)?"
     one = re.compile(rf"\s*(?:,|;|/|-(?=\s)|\||(?<=\s)(?:and|et)(?=\s)|(?:,|;) (?:and|et))?\s*(?:(?:a|to|at|de|of)\s+)?{_COMPARE}"
-                     rf"(?P<number>(?>\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?|\d+(?:\.\d+)?(?:,\d+(?=\s|;|$|\s?[unkmμ]))?)){_UNIT}(?![\w%])")
+                     rf"(?P<number>(?>{number_here})){_UNIT}(?![\w%])")
+    found: list[re.Match[str]] = []
     while len(found) < wanted:
         match = one.match(note.folded, place, stop)
-        if match is None or (match[0][:1] in "-" and not found):
-            return []
+        if match is None:
+            break
         found.append(match)
         place = match.end()
     return found
@@ -243,7 +252,7 @@ def _units() -> dict[tuple[str, str], _Unit]:
 def _value() -> str:
     """Pattern of a value with its unit; what is a multiple, a percentage, a time or a dose is none."""
     return (rf"{_COMPARE}(?<![\w.,/])(?!\d{{1,2}}[./]\d{{1,2}}[./]\d)(?P<number>(?>{NUMBER}|{spoken_pattern()}))(?>{_UNIT})"
-            rf"(?![\w/^]|[.,]\d|-\d{{1,3}}(?!\d)|\s?-\s?\d|\s?/\s?\d)"
+            rf"(?![\w/^]|[.,]\d|\.\)|-\d{{1,3}}(?!\d)|\s?-\s?\d|\s?/\s?\d)"
             rf"(?!\s?(?:{phrases('marker_words', 'not_units')})(?![^\W\d_]))")
 
 
