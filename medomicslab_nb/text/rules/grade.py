@@ -9,29 +9,33 @@ prostate are none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.diseases import disease_of
 from medomicslab_nb.text.rules.phrases import alternation, word_lists
+from medomicslab_nb.text.rules.places import Stretch, search, stretches
+from medomicslab_nb.text.rules.statements import stated
 
 _SYSTEMS = "grade_systems"
 _OTHERS = ("other", "grade_other")
 _NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "l": "1", "ll": "2", "lll": "3", "lv": "4", "one": "1", "two": "2",
             "three": "3", "four": "4", "un": "1", "deux": "2", "trois": "3", "quatre": "4"}
-_NUMERAL = r"(?:iv|lv|i{1,3}|l{1,3}|[1-4]|one|two|three|four|un|deux|trois|quatre)"
-_AFTER = r"(?![^\W_])(?!\s?\+|\s?%|[.,]\d|\s?/\s?[5-9]|\s?/\s?10)"
+_NUMERAL = r"(?:(?<![^\W_])(?:iv|lv|i{1,3}|l{2,3}|one|two|three|four|un|deux|trois|quatre)|(?<![\d.,<>≤≥])(?<![<>≤≥]\s)[1-4])"
+_AFTER = r"(?![^\W_])(?!\s?\+|\s?%|[.,]\d|\s?/\s?[5-9]|\s?/\s?10|'|-\d\d|\s?(?:mm|cm|mg)\b)"
 _VALUE = (rf"(?:g\s?)?(?P<value>{_NUMERAL}){_AFTER}(?:\s?(?:/|sur|of|out of)\s?(?:iii|iv|3|4)(?![^\W_]))?")
-_UPTO = re.compile(rf"\s?(?:-|/|a|to|et|and|ou|or)\s?(?:g(?:rade)?\s?)?(?P<value>iv|i{{1,3}}|[1-4]){_AFTER}"
-                   r"(?!\s?(?:mm|cm|mois|month|cycle|cure|day|jour|week|sem|an|year))")
-_SMALL = (r"(?:[\s:=(),'\"/-]|\b(?:histologique|histological|histologic|histopronostique|histo|pronostique|nucleaire|"
-          r"nuclear|architectural|tumoral|tumoural|tumor|tumour|tumeur|cytologique|global|overall|combined|combine|final|"
-          r"total|score|system|grading|modified|modifie|selon|according|to|of|de|du|d|l|la|le|the|classification|est|is|was|"
-          r"etait|et|and|as|a|estime|evalue|cote|classe|in|en|with|by|histoprognostique|prognostic|ellis|richardson|"
-          r"differentiation|malignite|n|no|numero|scale|criteria|criteres|20\d\d)\b)")
-_WORD = r"(?:grades?|graded|grading|gr\.)"
+_UPTO = re.compile(rf"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b)\s?(?:g(?:rade)?\s?)?(?P<value>iv|i{{1,3}}|[1-4]){_AFTER}"
+                   r"(?!\s?(?:mm|cm|mois|month|cycle|cure|day|jour|week|sem|an|year|node|gangl))")
+_SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:histologique|histological|histologic|histopronostique|histo|pronostique|nucleaire|nucleolaire|"
+          r"nucleolar|nuclear|architectural|tumoral|tumoural|tumor|tumour|tumeur|cytologique|global|overall|combined|combine|final|"
+          r"total|score|system|grading|modified|modifie|selon|according|to|of|de|du|des|d|l|la|le|the|classification|est|is|was|"
+          r"etait|et|and|as|a|estime|evalue|cote|classe|in|en|with|by|histoprognostique|prognostic|ellis|richardson|bloom|scarff|"
+          r"differentiation|differenciation|malignite|malignancy|n|no|numero|scale|criteria|criteres|(?:19|20)\d\d|cns|snc|insists|who/isup|now|desormais|"
+          r"histopathological|pathologique|pathological|version|initial|assigned|remains|reste|group|groupe|g|maximal|maximum)\b)")
+_WORD = r"(?:(?<!retro)(?<!ante)(?<!antero)(?<!down)(?<!up)(?<![^\W_][^\w\s])grad(?:es?|ed|ees?|ing)|gr\.|(?<![^\W_])(?:degre|degree)\s(?:de\s|of\s)?differen\w+)"
 _DEGREES = {"well": "1", "moderate": "2", "poor": "3"}
 _DIFFERENTIATED = re.compile(
     r"\b(?:(?P<moderate>moderat(?:e|ely)|intermediate(?:ly)?|moyennement|moderement|moyenne|modere|moyen)"
@@ -49,24 +53,37 @@ _HEIGHT = re.compile(
     r"(?P<list>\s?(?:-|/|,|to|a|et|and|ou|or)\s?(?:high|haut|low|bas|intermediate|intermediaire))?[\s-]{1,2}grades?"
     r"|grades?(?:\s(?:histologique|histological|nucleaire|nuclear|tumoral|cytologique|tumou?r))?\s?(?:[:=]|is|was|est|etait)?\s?"
     r"(?P<after>high|haut|eleve|low|bas|faible|intermediate|intermediaire))(?![^\W_])")
-_LETTER = re.compile(rf"(?<![^\W_])(?<![-'/])g\s?(?P<value>[1-4]){_AFTER}(?!\s?p\d)")
+_LETTER = re.compile(rf"(?<![^\W_])(?<![-'/])g\s?(?P<value>[1-4]){_AFTER}(?!\s?p\d|a\d)")
+_GRADE_NAMES = ("grade", "grading", "gradee", "gr", "degre de diff", "degre diff", "degree of diff")
+_BRAIN = r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro\w*|blastom|cytom|craniopharyngiom|thymom|schwannom)\w*"
+_WHO = re.compile(rf"\b{_BRAIN}[\s,(:-]{{0,3}}(?:(?:diffuse?|anaplasi\w+|idh|mutant|mute|atypi\w+|de|of|the|cns|snc)[\s,-]{{1,2}}){{0,4}}(?:who|oms)"
+                  rf"(?:\s(?:19|20)\d\d)?\s?(?P<value>{_NUMERAL}){_AFTER}")
 _OF_THE_PROSTATE = re.compile(r"\b(?:gleason|grade[\s-]groups?|group\sgrade|grade\sgroupe|groupes?\sde\sgrades?|isup)")
+_OF_A_PROSTATE = re.compile(r"gleason|prostat\w*|\bpsa\b")
 _OF_THE_KIDNEY = re.compile(r"\b(?:ren\w+|rein|kidney|fuhrman|cellules?\sclaires|clear\scell|nephr\w+|rcc|chromophob\w+|papillary|papillaire)\b")
 
 
 def find(note: Note) -> Iterator[Found]:
     """The grades of a note."""
-    if note.has("grad", "gr.") or _names().search(note.folded):
-        yield from _numbered(note)
-        yield from _heights(note)
+    long, short = _names()
+    mentions = list(_numbered(note, stretches(note, (*_GRADE_NAMES, *long), short)))
+    if note.has("grade"):
+        mentions += _heights(note)
     if note.has("diff"):
-        yield from _differentiated(note)
-    yield from _lettered(note)
+        mentions += _differentiated(note)
+    mentions += _lettered(note)
+    mentions += _of_the_who(note)
+    if mentions:
+        yield from stated(note, dict.fromkeys(mentions))
 
 
 @cache
-def _names() -> re.Pattern[str]:
-    return re.compile(rf"\b{_alternation(alone=True)}(?![^\W_])")
+def _names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of systems that need no word grade beside them, by their longest word: long ones, and short ones."""
+    written = [fold(each).folded.rstrip("*") for system in word_lists(_SYSTEMS).values() if system["alone"]
+               for each in system["written"]]
+    names = sorted({max(re.split(r"[\s'-]", each), key=len) for each in written})
+    return tuple(name for name in names if len(name) > 3), tuple(name for name in names if len(name) <= 3)
 
 
 def _alternation(*, alone: bool) -> str:
@@ -76,12 +93,13 @@ def _alternation(*, alone: bool) -> str:
 
 @cache
 def _grade() -> re.Pattern[str]:
-    return re.compile(rf"\b(?:(?P<word>{_WORD})(?![^\W_])(?:{_SMALL}|\b{_alternation(alone=False)}){{0,9}}?"
-                      rf"|(?P<system>{_alternation(alone=True)})(?![^\W_])(?:{_SMALL}|\b{_WORD}\b){{0,8}}?)(?<![^\W_]){_VALUE}")
+    return re.compile(
+        rf"(?:(?P<word>{_WORD})(?![^\W\d_])(?:{_SMALL}|\b{_alternation(alone=False)}){{0,12}}?"
+        rf"|(?<![^\W_])(?P<system>{_alternation(alone=True)})(?![^\W\d_])(?:{_SMALL}|\b{_WORD}\b){{0,10}}?){_VALUE}")
 
 
-def _numbered(note: Note) -> Iterator[Found]:
-    for match in note.search(_grade()):
+def _numbered(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    for match in search(note, _grade(), within):
         system = _system(note, match.start(), match.end("value"))
         if _of_the_prostate(note, match) or _is_other(note, match, system):
             continue
@@ -113,17 +131,25 @@ def _of_the_prostate(note: Note, match: re.Match[str]) -> bool:
     begin, stop = note.sentence_at(match.start())
     if not _OF_THE_PROSTATE.search(note.folded[max(begin, match.start() - 25):min(stop, match.end() + 15)]):
         return False
-    return not of_the_kidney(note, match.start())
+    return not of_the_kidney(note, match)
 
 
-def of_the_kidney(note: Note, at: int) -> bool:
-    """Whether a grade by ISUP is that of a kidney: the sentence, or the note if it names no prostate, speaks of one."""
-    begin, stop = note.sentence_at(at)
-    sentence = note.folded[begin:stop]
-    if re.search(r"gleason|prostat|psa\b", sentence):
-        return False
-    return bool(_OF_THE_KIDNEY.search(sentence)) or (
-        not note.has("gleason", "prostat", "psa") and bool(_OF_THE_KIDNEY.search(note.folded)))
+def of_the_kidney(note: Note, match: re.Match[str]) -> bool:
+    """Whether a grade by ISUP is that of a kidney: of the WHO too, or a kidney is named nearer than a prostate."""
+    if re.search(r"(?:who|oms)\s?/?\s?isup|isup\s?/?\s?(?:who|oms)",
+                 note.folded[max(match.start() - 10, 0):match.end()]):
+        return True
+    begin, stop = note.sentence_at(match.start())
+    kidney, prostate = (_nearest(pattern, note.folded, begin, stop, match) for pattern in (_OF_THE_KIDNEY, _OF_A_PROSTATE))
+    if kidney < 1000 or prostate < 1000:
+        return kidney < prostate
+    return not note.has("gleason", "prostat", "psa") and _OF_THE_KIDNEY.search(note.folded) is not None
+
+
+def _nearest(pattern: re.Pattern[str], folded: str, begin: int, stop: int, match: re.Match[str]) -> int:
+    """How far the nearest word of a pattern is from a match, in characters; 1000 when there is none."""
+    gaps = [max(each.start() - match.end(), match.start() - each.end(), 0) for each in pattern.finditer(folded, begin, stop)]
+    return min(gaps, default=1000)
 
 
 def _is_other(note: Note, match: re.Match[str], system: str) -> bool:
@@ -133,7 +159,7 @@ def _is_other(note: Note, match: re.Match[str], system: str) -> bool:
 
 
 def _heights(note: Note) -> Iterator[Found]:
-    for match in note.search(_HEIGHT):
+    for match in search(note, _HEIGHT, stretches(note, ("grade", "high-grade", "low-grade"))):
         if disease_of(note, match.start(), match.end(), _OTHERS) != "other":
             said = [match["before"] or match["after"], *re.findall(r"[^\W_]{3,}", match["list"] or "")]
             for value in dict.fromkeys(_HEIGHTS[word] for word in said if word in _HEIGHTS):
@@ -141,7 +167,7 @@ def _heights(note: Note) -> Iterator[Found]:
 
 
 def _differentiated(note: Note) -> Iterator[Found]:
-    for match in note.search(_DIFFERENTIATED):
+    for match in search(note, _DIFFERENTIATED, stretches(note, ("differ", "diff", "dediff"))):
         first = next(name for name, text in match.groupdict().items() if text and name != "list").removesuffix("_after")
         others = [each.lastgroup or "" for each in _LISTED.finditer(match["list"] or "")]
         for degree in dict.fromkeys([first, *others]):
@@ -150,11 +176,17 @@ def _differentiated(note: Note) -> Iterator[Found]:
 
 def _lettered(note: Note) -> Iterator[Found]:
     """G2 beside a tumour or TNM; the G of gravida, genes and kidney diseases has neither."""
-    for match in note.search(_LETTER):
+    for match in search(note, _LETTER, stretches(note, (), ("g",))):
         start, _ = note.source(match.start(), match.start() + 1)
         if note.text[start] == "G" and (_beside_tnm(note, match)
                                         or disease_of(note, match.start(), match.end(), _OTHERS) == "cancer"):
             yield _found(match.start(), match.end(), match["value"], "")
+
+
+def _of_the_who(note: Note) -> Iterator[Found]:
+    """The grade of a tumour of the brain without the word: "méningiome OMS I"."""
+    for match in search(note, _WHO, stretches(note, (), ("who", "oms"))):
+        yield _found(match.start("value"), match.end(), match["value"], "WHO")
 
 
 def _beside_tnm(note: Note, match: re.Match[str]) -> bool:

@@ -69,11 +69,15 @@ _AGAIN = re.compile(
     r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|puis|then|now|actuellement|"
     r"aujourd'hui|currently|today|from|previously|auparavant|pour|was|not)\b[^.;\d]{0,30}?)"
     r"(?P<low>100|[1-9]0|[0-4])(?![^\W_]|[.,]\d)\s?(?P<percent>%)?")
+_NOW_AT = re.compile(r"[^\d\n]{0,100}?\b(?:actuellement|aujourd'hui|currently|now|(?:he|she|patiente?|il|elle)\s(?:is|est)\s(?:now\s)?(?:at|a))\s"
+                     r"(?:at\s|a\s|:\s?|is\s|est\s)?(?P<low>100|[1-9]0)(?![^\W_]|[.,]\d|\s?(?:mg|kg|ans|years))\s?%?")
 _CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*|worsen\w*|chut\w*|tomb\w*|deteriorat\w*|improv\w*|went|degrad\w*|"
                      r"amelior\w*|baiss\w*|remont\w*|diminu\w*|increas\w*|evolu\w*)\b")
 _JOINING = re.compile(rf"(?:(?![,\n]){_SMALL}|karn\w+|%){{0,12}}")
 _NAMES = re.compile(rf"{_TYPED_ECOG}|\b(?:ps|oms|who)\b")
-_ECOG_NAMES = ("ecog", "ecgo", "eocg", "ec0g", "zubrod", "perfor", "o.m.s", "p.s.", "fonctionnel", "functional status")
+_ECOG_NAMES = ("ecog", "ecgo", "eocg", "ec0g", "zubrod", "performa", "perfoman", "statut fonctionnel",
+               "indice fonctionnel", "functional status", "statut de perf", "indice de perf", "index de perf", "score de perf",
+               "etat de perf")
 _GRADED_TUMOUR = re.compile(
     r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|grades?|"
     r"classification|class[ei]|type|groupe?|group|palier|step|ladder)\w*[\s(,:-]{0,3}"
@@ -149,11 +153,14 @@ def _plain(text: str) -> str:
 def _again(note: Note, match: re.Match[str], attribute: str) -> Iterator[Found]:
     """Another value of the same score later in the sentence: "70 % contre 90 % avant"."""
     other = _AGAIN.match(note.folded, match.end())
+    if attribute == "karnofsky" and (later := _NOW_AT.match(note.folded, match.end())):
+        yield Found("karnofsky", later.start("low"), later.end(), later["low"], "%")
+        return
     if other is None or re.search(rf"{_TYPED_ECOG}|\b(?:ps|oms|who|kps|ik)\b|karn", other["gap"]):
         return
     if attribute == "karnofsky" and (len(other["low"]) > 1 and (other["percent"] or "%" not in match[0])):
         yield Found(attribute, other.start("low"), other.end(), other["low"], "%")
-    elif attribute == "ecog" and len(other["low"]) == 1 and not re.match(_ALONE + "$|" + _ALONE, note.folded[other.end():]) is None:
+    elif attribute == "ecog" and len(other["low"]) == 1 and re.match(_ALONE + "$|" + _ALONE, note.folded[other.end():]) is not None:
         yield Found(attribute, other.start("low"), other.end("low"), other["low"])
 
 

@@ -8,54 +8,76 @@ from a Gleason score; a grade by ISUP of a kidney tumour is the rule ``grade``'s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.grade import of_the_kidney
+from medomicslab_nb.text.rules.places import Stretch, search, stretches
+from medomicslab_nb.text.rules.statements import stated
 
-_NAME = re.compile(r"\bg+l[ea]{1,3}s{1,2}[oe]n+(?:'?s)?(?![^\W_])|\bgs(?=\s?[:=]?\s?(?:\d|\())|\bgl\.?(?=\s?[:=]?\s?\d\s?\+)")
+_GLEASON = r"g+l[ea]{1,3}s{1,2}[oe]n+(?:'?s)?"
+_NAME = re.compile(rf"(?<![^\W_])(?:{_GLEASON}|gs(?=\s?[:=]?\s?(?:\d|\())|gl\.?(?=\s?[:=]?\s?\d\s?\+))(?![^\W\d_])")
+_GLEASON_NAMES = ("gleas", "gleea", "glees", "glaso", "gleso", "glaes", "ggleas", "gleson", "glesson")
+_GROUP_NAMES = ("isup", "grade group", "grade-group", "gradegroup", "grade groupe", "group grade", "groupe de grade", "groupe pronos",
+                "groupes pronos", "groupe histopron", "groupes de grade", "whoisup", "prognostic grade")
 _SUM = r"(?:10|[2-9])"
 _PATTERNS = re.compile(
-    rf"(?<![\d+.,])(?:(?P<sum_before>{_SUM})\s?[:=(\[]{{0,3}}\s?(?:soit\s|c\.?a\.?d\.?\s)?)?"
-    rf"(?P<first>[1-5])\s?\+\s?(?P<second>[1-5])(?![\d.,]\d|\d|\s?%|\s?\+\s?\d\s?=)(?:\)?\s?(?:=|soit|equals|:)\s?\(?{_SUM}(?![\d.,]\d|\d)\)?)?\)?")
-_SMALL = (r"(?:[\s:=,(\"'\[-]|\b(?:score|sum|somme|total|grade|combined|de|du|of|a|was|is|est|etait|at|la|le|the|biopsy|biopsique|"
-          r"pathological|final|global|initial|estime|cote|evalue|overall|highest|maximal|worst|reported|as|et|isup|coefficient|"
-          r"prostate|adenocarcinoma|adenocarcinome|cancer|histological|histologique|group|groupe|passe|upgraded|to|from|"
-          r"s)\b){0,6}?")
-_SCORE = re.compile(rf"{_SMALL}(?<![^\W_])(?P<sum>10|[6-9]|six|seven|sept|eight|huit|nine|neuf|ten|dix)(?![^\W_])"
-                    r"(?![.,]\d|\s?%|\s?(?:mois|months?|ans|years?|ng|mm|cm|carottes?|cores?|jours?|days?|cycles?))"
-                    r"(?:\s?/\s?10)?")
-_MORE = re.compile(r"\s?(?:-|/|a|to|et|and|ou|or|,)\s?(?P<sum>10|[6-9])(?![^\W_])(?![.,]\d|\s?[%+]|\s?(?:mois|months?|ans|years?|ng|mm|cm|car|cor|j|d))")
-_SINGLE = re.compile(r"(?:grade|pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
+    rf"(?<![\d+.,/])(?:(?P<sum_before>{_SUM})\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>[1-5])\s?\+\s?(?P<second>[1-5])"
+    rf"(?![.,]?\d|\s?%|\s?\+\s?\d)(?:\)?\s?[=:(]{{1,2}}\s?(?P<sum_after>{_SUM})(?![.,]?\d)|\)?\s(?:soit|equals|makes|is|total|sum|score)\s(?P<sum_said>{_SUM})"
+    r"(?![.,]?\d))?\)?")
+_SMALL = (r"(?:[\s:=,(\"'\[-]|\b(?:score|sum|somme|total|grade|combined|combine|de|du|of|a|was|is|est|etait|at|la|le|the|biopsy|"
+          r"biopsique|pathological|final|global|initial|estime|cote|evalue|overall|highest|maximal|maximum|worst|reported|as|et|isup|"
+          r"prostate|adenocarcinoma|adenocarcinome|cancer|histological|histologique|group|groupe|passe|upgraded|to|from|sur|on|"
+          r"biopsies|biopsie|specimen|piece|modifie|modified|composite|s|le\splus\seleve|primary|max|pretherapeutique|retained|retenu)\b){0,9}?")
+_SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|sept|eight|huit|nine|neuf|ten|dix))(?![^\W_])"
+                    r"(?![.,]\d|\s?%|\s?\+|-\w|\s?(?:mois|months?|ans|years?|ng|mm|cm|carottes?|cores?|jours?|days?|cycles?|biops|prelev|frag))"
+                    r"(?:\s?(?:/|sur)\s?10)?")
+_PLUS = re.compile(r"\+")
+_MORE = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?(?P<sum>10|[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
+                   r"years?|ng|mm|cm|car|cor|j|d|bio|sur|out|of))")
+_SINGLE = re.compile(r"(?:pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
+_PROSTATE = ("gleason", "prostat", "psa", "isup", "grade group", "gradegroup", "pi-rads", "pirads", "biops", "cribriform")
+_OTHER_SUM = re.compile(r"sbr|nottingham|elston|bloom|apgar|ganglion|lymph node|node|her-?2|aslo|glasgow")
 _WORDS = {"six": "6", "seven": "7", "sept": "7", "eight": "8", "huit": "8", "nine": "9", "neuf": "9", "ten": "10", "dix": "10"}
 _GROUP = re.compile(
-    r"\b(?P<name>isup(?:\s?/?\s?(?:who|oms))?|(?:who|oms)\s?/?\s?isup|(?:prognostic\s)?grade[\s-]groups?|group\sgrade|grade\sgroupe|"
-    r"groupes?(?:\s(?:de|pronostique|pronostic))?\s?(?:de\s)?grades?|groupes?\spronostiques?|ggg?)(?![^\W_])"
-    r"(?:[\s:=(),\"'-]|\b(?:grade|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|20\d\d|"
-    r"who|oms|final|selon|classe|cote|stade|number|n|categorie|category|gleason)\b){0,8}?(?<![^\W_])"
-    r"(?P<value>[1-5]|iv|v|i{1,3}|one|two|three|four|five|un|deux|trois|quatre|cinq)(?![^\W_])(?![.,]\d|\s?[%+]|\s?(?:mm|cm|mois|month|an|carotte|core))"
-    r"(?:\s?/\s?5)?")
-_MORE_GROUPS = re.compile(r"\s?(?:-|/|a|to|et|and|ou|or)\s?(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|\s?(?:mm|cm|mois|month|an|car|cor))")
+    r"(?<![^\W_])(?P<name>isup(?:\s?/?\s?(?:who|oms))?|(?:who|oms)\s?/?\s?isup|(?:prognostic\s)?grade[\s-]?groups?|group\sgrade|"
+    r"grade[\s-]groupe|groupes?(?:\s(?:pronostique|pronostic))?\s?(?:de\s)?grades?|groupes?\spronostiques?|groupes?\shistopronostiques?|"
+    r"gradegroup|ggg?)(?![^\W\d_])"
+    r"(?:[\s:=(),\"'-]|\b(?:grade|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|20)\d\d|pronostique|global|"
+    r"who|oms|final|finale|selon|classe|cote|stade|number|n|no|categorie|category|gleason|now|desormais|overall|max|maximal|maximum|initial|"
+    r"highest|reste|remains|estime|evalue|assigned|eleve|plus)\b){0,8}?(?<!\d)(?<![<>≤≥])(?<![<>≤≥]\s)"
+    r"(?P<value>[1-5]|(?<![^\W_])(?:iv|v|i{1,3}|one|two|three|four|five|un|deux|trois|quatre|cinq))(?![^\W_])"
+    r"(?![.,]\d|\s?[%+]|-\w|\s?(?:mm|cm|mois|month|ans|carotte|core))(?:\s?/\s?5(?!\d))?")
+_MORE_GROUPS = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|grade group\s)?(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|"
+                          r"\s?(?:mm|cm|mois|month|an|car|cor|sur|of|out))")
 _NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
             "un": "1", "deux": "2", "trois": "3", "quatre": "4", "cinq": "5"}
 
 
 def find(note: Note) -> Iterator[Found]:
     """The Gleason scores and grade groups of a note."""
-    yield from _gleason(note)
-    if note.has("isup", "group", "gg"):
-        yield from _groups(note)
+    mentions = list(_gleason(note))
+    if within := stretches(note, _GROUP_NAMES, ("gg", "ggg")):
+        mentions += _groups(note, within)
+    if mentions:
+        yield from stated(note, mentions)
 
 
 def _gleason(note: Note) -> Iterator[Found]:
-    names = list(note.search(_NAME)) if note.has("gl", "gs") else []
-    patterns = [match for match in note.search(_PATTERNS) if names and _belongs(note, match, names)]
+    names = list(search(note, _NAME, stretches(note, _GLEASON_NAMES, ("gs", "gl"))))
+    if not names and "+" not in note.folded:
+        return
+    patterns = [match for match in search(note, _PATTERNS, _sums_written(note)) if _is_score(note, match, names)]
     for match in patterns:
         yield Found("gleason", match.start(), match.end(), _score(match))
     for name in names:
-        if note.folded[name.start():name.end()] != "gl":
-            yield from _sums(note, name, patterns)
+        yield from _sums(note, name, patterns)
+
+
+def _sums_written(note: Note) -> list[Stretch]:
+    """A little before and behind every plus sign."""
+    return [(max(match.start() - 8, 0), match.end() + 20) for match in note.search(_PLUS)]
 
 
 def _score(match: re.Match[str]) -> str:
@@ -63,27 +85,37 @@ def _score(match: re.Match[str]) -> str:
     return f"{first}+{second}={int(first) + int(second)}"
 
 
-def _belongs(note: Note, match: re.Match[str], names: list[re.Match[str]]) -> bool:
-    """Whether two patterns are a Gleason score: one is named in the sentence, or their sum is and one is in the note."""
+def _is_score(note: Note, match: re.Match[str], names: Sequence[re.Match[str]]) -> bool:
+    """Whether two patterns are a Gleason score: one is named before them, or their sum is written and nothing else named.
+
+    A name after them counts where it follows at once ("3+4 de Gleason").
+    """
     begin, stop = note.sentence_at(match.start())
-    named = any(begin <= name.start() < stop for name in names)
-    return named or int(match["first"]) + int(match["second"]) >= 6
+    if any(begin <= name.start() < match.start() or 0 <= name.start() - match.end() < 12 for name in names):
+        return _OTHER_SUM.search(note.folded, max(begin, match.start() - 20), match.start()) is None
+    total = int(match["first"]) + int(match["second"])
+    said = match["sum_before"] or match["sum_after"] or match["sum_said"]
+    if total < 6 or _OTHER_SUM.search(note.folded, begin, match.start()):
+        return False
+    beside = note.folded[max(begin, match.start() - 60):match.end() + 30]
+    return said == str(total) or re.search(r"isup|grade[\s-]?group|groupe\s(?:pronos|de\sgrade)|\bgg\s?\d", beside) is not None
 
 
-def _sums(note: Note, name: re.Match[str], patterns: list[re.Match[str]]) -> Iterator[Found]:
+def _sums(note: Note, name: re.Match[str], patterns: Sequence[re.Match[str]]) -> Iterator[Found]:
     """Scores by their sum only, after the name, unless its patterns stand there."""
+    if _SINGLE.search(note.folded, 0, name.start()):
+        return
     match = _SCORE.match(note.folded, name.end())
     while match is not None:
         start, end = match.span("sum")
-        if any(each.start() <= start < each.end() for each in patterns):
+        if any(each.start() <= start < each.end() or 0 <= each.start() - end < 5 for each in patterns):
             return
-        if not _SINGLE.search(note.folded, 0, name.start()) or match["sum"] not in "12345":
-            yield Found("gleason", start, max(end, match.end()), _WORDS.get(match["sum"], match["sum"]))
+        yield Found("gleason", start, max(end, match.end()), _WORDS.get(match["sum"], match["sum"]))
         match = _MORE.match(note.folded, match.end())
 
 
-def _groups(note: Note) -> Iterator[Found]:
-    for match in note.search(_GROUP):
+def _groups(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    for match in search(note, _GROUP, within):
         if _is_group(note, match):
             yield Found("isup", match.start(), match.end("value"), _NUMBERS.get(match["value"], match["value"]))
             more = _MORE_GROUPS.match(note.folded, match.end())
@@ -93,7 +125,7 @@ def _groups(note: Note) -> Iterator[Found]:
 
 def _is_group(note: Note, match: re.Match[str]) -> bool:
     if "isup" in match[0]:
-        return not of_the_kidney(note, match.start())
-    if match["name"].startswith(("gg", "groupe pronos", "groupes pronos")):
-        return note.has("gleason", "prostat", "isup")
+        return not of_the_kidney(note, match)
+    if match["name"].startswith(("gg", "groupe pronos", "groupes pronos", "groupe histo")):
+        return note.has(*_PROSTATE)
     return True

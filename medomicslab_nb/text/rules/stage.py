@@ -9,44 +9,59 @@ extranodal sites and the spleen are left out (IIEB is IIB). Stages of other dise
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.diseases import disease_of
 from medomicslab_nb.text.rules.phrases import alternation, phrases, word_lists
+from medomicslab_nb.text.rules.places import Stretch, beginning_with, search, stretches
+from medomicslab_nb.text.rules.statements import stated
 
 _SYSTEMS = "stage_systems"
-_ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "one": "I", "two": "II", "three": "III", "four": "IV", "un": "I",
+_ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "one": "I", "two": "II", "three": "III", "four": "IV",
           "deux": "II", "trois": "III", "quatre": "IV"}
 _DUKES = {"a": "I", "b": "II", "c": "III", "d": "IV"}
-_NUMERAL = r"(?:[il1]v|[il]{1,3}|[0-4]|one|two|three|four|un|deux|trois|quatre)"
-_LETTERS = r"(?:\s?-?[a-d](?:\s?[1-3]|i{1,2})?)?"
-_GROUP = (rf"(?P<numeral>{_NUMERAL})(?:(?P<letters>{_LETTERS})(?P<ann>\s?[esx]{{1,2}}(?:\s?\+\s?s)?(?:\s?[ab])?)?)"
-          r"(?![^\W_])(?![.,]\d|\s?[%+]|/\d)")
-_UPTO = re.compile(r"\s?(?:[-/,&]|a|to|et|and|ou|or|ou\s/\set|vs\.?)\s?(?:(?:stade|stage)s?\s)?"
-                   r"(?:(?P<numeral>[il1]v|[il]{1,3}|[1-4](?!\d))(?P<letters>[a-d][1-3]?)?|(?<=[/-])(?P<only>[a-d][1-3]?))"
-                   r"(?![^\W_])(?![.,]\d|\s?%|\s?(?:cm|mm|mois|month|year|ans|day|jour|cycle|cure|week|sem))")
-_SMALL = (r"(?:[\s:=(,'\"/-]|\b(?:clinique|clinical|clinically|pathologique|pathological|pathologic|pronostique|prognostic|"
-          r"anatomique|anatomic|evolutif|initial|group|groupe|tumoral|number|numero|n|no|is|was|est|etait|de|du|la|le|l|d|"
-          r"the|of|selon|according|to|as|at|cancer|tnm|chirurgical|surgical|definitif|final|estime|a|score|classe|grouping"
-          r"|radiologique|grade|et|and|classification|disease|system|8th|7th|edition|8e|7e|modifie|modified|revised|en)\b)")
-_TAIL = re.compile(r"(?:stade|stage)s?$|stag(?:ed|ing)$|^st\.$")
+# A scanner makes l or 1 of I.
+_ONES = r"(?:iv|lv|1v|i{1,3}|l{2,3}|i?l{1,2}i|ill?|11i|i11)"
+_NUMERAL = rf"(?:{_ONES}|(?<!\d)[0-4]|(?<=[\s:])(?:one|two|three|four|deux|trois|quatre))"
+_LETTERS = r"(?:\s?-?[a-d](?:\s?[1-3](?!\d)|i{1,2})?)?"
+_GROUP = (rf"(?P<numeral>{_NUMERAL})(?P<letters>{_LETTERS})(?P<ann>\s?[esx]{{1,2}}(?:\s?\+\s?s)?(?:\s?[ab])?)?"
+          r"(?![^\W_]|'|[.,]\d|\s?%|/\d|-\d{2}|\s?(?:mm|cm|mg|mois|months?|ans|years?)\b)")
+_UPTO = re.compile(r"\s?(?:[-/,&]|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b)\s?(?:(?:stade|stage)s?\s)?"
+                   rf"(?:(?P<numeral>{_ONES}|[1-4](?!\d))(?P<letters>[a-d][1-3]?)?|(?<=[/-])(?P<only>[a-d][1-3]?))"
+                   r"(?![^\W_]|'|[.,]\d|\s?%|\s?(?:cm|mm|mois|month|year|ans|day|jour|cycle|cure|week|sem|node|gangl|lesion))")
+_SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:clinique|clinical|clinically|pathologique|pathological|pathologic|pronostique|prognostic|"
+          r"anatomique|anatomic|evolutif|initial|initially|group|groupe|tumoral|number|numero|n|no|is|was|est|etait|de|du|la|le|l|d|"
+          r"the|of|selon|according|to|as|at|cancer|chirurgical|surgical|definitif|final|estime|a|en|score|classe|grouping|up|"
+          r"radiologique|et|and|classification|disease|maladie|system|systeme|edition|ed|modifie|modified|revised|now|desormais|"
+          r"huitieme|septieme|neuvieme|eighth|seventh|ninth|(?:[6-9]|1)(?:th|e|eme|re)?(?=\s(?:edition|ed))|(?:19|20)\d\d|"
+          r"apparent|presumed|cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|anatomoclinique|c|p)\b)")
+_WORD = r"(?:[cpy]|yp|yc)?(?:stades?|stages?|stge?s?|stad)|(?:up|down|re|pre)?stag(?:ed|ing)|(?:re)?stadi(?:fication|fiee?s?)|st"
+_STAGE_NAMES = ("stade", "stadi", "stage", "staging", "stge", "stg", "st", "stad", "cstage", "pstage",
+                "ycstage", "ypstage", "upstag", "downstag", "restag", "prestag")
 
 
 def find(note: Note) -> Iterator[Found]:
     """The stages of a note."""
-    if note.has("stade", "stage", "stadif", "staging", "st.") or _names().search(note.folded):
-        for match in note.search(_stage()):
-            yield from _groups(note, match)
-    yield from _behind_tnm(note)
-    yield from _in_words(note)
+    long, short = _names()
+    within = stretches(note, _STAGE_NAMES + long, short)
+    mentions = [found for match in search(note, _stage(), within) for found in _groups(note, match)]
+    mentions += _behind_tnm(note)
+    mentions += _in_words(note, within)
+    if mentions:
+        yield from stated(note, dict.fromkeys(mentions))
 
 
 @cache
-def _names() -> re.Pattern[str]:
-    return re.compile(rf"\b{_alternation(alone=True)}(?![^\W_])")
+def _names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of systems that need no word stage beside them, by their longest word: long ones, and short ones."""
+    written = [fold(each).folded.rstrip("*") for system in word_lists(_SYSTEMS).values() if system["alone"]
+               for each in system["written"]]
+    names = sorted({max(re.split(r"[\s'-]", each), key=len) for each in written})
+    return tuple(name for name in names if len(name) > 3), tuple(name for name in names if len(name) <= 3)
 
 
 def _alternation(*, alone: bool) -> str:
@@ -57,16 +72,15 @@ def _alternation(*, alone: bool) -> str:
 @cache
 def _stage() -> re.Pattern[str]:
     systems = _alternation(alone=False)
-    word = r"(?:stades?|stages?|staged|staging|stadification|stad\.|st\.)"
     return re.compile(
-        rf"\b(?:(?P<word>{word})(?:{_SMALL}|\b{systems}){{0,8}}?"
-        rf"|(?P<system>{_alternation(alone=True)})(?![^\W_])(?:{_SMALL}|\b{word}){{0,6}}?)(?<![^\W_])(?:{_GROUP}"
-        rf"|(?P<duke>[a-d][1-3]?)(?![^\W_]|'))")
+        rf"(?<![^\W_])(?:(?P<word>{_WORD})(?![^\W\d_])\.?(?:{_SMALL}|\b{systems}){{0,9}}?"
+        rf"|(?P<system>{_alternation(alone=True)})(?![^\W\d_])(?:{_SMALL}|\b(?:{_WORD})\b\.?){{0,7}}?)"
+        rf"(?:(?:(?<![^\W_])|(?<=\D)(?=\d)){_GROUP}|(?<![^\W_])(?P<duke>[a-d][1-3]?)(?![^\W_]|'))")
 
 
 def _groups(note: Note, match: re.Match[str]) -> Iterator[Found]:
     """The stage of a match and, where it is a range, its other end."""
-    start, end = _extent(note, match)
+    _, end = _extent(note, match)
     system = _system(note, match.start(), end)
     value = _dukes(match, system) if match["duke"] else _value(note, match, system)
     if not value or _is_other(note, match, end, system):
@@ -74,11 +88,10 @@ def _groups(note: Note, match: re.Match[str]) -> Iterator[Found]:
     yield Found("stage", match.start(), end, value, qualifier=system)
     upto = None if match["duke"] else _UPTO.match(note.folded, end)
     if upto is not None:
-        numeral = upto["numeral"] or match["numeral"]
-        other = _join(numeral, upto["letters"] or upto["only"] or "")
-        if other and other != value:
-            yield Found("stage", upto.end() - len((upto["numeral"] or "") + (upto["letters"] or upto["only"] or "")),
-                        upto.end(), other, qualifier=system)
+        letters = upto["letters"] or upto["only"] or ""
+        other = _join(upto["numeral"] or match["numeral"], letters)
+        if other != value:
+            yield Found("stage", upto.end() - len(upto["numeral"] or "") - len(letters), upto.end(), other, qualifier=system)
 
 
 def _extent(note: Note, match: re.Match[str]) -> tuple[int, int]:
@@ -111,7 +124,7 @@ def _value(note: Note, match: re.Match[str], system: str) -> str:
 
 
 def _join(numeral: str, letters: str) -> str:
-    roman = "0" if numeral == "0" else _ROMAN.get(numeral) or numeral.replace("l", "i").replace("1", "i").upper()
+    roman = "0" if numeral == "0" else _ROMAN.get(numeral) or re.sub("[l1]", "i", numeral).upper()
     letters = re.sub(r"i+$", lambda ones: str(len(ones[0])), letters)
     return roman + letters.upper() if roman != "0" else roman
 
@@ -134,23 +147,36 @@ def _by_name() -> dict[str, re.Pattern[str]]:
 
 
 def _is_other(note: Note, match: re.Match[str], end: int, system: str) -> bool:
+    """Whether it is the stage of another disease, a step, or a grade ("grade FIGO 1")."""
     if re.match(rf"\s(?:of\s)?{phrases('graded_diseases', 'steps')}\b", note.folded[end:end + 30]):
         return True
-    if system in ("ISS", "Rai", "Lugano") and not match["word"] and not _capitals(note, match.start(), end):
+    if match["system"] and (not _named_alone(note, match, system)
+                            or re.search(r"\bgrade\w*\s(?:de\s|of\s)?$", note.folded[max(match.start() - 12, 0):match.start()])):
         return True
+    if match["word"] and match["word"] == "st" and note.folded[match.end("word"):match.end("word") + 1] != ".":
+        return disease_of(note, match.start(), end) != "cancer"
     return (not system or system == "TNM") and disease_of(note, match.start(), end) == "other"
 
 
-_BEHIND = re.compile(r"[mn]\s?[0-3x][a-d]?\d?\)?\s?(?:[,:;(=/-]\s?){0,2}(?:soit\s)?(?P<numeral>iv|i{1,3})"
-                     r"(?P<letters>[a-d][1-3]?)?(?![^\W_])(?!\s?[-/]\s?[^\W_])")
+def _named_alone(note: Note, match: re.Match[str], system: str) -> bool:
+    """Whether a name of a system is meant as one: ISS and Rai only in capitals and of a number, cities never alone."""
+    if system in ("ISS", "Rai"):
+        start, end = note.source(*match.span("system"))
+        return note.text[start].isupper() and (note.text[start:end].isupper() or system == "Rai")
+    return True
+
+
+_BEHIND = re.compile(r"(?<![^\W\d_])[a-z]*[mn]\s?[0-3x][a-d]?\d?\)?\s?(?:[,:;(=/-]\s?){0,2}(?:soit\s)?$")
+_GROUPS_ALONE = ("i", "ia", "ib", "ic", "ii", "iia", "iib", "iic", "iii", "iiia", "iiib", "iiic", "iv", "iva", "ivb", "ivc")
+_ALONE = re.compile(r"(?P<numeral>iv|i{1,3})(?P<letters>[a-d][1-3]?)?(?![^\W_]|\s?[-/]\s?[^\W_])")
 
 
 def _behind_tnm(note: Note) -> Iterator[Found]:
-    """A group that follows its TNM without the word stage: T2N1M0 (IIB)."""
-    for match in note.search(_BEHIND):
-        start, end = match.start("numeral"), match.end()
-        if _capitals(note, start, start + 1):
-            yield Found("stage", start, end, _join(match["numeral"], match["letters"] or ""), qualifier="TNM")
+    """A group that follows its TNM without the word stage: T2N0M0 (IIB)."""
+    for at in (at for name in _GROUPS_ALONE for at in beginning_with(note, name)):
+        match = _ALONE.match(note.folded, at)
+        if match and _BEHIND.search(note.folded[max(at - 14, 0):at]) and _capitals(note, at, at + 1):
+            yield Found("stage", at, match.end(), _join(match["numeral"], match["letters"] or ""), qualifier="TNM")
 
 
 _ADVANCED = r"locally\s?-?advanced|localement\s(?:tres\s)?(?:avance|evolue)e?s?|loco-?\s?regionalement\savancee?s?"
@@ -158,12 +184,11 @@ _WORDS = re.compile(
     rf"\b(?:(?P<advanced>{_ADVANCED})"
     r"|(?P<local>(?:stade|stage)\s?:?\s?(?:clinique\s)?locali[sz]ee?d?|locali[sz]ed[\s-](?:disease|stage|(?:\w+\s){0,2}(?:cancer|carcinoma))"
     r"|(?:maladie|cancer|forme)s?\s(?:(?:du|de la|de l'|des)\s?\w+\s)?localisee?s?(?!\s(?:a|au|aux|en|dans|sur|in|to|at)\b))"
-    r"|(?P<spread>(?:stade|stage)s?\s?:?\s?(?:clinique\s)?metasta(?:tique|tic)s?|metastatic[\s-]stage))\b")
+    r"|(?P<spread>(?:stade|stage)s?\s?:?\s?(?:clinique\s)?metasta(?:tique|tic)s?|metastatic[\s-]stage))(?![^\W_])")
 
 
-def _in_words(note: Note) -> Iterator[Found]:
-    if not note.has("locali", "localement", "locally", "regionalement", "metasta"):
-        return
-    for match in note.search(_WORDS):
+def _in_words(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    beside = [*within, *stretches(note, ("locali", "locally", "locale", "loco"))]
+    for match in search(note, _WORDS, sorted(set(beside))):
         value = "locally advanced" if match["advanced"] else "localised" if match["local"] else "metastatic"
         yield Found("stage", match.start(), match.end(), value)

@@ -15,6 +15,7 @@ from functools import cache
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.rules.places import search, stretches
 
 _ATTRIBUTES = {"t": "t_category", "n": "n_category", "m": "m_category"}
 # The letters o, l, i and | are what a scanner makes of 0 and 1.
@@ -271,20 +272,19 @@ _YEARS = {"2002": "6", "2003": "6", "2009": "7", "2010": "7", "2016": "8", "2017
           "2025": "9"}
 _NAMES = r"(?:p?tnm|uicc|ajcc|iaslc)"
 _EDITION = re.compile(
-    r"\b(?P<ordinal>[4-9]|" + "|".join(_EDITIONS) + r")\s?(?:th|st|nd|rd|e|eme|ieme)?\s(?:ed\b\.?|edition)"
-    r"|\b(?:edition|ed\.?|version|v\.?)\s?(?:n\s?°\s?)?(?P<named>[4-9])\b"
-    rf"|{_NAMES}[\s,(-]{{0,2}}(?:v\.?\s?)?(?P<short>[5-9])(?:th|e|eme)?\b(?![.,/]\d)"
-    rf"|{_NAMES}[\s,(-]{{0,2}}(?P<year>20\d\d)\b")
-_NAME_NEAR = re.compile(rf"\b{_NAMES}")
+    r"\b(?P<ordinal>[4-9]|" + "|".join(_EDITIONS) + r")\s?(?:th|st|nd|rd|e|eme|ieme)?[\s-](?:ed\b\.?|edition|version|revision)"
+    r"|\b(?:edition|ed\.?|version|v\.?)\s?(?:(?:20\d\d\s?/\s?)|n\s?°\s?|numero\s|number\s)?(?P<named>[5-9]|viii|vii|vi|ix)(?:th|e|eme)?\b"
+    rf"|{_NAMES}[\s,(:-]{{0,2}}(?:v\.?\s?)?(?P<short>[5-9])(?:th|e|eme)?\b(?![.,/]\d)"
+    rf"|{_NAMES}[\s,(:-]{{0,2}}(?:edition\s|version\s)?(?P<year>20\d\d)\b(?!\s?/)")
+_NAME_NEAR = re.compile(rf"(?<![^\W_]){_NAMES}")
 
 
 def _edition(note: Note) -> Iterator[Found]:
-    if not note.has("tnm", "uicc", "ajcc", "iaslc"):
-        return
-    for match in note.search(_EDITION):
+    for match in search(note, _EDITION, stretches(note, ("tnm", "ptnm", "ctnm", "uicc", "ajcc", "iaslc"))):
         start, end = note.sentence_at(match.start())
-        near = note.folded[max(start, match.start() - 50):min(end, match.end() + 50)]
+        before = note.folded[max(start, match.start() - 60):match.start()].rpartition(";")[2]
+        after = note.folded[match.end():min(end, match.end() + 50)].partition(";")[0]
         said = match["ordinal"] or match["named"] or match["short"]
         value = _YEARS.get(match["year"], "") if match["year"] else _EDITIONS.get(said, said)
-        if value and _NAME_NEAR.search(near):
+        if value and (_NAME_NEAR.search(before + after) or _NAME_NEAR.match(match[0])):
             yield Found("uicc_edition", match.start(), match.end(), value)
