@@ -258,7 +258,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.folds == 1 or options.folds < 0:
+        parser.error("--folds takes 0 or at least 2")
+    return options
 
 
 if __name__ == "__main__":

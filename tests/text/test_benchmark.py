@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import text as benchmark
 from medomicslab_nb.text.context import Reach
+from medomicslab_nb.text.note import Note
 
 LAST = ("negation_f1", "uncertainty_f1", "best_peer_negation_f1", "notes_per_s")
 GOLD = ('{"id": "B", "text": "Pas de fièvre. Toux.", "spans": ['
@@ -50,16 +51,18 @@ def test_counts_are_of_this_document_and_question(gold: Path) -> None:
     assert benchmark._f1(counts.sum(axis=0)) == pytest.approx([2 / 3, 0])
 
 
-def test_a_fold_is_read_with_what_the_others_chose(monkeypatch: pytest.MonkeyPatch, gold: Path) -> None:
-    document = benchmark.read_gold(gold)[1]
+def test_a_fold_is_read_with_what_the_others_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     right, wrong = Reach(), Reach(words=1)
-    answers = {right: [(True, True)], wrong: [(False, False)]}
+
+    def ask(notes: benchmark.Notes, reach: Reach) -> benchmark.Answers:
+        # In the odd document the other reach would be the better one: it must not be chosen by it.
+        return [[((reach == right) != (note.text == "odd"),) * 2] for note, _ in notes]
+
     monkeypatch.setattr(benchmark, "REACHES", [wrong, right])
-    monkeypatch.setattr(benchmark, "_ask", lambda notes, reach: [
-        # In the last document the other reach would be the better one: it must not be asked.
-        answers[reach] if note else [tuple(not said for said in answers[reach][0])] for note in notes])
-    one = benchmark.Document("x", document.text, document.spans[:1], [(True, True)])
-    assert benchmark._in_folds([one] * 3, [True, True, False], 3)[2] == [(False, False)]
+    monkeypatch.setattr(benchmark, "_ask", ask)
+    documents = [benchmark.Document(text, text, [(0, 3)], [(True, True)]) for text in ("one", "two", "odd")]
+    notes: benchmark.Notes = [(Note(each.text, "en"), each.spans) for each in documents]
+    assert benchmark._in_folds(documents, notes, 3)[2] == [(False, False)]
 
 
 def test_interval_is_that_of_drawn_documents() -> None:
