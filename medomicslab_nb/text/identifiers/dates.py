@@ -129,7 +129,7 @@ def _is_month(month: str, match: re.Match[str]) -> bool:
 def _parsed(parts: dict[str, str | None], *, month_first: bool = False) -> tuple[int | None, int, int | None] | None:
     """Year, month and day of a match; in the other order where only that is a date; None where neither is."""
     month = _month(parts["m"] or "")
-    day = int(as_digits(parts["d"])) if parts.get("d") else _NUMBER_WORDS.get((parts.get("n") or "").lower())
+    day = int(as_digits(parts["d"] or "")) if parts.get("d") else _NUMBER_WORDS.get((parts.get("n") or "").lower())
     year = _year(parts.get("y"))
     if month is None:
         return None

@@ -19,7 +19,7 @@ _SHORTEST_NAME = 3
 _SHORTEST_NEAR = 6
 _SHORTEST_NUMBER = 4
 _MOST_TOKENS = 3
-_NUMBER = re.compile(r"(?<![^\W_])[A-Za-z]{0,6}[\dOolI|S](?:[ ./-]{0,2}[\dA-Za-z|]){2,24}(?![^\W_])")
+_NUMBER = re.compile(r"(?<![^\W_])(?:[A-Za-z]{1,6}[ ./-]{0,2})?[\dOolI|S](?:[ ./-]{0,2}[\dA-Za-z|]){2,24}(?![^\W_])")
 
 
 @dataclass(frozen=True)

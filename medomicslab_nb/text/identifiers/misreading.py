@@ -8,6 +8,7 @@ from functools import lru_cache
 _ALIKE = str.maketrans({"0": "o", "1": "i", "l": "i", "|": "i", "!": "i", "5": "s", "$": "s", "8": "b", "6": "g", "9": "g",
                         "4": "a", "3": "e", "y": "i", "z": "s", "2": "s", "j": "i", "q": "g"})
 _PAIRS = (("rn", "m"), ("nn", "m"), ("vv", "w"), ("ii", "u"), ("cl", "d"), ("ci", "d"), ("li", "h"), ("ri", "n"))
+_PAIRS_ALIKE = (("rn", "m"), ("nn", "m"), ("vv", "w"), ("ii", "u"), ("ci", "d"), ("ri", "n"), ("nn", "m"))
 _DIGITS = str.maketrans({"o": "0", "O": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "i": "1", "|": "1", "!": "1",
                          "Z": "2", "z": "2", "S": "5", "s": "5", "B": "8", "G": "6", "b": "6"})
 _LETTERS = {"0": "o", "1": "li", "5": "s", "8": "b", "l": "i", "i": "l", "4": "a", "3": "e"}
@@ -17,10 +18,10 @@ _LETTERS = {"0": "o", "1": "li", "5": "s", "8": "b", "l": "i", "i": "l", "4": "a
 def skeleton(word: str) -> str:
     """A form that a word shares with its misreadings: "Bernard", "8ernard", "BEMARD", "bemard" have one."""
     plain = "".join(character for character in word.lower() if character.isalnum() or character in "|!$")
-    for pair, single in _PAIRS:
-        plain = plain.replace(pair, single)
     plain = plain.translate(_ALIKE)
-    return plain.replace("ii", "u").replace("nn", "m")
+    for pair, single in _PAIRS_ALIKE:
+        plain = plain.replace(pair, single)
+    return plain
 
 
 def as_digits(text: str) -> str:
@@ -35,7 +36,7 @@ def readings(word: str) -> Iterator[str]:
             yield word[:at] + other + word[at + 1:]
     if sum(character in "0158" for character in word) > 1:
         for one in "li":
-            yield word.translate(str.maketrans({"0": "o", "1": one, "5": "s", "8": "b"}))
+            yield word.replace("0", "o").replace("1", one).replace("5", "s").replace("8", "b")
     for pair, single in _PAIRS:
         for wrong, right in ((pair, single), (single, pair)):
             at = word.find(wrong)

@@ -25,7 +25,7 @@ _STARTING = (rf"(?:{_INITIALS}{{0,2}}{_LINK}(?:[FSUG]{_MORE}{{0,4}}|[WK]{_MORE}{
              rf"{_INITIALS}{{1,2}}{_LINK}[WKEV]|g[wgesfu]{{1,2}})")
 
 _RULES: dict[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in {
-    "title": rf"T\.?:?(?P<name>{_TITLED})",
+    "title": rf"T\.?:?(?P<name>(?:T\.)?{_TITLED})",
     "titles": rf"T\.?{_TITLED}(?:[,/&-]&?T?\.?(?P<name>{_KNOWN}))+",
     "weak title": rf"t\.?:?(?P<name>{_KNOWN})",
     "initial title": r"i\.?(?P<name>[fs][fsu]{0,2})(?=[^'])",

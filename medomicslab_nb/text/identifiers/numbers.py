@@ -9,6 +9,7 @@ from functools import cache
 from medomicslab_nb.text.identifiers.candidate import Candidate
 from medomicslab_nb.text.identifiers.lexicons import cues
 from medomicslab_nb.text.identifiers.misreading import any_of, as_digits
+from medomicslab_nb.text.identifiers.tokens import is_ordinary
 
 # A digit, or a letter that is read for one.
 _D = r"[\dOolI]"
@@ -79,5 +80,8 @@ def _is_number(kind: str, text: str) -> bool:
     """Whether what has the form of a number can be one: most of it digits, and no date."""
     if kind in ("email", "url", "ip", "plate"):
         return True
+    word = re.match(r"[a-z]+", text)
+    if word and is_ordinary(word[0]):
+        return False
     digits = sum(character.isdigit() for character in text)
     return digits >= (10 if kind == "account" else 5) and digits * 2 > sum(character.isalnum() for character in text)

@@ -37,6 +37,7 @@ _TOKEN = re.compile(r"\n|year-old|yr-old|years-old|[^\W_]+|[^\w\s]|_")
 _MISREAD = re.compile(r"[a-z]{2,}[0158][a-z0158]+|[a-z][01][a-z]{2,}|[a-z][58][a-z]{4,}|[01][a-z]{4,}|[a-z]{3,}[015]")
 _TNM = re.compile(r"[a-z]{0,2}t(?:[0-4x]|is)[a-d]?n[0-3x].*")
 _SMALL_L = re.compile(r"(?=(?:.*[A-Z]){3})[A-Z]+(?:l[A-Z]*)+")
+_CAPITAL_I = re.compile(r"[A-Z]?[a-z]{3,}I[a-z]*|[A-Z][a-z]+I[a-z]+")
 _VOWEL = re.compile(r"[aeiouy]")
 # Written so, a title may be something else: multiple sclerosis, a receptor, "pour", myeloma, millimetres.
 _AMBIGUOUS_TITLES = {"MS": "t", "PR": "t", "pr": "t", "MM": "t", "Ms": "T", "mm": "v", "Mm": "v", "Pre": "v", "pre": "v",
@@ -144,7 +145,7 @@ def _leads(token: Token) -> bool:
 
 
 def _names_on(tokens: list[Token], at: int) -> list[int]:
-    found = []
+    found: list[int] = []
     while at < len(tokens) and (tokens[at].letter in "FSUGWEu" or (found and tokens[at].letter in "-&pP,")):
         if tokens[at].letter in "FSUGWu":
             found.append(at)
@@ -244,6 +245,8 @@ def letter_of(text: str, *, begins: bool) -> str:
         return "n"
     if _SMALL_L.fullmatch(text):
         text = text.replace("l", "I")
+    elif _CAPITAL_I.fullmatch(text):
+        text = text[0] + text[1:].replace("I", "l")
     word = text.lower().replace(" ", "")
     capital = text[0].isupper()
     if len(text) == 1 and capital and text != "M":
