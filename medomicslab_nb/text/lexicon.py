@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -27,6 +28,7 @@ _BETWEEN = re.compile(r"[\s'\-/]{0,3}|\.")
 _WORD = re.compile(r"[^\W_]+")
 _LINKS = 4  # words passed over between two words of a term, at most
 _SHORT = 5  # letters up to which a word keeps its ending
+_REST = 4  # letters that a compound word has after its beginning, at least
 _PERMUTED = 4  # words up to which a term is found in any order
 
 
@@ -137,15 +139,31 @@ def _is_written(term: Term, note: Note, first: int, last: int) -> bool:
 
 
 def _orders(term: Term) -> Iterator[tuple[str, ...]]:
-    """The words of a term as they are looked for, in each order in which they may stand."""
-    every = tuple(key(stem(word)) for word in _WORD.findall(fold(term.text).folded))
-    words = tuple(word for word in every if word not in _words("linking"))
+    """The words of a term as they are looked for, in each order and spelling in which they may stand."""
+    every = _WORD.findall(fold(term.text).folded)
+    words = [word for word in every if key(stem(word)) not in _words("linking")]
     if not any(len(word) > 1 for word in words):
         words = every
+    orders: Iterable[Sequence[str]] = [words]
     if term.any_order and 1 < len(words) <= _PERMUTED and "non" not in words:
-        yield from dict.fromkeys(permutations(words))
-    else:
-        yield words
+        orders = permutations(words)
+    spellings = (spelling for order in orders for spelling in _spellings(order))
+    yield from dict.fromkeys(tuple(key(stem(word)) for word in spelling) for spelling in spellings)
+
+
+def _spellings(words: Sequence[str]) -> Iterator[list[str]]:
+    """A term with each of its compound words in one and in two: neuroendocrine, neuro endocrine."""
+    if not words:
+        yield []
+        return
+    taken: list[tuple[list[str], int]] = [([words[0]], 1)]
+    beginning = next((each for each in _beginnings() if words[0].startswith(each)), "")
+    if len(words) > 1 and words[0] in _beginnings():
+        taken.append(([words[0] + words[1]], 2))
+    elif beginning and len(words[0]) - len(beginning) >= _REST:
+        taken.append(([beginning, words[0][len(beginning):]], 1))
+    for first, count in taken:
+        yield from ([*first, *rest] for rest in _spellings(words[count:]))
 
 
 @lru_cache(maxsize=50_000)
@@ -169,6 +187,12 @@ def _endings() -> list[tuple[str, str]]:
 
 
 @cache
+def _beginnings() -> tuple[str, ...]:
+    """The beginnings of compound words, the longest first."""
+    return tuple(sorted(_yaml()["beginnings"], key=lambda each: -len(each)))
+
+
+@cache
 def _same() -> dict[str, str]:
     return {word: common for common, *words in _yaml()["same"] for word in words}
 
@@ -179,8 +203,8 @@ def _words(name: str) -> frozenset[str]:
 
 
 @cache
-def _yaml() -> dict[str, list[list[str]]]:
-    found: dict[str, list[list[str]]] = yaml.safe_load((FOLDER / "words.yaml").read_text(encoding="utf-8"))
+def _yaml() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((FOLDER / "words.yaml").read_text(encoding="utf-8"))
     return found
 
 

@@ -30,8 +30,8 @@ def _is_none(note: Note, hit: Hit) -> bool:
     written = note.folded[hit.start:hit.end]
     before = note.folded[max(start, hit.start - _NEAR):hit.start]
     after = note.folded[hit.end:min(end, hit.end + _NEAR)]
-    return (_is_place(written, before, after) or _is_taking(written, after) or _is_taken(written, before, after)
-            or _is_for_other(note, hit, start, end))
+    return (_is_place(written, before, after) or _is_elsewhere(written, before, after) or _is_taking(written, after)
+            or _is_taken(written, before, after) or _is_for_other(note, hit, start, end))
 
 
 def _is_place(written: str, before: str, after: str) -> bool:
@@ -40,8 +40,16 @@ def _is_place(written: str, before: str, after: str) -> bool:
         _last_words("department", 4).search(before) or _next_word("department_after", 0).match(after))
 
 
+def _is_elsewhere(written: str, before: str, after: str) -> bool:
+    """Heart surgery, surgery for peritonitis."""
+    return bool(_whole("operation").fullmatch(written)) and bool(
+        _last_words("elsewhere", 0).search(before) or _next_word("elsewhere_after", 2).match(after))
+
+
 def _is_taking(written: str, after: str) -> bool:
-    """Ablation de la sonde, excision of necrotic tissue."""
+    """Ablation de la sonde, excision of necrotic tissue, resection margins."""
+    if _whole("resection").fullmatch(written) and _next_word("margin", 0).match(after):
+        return True
     return bool(_within("taking").search(written)) and bool(_next_word("things", 3).match(after))
 
 
@@ -74,7 +82,7 @@ def _whole(name: str) -> re.Pattern[str]:
 @cache
 def _last_words(name: str, between: int) -> re.Pattern[str]:
     """One of the words at the end of a stretch, with at most so many others after it."""
-    return re.compile(rf"\b{phrases(_WORDS, name)}(?:[\s'-]+\w+){{0,{between}}}[\s'-]+$")
+    return re.compile(rf"\b{phrases(_WORDS, name)}(?:[\s'-]+(?!pour\b|for\b)\w+){{0,{between}}}[\s'-]+$")
 
 
 @cache
