@@ -30,6 +30,8 @@ DESCRIBING = {"settings", "faults", "tasks"}
 WIDGET_NAMES = sorted(path.stem for path in WIDGETS.glob("*.js") if "export default" in path.read_text("utf-8"))
 NAMED_BY_DATA = {"completed", "failed", "cancelled", "binary", "continuous", "multiclass", "survival"}
 """Keys that a run's status or an endpoint's kind names."""
+BESIDE = {"adjudication": "span_annotator"}
+"""Widgets that draw with the modules of another one, and get its texts too."""
 
 PLACE = re.compile(r"{(\w+)}")
 _IMPORT = re.compile(r"""from\s*["']\./([\w.-]+)\.js["']""")
@@ -130,7 +132,8 @@ def test_labels_of_one_class_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _texts_of_widget(name: str) -> Mapping[str, Mapping[str, str]]:
-    return language.read_topic(name) if name in TOPICS else {}
+    return {key: words for topic in (BESIDE.get(name), name) if topic in TOPICS
+            for key, words in language.read_topic(topic).items()}
 
 
 def _keys_as_written(topic: str) -> list[Any]:
