@@ -14,9 +14,9 @@ Layer 1 of E3C, events with their gold spans, 36 French and 48 English case repo
 F1 of negation .93 (95 % interval .88 to .97) in French and .83 (.78 to .87) in English, of uncertainty .68 (.44 to .80)
 and .39 (.25 to .52). The lexicons were extended while three fifths of these documents were read; on the others the F1
 of negation is .80 (.73 to .87) and .76 (.66 to .86), where the best set-up of EDS-NLP has .76 and of negspacy .67.
-Family, history and plans have no gold there; they are tested by sentences. Limits: what a relative has is taken to the end of
-the clause; a year alone is taken for the past; irony, questions of a letter and references across sentences are not
-understood.
+Family, history and plans have no gold there; they are tested by sentences. Limits: what a relative has is taken to the
+end of the clause; a year alone is taken for the past; irony, questions of a letter and references across sentences are
+not understood.
 
 References
 ----------

@@ -54,7 +54,8 @@ def test_long_texts_of_one_sign_take_no_time(piece: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Stade : T1N1M0. |p16 non réalisé. |Au TEP, rien.",
-                                  "pas de toux. |pas de fièvre. |suivi", "Taille 5 cm. |p16 positif", "cf. infra et al. voir", "vu par env. deux médecins"])
+                                  "pas de toux. |pas de fièvre. |suivi", "Taille 5 cm. |p16 positif",
+                                  "cf. infra et al. voir", "vu par env. deux médecins"])
 def test_sentences_may_begin_with_a_small_letter(text: str) -> None:
     whole = text.replace("|", "")
     assert [whole[start:end] for start, end in split_sentences(whole)] == text.split("|")
