@@ -9,6 +9,7 @@ import { commandOf } from "./span_keys.js";
 import { Labels, firstValue } from "./span_labels.js";
 import { NoteList } from "./span_list.js";
 import { Palette } from "./span_palette.js";
+import { Saving } from "./span_saving.js";
 import { NoteState, editedStatus, fits, newId } from "./span_state.js";
 import { TextView } from "./span_text.js";
 
@@ -36,10 +37,9 @@ class Annotator {
     this.source = null;
     this.lastLabel = "";
     this.typing = "";
-    this.unsaved = 0;
     const leave = () => this.text.root.focus({ preventScroll: true });
-    this.text = new TextView(this.labels, this.t, { moved: () => this.onMoved(), picked: (span) => this.activate(span),
-      drawing: () => this.redraw() });
+    this.text = new TextView(this.labels, this.t, { moved: () => this.onMoved(), drawing: () => this.redraw(),
+      picked: (span) => this.activate(span) });
     this.list = new NoteList(model, this.labels, { ask, leave, open: (place) => this.open(place, true),
       filtered: () => this.onFilter(), heard: (answer) => this.heard(answer), fault: (words) => this.say(words, true) });
     this.palette = new Palette(this.labels, this.t, { leave, chosen: (name) => this.setLabel(name) });
@@ -48,9 +48,10 @@ class Annotator {
       typed: (field, value) => this.type(field, value), unrelate: (id) => this.act("unrelate", { id }),
       pick: (id) => this.activate(this.state?.spans.get(id) ?? null) });
     this.title = element("strong", { class: "mlab-span-heading" });
-    this.saved = element("span", { class: "mlab-span-saved", role: "status" });
     this.message = element("div", { class: "mlab-span-message", role: "status",
       "data-hint": this.t.annotator_hint });
+    this.saving = new Saving(this.t, { tell: (name, values) => this.tell(name, values), shown: () => this.refresh(),
+      silent: () => this.say(this.t.annotator_silent, true) });
     this.spoken = element("div", { class: "mlab-hidden", "aria-live": "polite" });
     this.bar = element("progress", { max: 1, value: 0, "aria-label": this.t.annotator_progress });
     this.counted = element("span", { class: "mlab-muted" });
@@ -67,10 +68,11 @@ class Annotator {
   }
 
   parts() {
-    const head = element("div", { class: "mlab-bar mlab-span-head" }, this.bar, this.counted, this.saved);
-    const tools = element("div", { class: "mlab-bar mlab-span-tools", role: "toolbar", "aria-label": this.t.annotator_tools },
-      this.tool("annotator_previous", "⇧K", ["note", -1]), this.tool("annotator_next", "⇧J", ["note", 1]), this.done,
-      this.undo, this.redo, this.tool("annotator_uncertain", "⇧U", ["uncertain_note"]), this.tool("annotator_keys", "?", ["help"]));
+    const head = element("div", { class: "mlab-bar mlab-span-head" }, this.bar, this.counted, this.saving.root);
+    const tools = element("div", { class: "mlab-bar mlab-span-tools", role: "toolbar",
+      "aria-label": this.t.annotator_tools }, this.tool("annotator_previous", "⇧K", ["note", -1]),
+    this.tool("annotator_next", "⇧J", ["note", 1]), this.done, this.undo, this.redo,
+    this.tool("annotator_uncertain", "⇧U", ["uncertain_note"]), this.tool("annotator_keys", "?", ["help"]));
     const middle = element("div", { class: "mlab-span-middle" }, this.title, this.stale, this.text.root, this.message);
     const side = element("div", { class: "mlab-span-side" }, this.details.root, this.palette.root);
     return [head, tools, element("div", { class: "mlab-span-desk" }, this.list.root, middle, side), this.spoken];
@@ -93,7 +95,7 @@ class Annotator {
     this.model.on("change:acted", acted);
     const watch = new ResizeObserver(() => this.text.paint());
     watch.observe(this.text.root);
-    const warn = (/** @type {BeforeUnloadEvent} */ event) => this.unsaved && event.preventDefault();
+    const warn = (/** @type {BeforeUnloadEvent} */ event) => this.saving.waiting && event.preventDefault();
     window.addEventListener("beforeunload", warn);
     signal.addEventListener("abort", () => {
       this.model.off("change:acted", acted);
@@ -227,7 +229,8 @@ class Annotator {
   /** @param {Span} span @returns {string} */
   inWords(span) {
     return [`${this.labels.title(span.attribute)} ${this.state?.wordsOf(span) ?? ""}`, span.value, span.unit,
-      this.t[`status_${span.status}`], ...span.context.map((name) => this.t[`context_${name}`])].filter(Boolean).join(", ");
+      this.t[`status_${span.status}`], ...span.context.map((name) => this.t[`context_${name}`])]
+      .filter(Boolean).join(", ");
   }
 
   /** @param {string} words @param {boolean} [fault] */
@@ -376,7 +379,8 @@ class Annotator {
     else if (span.status === "added") this.say(this.t.annotator_own_span);
     else {
       this.put({ ...span, status });
-      const next = this.state?.next(span.id, span.start, 1, (one) => one.status === "suggested" && fits(one, this.list.filter));
+      const next = this.state?.next(span.id, span.start, 1, (one) => one.status === "suggested"
+        && fits(one, this.list.filter));
       if (next) this.activate(next);
       else this.say(this.t.annotator_all_answered);
     }
@@ -387,7 +391,8 @@ class Annotator {
     else this.say(this.t.annotator_no_span);
   }
 
-  /** A letter was typed into a field; those of one visit to it are undone together. @param {string} field @param {string} value */
+  /** A letter was typed into a field; those of one visit to it are undone together.
+   * @param {string} field @param {string} value */
   type(field, value) {
     const span = this.active;
     if (!span) return;
@@ -460,39 +465,33 @@ class Annotator {
 
   /** @param {"undo" | "redo"} name */
   async turn(name) {
-    if (!(name === "undo" ? this.state?.undo : this.state?.redo) && !this.unsaved) return;
+    if (!(name === "undo" ? this.state?.undo : this.state?.redo) && !this.saving.waiting) return;
     const answer = await this.act(name, {});
     const span = answer && this.state?.spans.get(Object.keys(answer.spans)[0] ?? "");
     if (span) this.activate(span);
   }
 
   /**
-   * Show an act at once, have it stored, and say so.
+   * Show an act on the note at once, and have it stored.
    *
    * @param {string} name
    * @param {Record<string, any>} values
    * @param {Span[]} [put] spans as they will be
    * @param {string[]} [removed]
-   * @returns {Promise<any>}
+   * @returns {Promise<any>} null when it was refused
    */
   async act(name, values, put = [], removed = []) {
     const { state } = this;
     if (!state) return null;
-    const touched = state.expect(put, removed);
-    if (name !== "put" || !values.amend) this.typing = "";
-    if (values.spans) values.spans = values.spans.map((/** @type {Span} */ span) => state.toSend(span));
-    this.refresh();
-    this.waitFor(1);
-    const answer = await this.tell("act", { place: state.place, do: name, ...values });
-    this.waitFor(-1, answer?.saved);
+    if (!values.amend) this.typing = "";
+    const answer = await this.saving.act(state, name, values, put, removed);
     if (!answer) {
       if (this.state === state) await this.recover(state.place);
       return null;
     }
-    state.confirm(answer, touched);
     this.heard(answer);
     this.list.update(answer.row);
-    if (this.state === state) this.refresh();
+    this.refresh();
     return answer;
   }
 
@@ -501,14 +500,6 @@ class Annotator {
     const words = this.message.textContent ?? "";
     await this.open(place, false);
     this.say(words, true);
-  }
-
-  /** @param {number} more @param {string} [saved] time of day */
-  waitFor(more, saved) {
-    this.unsaved += more;
-    this.saved.classList.toggle("mlab-span-waiting", this.unsaved > 0);
-    if (this.unsaved > 0) this.saved.textContent = fill(this.t.annotator_saving, { n: this.unsaved });
-    else this.saved.textContent = saved ? fill(this.t.annotator_saved, { time: saved }) : this.t.annotator_not_saved;
   }
 
   /** @param {string} name @param {Record<string, unknown>} values @returns {Promise<any>} null when it failed */

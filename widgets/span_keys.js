@@ -1,6 +1,8 @@
 /** Which key does what in the text of a note. The list is what the help shows, too. */
 
-/** @typedef {{ key: string, code?: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean, shiftKey: boolean }} Press */
+/**
+ * @typedef {{ key: string, code?: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean, shiftKey: boolean }} Press
+ */
 /** @typedef {[string, ...(string | number)[]]} Command */
 
 /** Keys of the contexts: their first letters in English, near them in French. */
@@ -61,7 +63,8 @@ function controlled(key, shift) {
 /** What the help lists: sections of keys and the texts that explain them. */
 export const HELP = /** @type {[string, [string, string][]][]} */ ([
   ["help_moving", [["← → ↑ ↓", "help_arrows"], ["Ctrl ← →", "help_words"], ["Shift", "help_shift"],
-    ["Space", "help_space"], ["Home End", "help_edges"], ["Ctrl Home End", "help_text_edges"], ["Ctrl ↑ ↓", "help_blocks"], ["PgUp PgDn", "help_pages"], ["Ctrl A", "help_all"]]],
+    ["Space", "help_space"], ["Home End", "help_edges"], ["Ctrl Home End", "help_text_edges"],
+    ["Ctrl ↑ ↓", "help_blocks"], ["PgUp PgDn", "help_pages"], ["Ctrl A", "help_all"]]],
   ["help_labelling", [["1 … 9", "help_digits"], ["Enter", "help_enter"], [".", "help_same"], ["Esc", "help_escape"]]],
   ["help_answering", [["s", "help_suggestion"], ["a", "help_accept"], ["r", "help_reject"], ["e", "help_edit"],
     ["b", "help_bounds"], ["x  Del", "help_remove"], ["j  k", "help_spans"]]],

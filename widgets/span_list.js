@@ -36,17 +36,19 @@ export class NoteList {
     this.folded = this.filters();
     this.counted = element("div", { class: "mlab-muted", role: "status" });
     this.sizer = element("div", { class: "mlab-sizer" });
-    this.box = element("div", { class: "mlab-span-notes", role: "listbox", tabindex: 0, "aria-label": this.t.annotator_notes },
-      this.sizer);
+    this.box = element("div", { class: "mlab-span-notes", role: "listbox", tabindex: 0,
+      "aria-label": this.t.annotator_notes }, this.sizer);
     this.box.addEventListener("scroll", () => this.draw());
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     this.root = element("div", { class: "mlab-span-list" }, this.search, this.folded, this.counted, this.box);
   }
 
-  /** The choices, by the name that a filter has. @param {import("@anywidget/types").AnyModel} model @param {import("./span_labels.js").Labels} labels */
+  /** The choices, by the name that a filter has.
+   * @param {import("@anywidget/types").AnyModel} model @param {import("./span_labels.js").Labels} labels */
   makeFields(model, labels) {
     const { t } = this;
-    const offer = (/** @type {string[][]} */ pairs) => choice([["", t.annotator_any], .../** @type {[string, string][]} */ (pairs)], "");
+    const offer = (/** @type {string[][]} */ pairs) => choice([["", t.annotator_any],
+      .../** @type {[string, string][]} */ (pairs)], "");
     const statuses = ["suggested", "accepted", "edited", "rejected", "added"];
     return {
       attribute: offer(labels.all.map((label) => [label.name, label.title])),
@@ -86,7 +88,7 @@ export class NoteList {
     event.preventDefault();
   }
 
-  /** @returns {{ words: string, attribute: string, status: string, context: string, language: string, open_only: boolean }} */
+  /** What is asked for; views/span_annotator.py has the same names. */
   get filter() {
     const { attribute, status, context, language } = this.fields;
     return { words: this.search.value, attribute: attribute.value, status: status.value, context: context.value,

@@ -35,8 +35,11 @@ export class Palette {
     this.drawGroups();
   }
 
+  /** All groups, or the open one alone, so that its labels are in sight. */
   drawGroups() {
-    this.groups.replaceChildren(...this.labels.groups.map((group, number) => this.groupRow(group, number)));
+    const shown = this.labels.groups.map((group, number) => ({ group, number }))
+      .filter(({ number }) => this.group === null || number === this.group);
+    this.groups.replaceChildren(...shown.map(({ group, number }) => this.groupRow(group, number)));
   }
 
   /** @param {import("./span_labels.js").Group} group @param {number} number */
@@ -44,7 +47,7 @@ export class Palette {
     const open = this.group === number;
     const head = button("", () => this.open(open ? null : number), { class: "mlab-span-group",
       "aria-expanded": String(open) });
-    head.append(this.key(String(number + 1), this.group === null), this.swatch(number), group.title);
+    head.append(this.key(open ? "Esc" : String(number + 1)), this.swatch(number), group.title);
     const row = element("div", { class: open ? "mlab-span-open" : "" }, head);
     if (open) row.append(...group.labels.map((label, place) => this.labelButton(label, place)));
     return row;
@@ -56,13 +59,13 @@ export class Palette {
       this.open(null);
       this.choose(label.name);
     }, { class: "mlab-span-label", title: label.says });
-    made.append(this.key(place < 9 ? String(place + 1) : "", true), label.title);
+    made.append(this.key(place < 9 ? String(place + 1) : ""), label.title);
     return made;
   }
 
-  /** @param {string} words @param {boolean} live */
-  key(words, live) {
-    return element("kbd", { class: live ? "" : "mlab-span-idle" }, words);
+  /** @param {string} words */
+  key(words) {
+    return element("kbd", {}, words);
   }
 
   /** @param {number} number */

@@ -1,42 +1,18 @@
 /** The text of a note: blocks, spans, caret and selection. A note's text is only ever set as text, never as markup. */
 import { element } from "./elements.js";
 import { blockAt, characterFrom, wordFrom } from "./span_blocks.js";
+import { dressed, looksOf, tagFor } from "./span_marks.js";
+import { LINE, Places } from "./span_places.js";
 import { byBlock, levelsOf, runsOf } from "./span_runs.js";
 
 /** @typedef {import("./span_runs.js").Span} Span */
 /** @typedef {import("./span_runs.js").Run} Run */
 /** @typedef {import("./span_state.js").NoteState} NoteState */
-/** @typedef {{ node: Text, start: number, end: number }} Piece text of a block, with its place */
 
-const LINE = 27; // pixels of a line, as in the stylesheet: for blocks that were never drawn
-const PER_LINE = 75; // characters, for the same
 const SELECTION = "mlab-span-selection";
-const STATUS_MARK = /** @type {Record<string, string>} */ ({ suggested: "", accepted: "✓", edited: "✎", rejected: "✗",
-  added: "+" });
-const CONTEXT_MARK = /** @type {Record<string, string>} */ ({ negated: "¬", uncertain: "?", family: "⌂", history: "↶",
-  planned: "→" });
-const LONGEST_TAG = 26;
-const SECTION_LINES = 40;
-const SECTION_CHARACTERS = 5000;
 
 /** Painted by the browser without a change of the document; shared by all annotators of a page. */
 const highlight = typeof Highlight === "undefined" ? null : new Highlight();
-
-/**
- * What stands behind a span: its label, its value where that is something else than its words, and marks.
- *
- * @param {Span} span
- * @param {string} title
- * @param {string} words
- * @returns {string}
- */
-export function tagOf(span, title, words) {
-  const value = span.value && span.value !== words ? ` ${span.value}` : "";
-  const shown = `${title}${value}`;
-  const cut = shown.length > LONGEST_TAG ? `${shown.slice(0, LONGEST_TAG - 1)}…` : shown;
-  return [...span.context.map((name) => CONTEXT_MARK[name] ?? ""), cut, STATUS_MARK[span.status] ?? ""]
-    .filter(Boolean).join(" ");
-}
 
 export class TextView {
   /**
@@ -54,10 +30,7 @@ export class TextView {
     this.caret = element("div", { class: "mlab-span-caret" });
     /** @type {NoteState | null} */
     this.state = null;
-    /** @type {HTMLElement[]} */
-    this.blocks = [];
-    /** @type {Piece[][]} */
-    this.pieces = [];
+    this.places = new Places(this.content);
     /** @type {Map<number, string>} */
     this.drawn = new Map();
     /** What is to be done before the browser paints: "draw", "paint", "reveal". @type {Set<string>} */
@@ -88,35 +61,10 @@ export class TextView {
     this.at = this.anchor = 0;
     this.active = this.goal = null;
     this.plan.version = -1;
-    this.blocks = state.blocks.map((_, place) => element("div", { class: "mlab-span-block", "data-block": place }));
-    this.pieces = state.blocks.map(({ start, end }, place) => {
-      const node = document.createTextNode(state.text.slice(start, end));
-      this.blocks[place].append(node);
-      return [{ node, start, end }];
-    });
-    this.content.replaceChildren(...this.sections());
+    this.places.show(state);
     this.root.scrollTop = 0;
     this.draw();
     this.paint();
-  }
-
-  /** Blocks in groups that the browser lays out only when they come into sight: a note may have many thousand. */
-  sections() {
-    const blocks = this.state?.blocks ?? [];
-    /** @type {HTMLElement[]} */
-    const made = [];
-    let first = 0;
-    for (let place = 0; place < blocks.length; place += 1) {
-      if (place + 1 < blocks.length && place - first < SECTION_LINES
-        && blocks[place].end - blocks[first].start < SECTION_CHARACTERS) continue;
-      const section = element("div", { class: "mlab-span-section" }, ...this.blocks.slice(first, place + 1));
-      const lines = blocks.slice(first, place + 1).reduce((sum, { start, end }) =>
-        sum + Math.max(1, Math.ceil((end - start) / PER_LINE)), 0);
-      section.style.containIntrinsicSize = `auto ${LINE * lines}px`;
-      made.push(section);
-      first = place + 1;
-    }
-    return made;
   }
 
   /** Have something done once, after everything else that a key does and before the browser paints. */
@@ -142,93 +90,39 @@ export class TextView {
     if (!state) return;
     if (plan.version !== state.version) {
       const hits = state.hits.map(([start, end]) => /** @type {any} */ ({ start, end }));
-      this.plan = { version: state.version, levels: levelsOf(state.order), spans: byBlock(state.blocks, state.order, blockAt),
-        hits: byBlock(state.blocks, hits, blockAt) };
+      this.plan = { version: state.version, levels: levelsOf(state.order),
+        spans: byBlock(state.blocks, state.order, blockAt), hits: byBlock(state.blocks, hits, blockAt) };
     }
     const { levels, spans, hits } = this.plan;
+    /** @type {import("./span_marks.js").Look} */
+    const look = { state, labels: this.labels, levels, active: this.active, fitting: this.fitting, tags: this.tags };
     for (const place of new Set([...spans.keys(), ...hits.keys(), ...this.drawn.keys()])) {
       const runs = runsOf(state.blocks[place], spans.get(place) ?? [],
         (hits.get(place) ?? []).map(({ start, end }) => [start, end]));
-      this.drawBlock(place, runs, levels);
+      this.drawBlock(place, runs, look);
     }
   }
 
-  /** @param {number} place @param {Run[]} runs @param {Map<string, number>} levels */
-  drawBlock(place, runs, levels) {
-    const looks = runs.map((run) => this.looks(run, levels));
-    const signature = JSON.stringify(looks);
+  /** @param {number} place @param {Run[]} runs @param {import("./span_marks.js").Look} look */
+  drawBlock(place, runs, look) {
+    const signature = JSON.stringify(runs.map((run) => looksOf(run, look)));
     if (this.drawn.get(place) === signature) return;
-    const { start, end } = this.state?.blocks[place] ?? { start: 0, end: 0 };
     if (runs.some((run) => run.spans.length || run.hit)) this.drawn.set(place, signature);
     else this.drawn.delete(place);
-    const text = this.state?.text ?? "";
-    /** @type {Piece[]} */
+    const { text, blocks } = look.state;
+    const { start, end } = blocks[place];
+    /** @type {import("./span_places.js").Piece[]} */
     const pieces = [];
     /** @type {Node[]} */
     const children = [];
     for (const run of runs.length ? runs : [{ start, end, spans: [], ends: [], hit: false }]) {
       const node = document.createTextNode(text.slice(run.start, run.end));
       pieces.push({ node, start: run.start, end: run.end });
-      children.push(run.spans.length || run.hit ? this.dressed(run, node, levels) : node,
-        ...run.ends.map((span) => this.tag(span)));
+      children.push(run.spans.length || run.hit ? dressed(run, node, look) : node,
+        ...run.ends.map((span) => tagFor(span, look)));
     }
-    this.pieces[place] = pieces;
-    this.blocks[place].replaceChildren(...children);
-  }
-
-  /** What the drawing of a run depends on. @param {Run} run @param {Map<string, number>} levels */
-  looks(run, levels) {
-    return [run.start, run.end, run.hit, ...run.spans.map((span) => [span.id,
-      span.attribute, span.status, span.value, span.context.join(), levels.get(span.id), this.relationTo(span),
-      this.fitting(span), run.ends.includes(span) && this.tags])];
-  }
-
-  /** Whether a span is the active one, or related to it. @param {Span} span @returns {"active" | "related" | ""} */
-  relationTo(span) {
-    if (span.id === this.active) return "active";
-    const links = this.active === null ? [] : this.state?.relationsOf(this.active) ?? [];
-    return links.some((link) => link.source === span.id || link.target === span.id) ? "related" : "";
-  }
-
-  /** @param {Run} run @param {Text} node @param {Map<string, number>} levels @returns {HTMLElement} */
-  dressed(run, node, levels) {
-    const made = element("span", { class: "mlab-span-run" }, node);
-    if (run.hit) made.classList.add("mlab-span-hit");
-    const shown = run.spans.filter((span) => this.fitting(span));
-    if (run.spans.length && !shown.length) made.classList.add("mlab-span-dim");
-    if (run.spans.some((span) => span.id === this.active)) made.classList.add("mlab-span-active");
-    const top = shown.filter((span) => span.status !== "rejected").at(-1);
-    const lines = run.spans.map((span) => this.line(span, levels.get(span.id) ?? 0));
-    const tint = top ? `var(--mlab-tint${this.labels.colour(top.attribute)})` : "transparent";
-    made.style.background = [...lines, `linear-gradient(${tint}, ${tint})`].join(", ");
-    const deepest = Math.max(0, ...run.spans.map((span) => levels.get(span.id) ?? 0));
-    made.style.paddingBottom = `${2 + 4 * Math.min(deepest, 3)}px`;
-    return made;
-  }
-
-  /** The line under a span: whole where it counts, broken where it is suggested, dotted where it was rejected. */
-  line(/** @type {Span} */ span, /** @type {number} */ level) {
-    const colour = `var(--mlab-line${this.labels.colour(span.attribute)})`;
-    const gaps = /** @type {Record<string, string>} */ ({
-      suggested: `repeating-linear-gradient(90deg, ${colour} 0 5px, transparent 5px 8px)`,
-      rejected: `repeating-linear-gradient(90deg, ${colour} 0 2px, transparent 2px 7px)` })[span.status];
-    const depth = span.id === this.active ? 3 : 2;
-    return `${gaps ?? `linear-gradient(${colour}, ${colour})`} 0 calc(100% - ${4 * Math.min(level, 3)}px) / 100% `
-      + `${depth}px no-repeat`;
-  }
-
-  /** @param {Span} span @returns {HTMLElement} drawn by the stylesheet, so that it is no part of the text */
-  tag(span) {
-    const words = this.state?.wordsOf(span) ?? "";
-    const made = element("span", { class: "mlab-span-tag", "data-id": span.id, "aria-hidden": "true",
-      "data-tag": this.tags ? tagOf(span, this.labels.title(span.attribute), words) : "" });
-    made.classList.add(`mlab-span-${span.status}`);
-    const relation = this.relationTo(span);
-    if (relation) made.classList.add(`mlab-span-${relation}`);
-    if (!this.fitting(span)) made.classList.add("mlab-span-dim");
-    made.style.setProperty("--mlab-own", `var(--mlab-tint${this.labels.colour(span.attribute)})`);
-    made.style.setProperty("--mlab-own-line", `var(--mlab-line${this.labels.colour(span.attribute)})`);
-    return made;
+    this.places.pieces[place] = pieces;
+    this.places.elements[place].replaceChildren(...children);
   }
 
   // -- caret and selection ------------------------------------------------------------------------------------------
@@ -275,107 +169,53 @@ export class TextView {
 
   /** @param {number} block @param {1 | -1} by */
   nextBlock(block, by) {
-    const blocks = this.state?.blocks ?? [];
+    const { blocks } = this.places;
     if (by < 0) return this.at > blocks[block].start ? blocks[block].start : blocks[Math.max(0, block - 1)].start;
     return block + 1 < blocks.length ? blocks[block + 1].start : blocks[block].end;
   }
 
   /** The place above or below, as drawn. @param {1 | -1} by */
   lineFrom(by) {
-    const rect = this.rectAt(this.at);
+    const rect = this.places.rectAt(this.at);
     this.goal ??= rect.left;
     this.scrollTo(rect.top + by * LINE, rect.bottom + by * LINE);
-    const now = this.rectAt(this.at);
+    const now = this.places.rectAt(this.at);
     for (let step = 4; step <= LINE * 1.5; step += 6) {
       const y = by > 0 ? now.bottom + step : now.top - step;
-      const found = this.placeAt(this.goal, y);
-      const there = found === null ? null : this.rectAt(found);
+      const found = this.places.placeAt(this.goal, y);
+      const there = found === null ? null : this.places.rectAt(found);
       if (found !== null && there && (there.top - now.top) * by > 3) return found;
     }
-    const block = blockAt(this.state?.blocks ?? [], this.at);
-    const blocks = this.state?.blocks ?? [];
+    const { blocks, text } = this.places;
+    const block = blockAt(blocks, this.at);
     if (by > 0) return block + 1 < blocks.length ? blocks[block + 1].start : blocks[block].end;
-    return block > 0 ? characterFrom(this.state?.text ?? "", blocks, blocks[block].start, -1) : 0;
+    return block > 0 ? characterFrom(text, blocks, blocks[block].start, -1) : 0;
   }
 
   /** @param {1 | -1} by */
   page(by) {
-    const rect = this.rectAt(this.at);
+    const rect = this.places.rectAt(this.at);
     this.goal ??= rect.left;
     const step = Math.max(LINE, this.root.clientHeight - 2 * LINE);
     const before = this.root.scrollTop;
     this.root.scrollTop += by * step;
-    if (Math.abs(this.root.scrollTop - before) < step / 2) return by > 0 ? this.state?.text.length ?? 0 : 0;
+    if (Math.abs(this.root.scrollTop - before) < step / 2) return by > 0 ? this.places.text.length : 0;
     const box = this.root.getBoundingClientRect();
     const y = Math.min(box.bottom - LINE, Math.max(box.top + LINE, rect.top));
-    return this.placeAt(this.goal, y) ?? this.placeAt(box.left + 40, y + LINE / 2) ?? this.at;
-  }
-
-  /** @param {number} x @param {number} y @returns {number | null} the place in the text under a point of the window */
-  placeAt(x, y) {
-    const box = this.content.getBoundingClientRect();
-    const inside = Math.min(box.right - 2, Math.max(box.left + 2, x));
-    const anywhere = /** @type {any} */ (document);
-    const found = anywhere.caretPositionFromPoint?.(inside, y);
-    if (found) return this.placeOf(found.offsetNode, found.offset);
-    const range = anywhere.caretRangeFromPoint?.(inside, y);
-    return range ? this.placeOf(range.startContainer, range.startOffset) : null;
-  }
-
-  /** @param {Node} node @param {number} offset @returns {number | null} a place of the document as one of the text */
-  placeOf(node, offset) {
-    const holder = node instanceof Element ? node : node.parentElement;
-    const place = Number(holder?.closest("[data-block]")?.getAttribute("data-block") ?? NaN);
-    if (!this.content.contains(node) || Number.isNaN(place) || !this.state) return null;
-    const piece = this.pieces[place].find((one) => one.node === node);
-    if (piece) return piece.start + Math.min(offset, piece.end - piece.start);
-    const child = node.childNodes[offset] ?? null;
-    const after = this.pieces[place].find((one) => child !== null
-      && (child === one.node || child.contains(one.node) || (child.compareDocumentPosition(one.node) & 4) !== 0));
-    return after ? after.start : this.state.blocks[place].end;
-  }
-
-  /** @param {number} at @returns {[Node, number]} */
-  domAt(at) {
-    const place = blockAt(this.state?.blocks ?? [], at);
-    const piece = this.pieces[place].find((one) => one.start <= at && at <= one.end) ?? this.pieces[place].at(-1);
-    return piece ? [piece.node, Math.min(at, piece.end) - piece.start] : [this.blocks[place], 0];
-  }
-
-  /** Where a place of the text is drawn. @param {number} at */
-  rectAt(at) {
-    const { blocks, text } = this.state ?? { blocks: [{ start: 0, end: 0 }], text: "" };
-    const place = blockAt(/** @type {any} */ (blocks), at);
-    const { start, end } = blocks[place];
-    const range = document.createRange();
-    const unit = (/** @type {number} */ from, /** @type {number} */ to) => {
-      const piece = this.pieces[place].find((one) => one.start <= from && to <= one.end);
-      if (!piece) return null;
-      range.setStart(piece.node, from - piece.start);
-      range.setEnd(piece.node, to - piece.start);
-      const rects = range.getClientRects();
-      return rects.length ? rects : null;
-    };
-    const next = at < end ? unit(at, at + (/[\uD800-\uDBFF]/.test(text[at]) ? 2 : 1)) : null;
-    if (next) return new DOMRect(next[0].left, next[0].top, 0, next[0].height);
-    const before = at > start ? unit(at - (/[\uDC00-\uDFFF]/.test(text[at - 1]) ? 2 : 1), at) : null;
-    const last = before?.[before.length - 1];
-    if (last) return new DOMRect(last.right, last.top, 0, last.height);
-    const box = this.blocks[place].getBoundingClientRect();
-    return new DOMRect(box.left, box.top + 4, 0, LINE - 8);
+    return this.places.placeAt(this.goal, y) ?? this.places.placeAt(box.left + 40, y + LINE / 2) ?? this.at;
   }
 
   /** Paint caret and selection. */
   paint() {
     if (!this.state) return;
-    const block = this.blocks[blockAt(this.state.blocks, this.at)];
+    const block = this.places.elementAt(this.at);
     if (this.range) highlight?.delete(this.range);
     this.range = document.createRange();
     const [from, to] = this.selection;
-    this.range.setStart(...this.domAt(from));
-    this.range.setEnd(...this.domAt(to));
+    this.range.setStart(...this.places.domAt(from));
+    this.range.setEnd(...this.places.domAt(to));
     if (to > from) highlight?.add(this.range);
-    const rect = this.rectAt(this.at);
+    const rect = this.places.rectAt(this.at);
     const box = block.getBoundingClientRect();
     Object.assign(this.caret.style, { left: `${rect.left - box.left}px`, top: `${rect.top - box.top}px`,
       height: `${rect.height}px` });
@@ -384,13 +224,13 @@ export class TextView {
 
   /** Scroll so that the caret is in sight. */
   reveal() {
-    const block = this.blocks[blockAt(this.state?.blocks ?? [], this.at)];
+    const block = this.places.elementAt(this.at);
     const box = this.root.getBoundingClientRect();
     const far = block.getBoundingClientRect();
     if (far.bottom < box.top - 400 || far.top > box.bottom + 400) {
       this.root.scrollTop += far.top - box.top - this.root.clientHeight / 3;
     }
-    const rect = this.rectAt(this.at);
+    const rect = this.places.rectAt(this.at);
     this.scrollTo(rect.top, rect.bottom);
   }
 
@@ -408,8 +248,8 @@ export class TextView {
     if (event.button !== 0 || !this.state) return;
     const tag = event.target instanceof HTMLElement ? event.target.dataset.id : undefined;
     const native = document.getSelection();
-    const [start, end] = native && native.rangeCount ? [this.placeOf(native.anchorNode ?? this.content,
-      native.anchorOffset), this.placeOf(native.focusNode ?? this.content, native.focusOffset)] : [null, null];
+    const [start, end] = native && native.rangeCount ? [this.places.placeOf(native.anchorNode ?? this.content,
+      native.anchorOffset), this.places.placeOf(native.focusNode ?? this.content, native.focusOffset)] : [null, null];
     native?.removeAllRanges();
     if (tag) {
       this.told.picked(this.state.spans.get(tag) ?? null);
@@ -417,7 +257,7 @@ export class TextView {
       this.told.picked(null);
       this.select(start, end);
       this.told.moved();
-    } else this.click(this.placeAt(event.clientX, event.clientY));
+    } else this.click(this.places.placeAt(event.clientX, event.clientY));
   }
 
   /** The caret to a place; a span there becomes the active one, another click the one around it. */

@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
+from medomicslab_nb.errors import StudyError
 from medomicslab_nb.study import Study, create_study, open_study
-from medomicslab_nb.text.annotations import read_annotations
+from medomicslab_nb.text.annotations import open_annotations, read_annotations
 from medomicslab_nb.text.note_work import NoteWork
+from medomicslab_nb.text.span import Span
 
 pytestmark = pytest.mark.ui
 
@@ -32,7 +34,8 @@ Mère : cancer du sein. Récidive possible.
 ENGLISH = ("Lung adenocarcinoma of the right upper lobe, stage IIIA. Former smoker, 35 pack-years. "
            "Probable liver metastasis.")
 NOTES = {"N-1": (FRENCH, "fr", "2024-03-01"), "N-2": (ENGLISH, "en", "2024-03-08"),
-         "N-3": ("Rien à signaler.", "fr", ""), "N-4": ("", "fr", ""), "N-5": ("Second look: stage IV.", "en", "2024-05-01")}
+         "N-3": ("Rien à signaler.", "fr", ""), "N-4": ("", "fr", ""),
+         "N-5": ("Second look: stage IV.", "en", "2024-05-01")}
 RULES = [("t_category", r"(?<=p)T\d\w?", ""), ("n_category", r"N[0-3]", ""), ("m_category", r"M[01]", ""),
          ("grade", r"grade (\d)", ""), ("tumour_size", r"\d+ x \d+(?= mm)", ""),
          ("metastasis", r"(?i)m[ée]tastas[ei]s?", ""), ("recurrence", r"Récidive", "uncertain"),
@@ -40,7 +43,8 @@ RULES = [("t_category", r"(?<=p)T\d\w?", ""), ("n_category", r"N[0-3]", ""), ("m
          ("laterality", r"right", ""), ("pack_years", r"(\d+) pack-years", ""), ("histology", r"adenocarcinoma", ""),
          ("site", r"Lung adenocarcinoma", ""), ("er", r"E\u0301R positifs", "")]
 CELL = """\
-import medomicslab_nb as ml
+import os
+os.environ['MEDOMICSLAB_LANG'] = 'LANGUAGE'
 from medomicslab_nb.views.nlp_annotator import NlpAnnotator
 from tests.ui.test_span_annotator import suggest
 annotator = NlpAnnotator('STUDY', 'Anne', suggest=suggest)
@@ -109,11 +113,11 @@ def notes_lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 class Annotating:
     """A notebook with the annotator of a study."""
 
-    def __init__(self, browser: Any, lab: str, root: Path, study: Study) -> None:
+    def __init__(self, browser: Any, lab: str, root: Path, study: Study, language: str = "en") -> None:
         from tests.ui.notebook_page import NotebookPage
 
         self.study, name = study, study.path.name
-        sources = [CELL.replace("STUDY", name), "import os; print('PID', os.getpid())"]
+        sources = [CELL.replace("STUDY", name).replace("LANGUAGE", language), "import os; print('PID', os.getpid())"]
         content = {"cells": [{"cell_type": "code", "id": f"cell{place}", "metadata": {}, "execution_count": None,
                               "outputs": [], "source": source} for place, source in enumerate(sources)],
                    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
@@ -186,7 +190,7 @@ def graphemes(text: str) -> list[str]:
 
 @pytest.fixture
 def annotating(browser: object, notes_lab: str, root: Path, request: pytest.FixtureRequest) -> Iterator[Annotating]:
-    name = re.sub(r"\W", "_", request.node.name)[:40]
+    name = re.sub(r"\W", "_", request.node.name)
     made = Annotating(browser, notes_lab, root, notes_study(root / name, getattr(request, "param", NOTES)))
     yield made
     assert made.notebook.foreign() == []
@@ -526,23 +530,56 @@ def cells(annotating: Annotating) -> int:
     return annotating.page.locator(".jp-Cell").count()
 
 
+ACCESSIBLE = """async () => {
+  const found = await axe.run({include: [".mlab-annotator"]},
+    {runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}});
+  return found.violations.flatMap(rule => rule.nodes.map(node => ({
+    rule: rule.id, html: node.html.slice(0, 300), why: node.failureSummary.slice(0, 300)})));
+}"""
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_screenshots(theme: str, annotating: Annotating, artefacts: Path) -> None:
-    page, kind = annotating.page, theme.split()[-1].lower()
+def test_accessible_and_pleasant_in_both_themes(theme: str, annotating: Annotating, artefacts: Path) -> None:
+    from tests.ui.test_accessibility import AXE, CONTRAST
+
+    page, widget, press, kind = annotating.page, annotating.widget, annotating.press, theme.split()[-1].lower()
     annotating.notebook.theme(theme)
+    widget.locator(".mlab-span-filters summary").click()
     annotating.text.focus()
-    annotating.press("s", "a", "a", "r", "k", "k", "n")
+    press("s", "a", "a", "r", "k", "k", "n")
+    select_words(annotating, "cancer du sein")
+    press("2", "3")
+    select_words(annotating, "du sein")
+    press("2", "1")
+    select_words(annotating, "sein. Récidive")
+    press("2", "4", "t", "k", "t", "1")
+    expect(widget.locator(".mlab-span-links li")).to_have_count(1)
     annotating.saved()
-    annotating.widget.screenshot(path=artefacts / f"annotator_{kind}.png")
-    annotating.press("1")
-    annotating.widget.screenshot(path=artefacts / f"annotator_{kind}_labels.png")
-    annotating.press("Escape", "Enter")
-    page.keyboard.type("ca")
-    annotating.widget.screenshot(path=artefacts / f"annotator_{kind}_find.png")
-    annotating.press("Escape", "?")
-    page.wait_for_timeout(200)
-    page.screenshot(path=artefacts / f"annotator_{kind}_help.png")
-    annotating.press("Escape")
-    page.set_viewport_size({"width": 900, "height": 1400})
+    page.add_script_tag(path=AXE)
+    widget.screenshot(path=artefacts / f"annotator_{kind}.png")
+    for keys in ([], ["1"], ["Escape", "Enter"], ["Escape", "?"]):
+        press(*keys)
+        page.wait_for_timeout(100)
+        page.screenshot(path=artefacts / f"annotator_{kind}_{'_'.join(keys).replace('?', 'help') or 'page'}.png")
+        found = page.evaluate(ACCESSIBLE)
+        assert found == [], json.dumps(found[:8], indent=1)
+        assert widget.evaluate(CONTRAST) == []
+    press("Escape")
+    page.set_viewport_size({"width": 900, "height": 1500})
     page.wait_for_timeout(400)
-    annotating.widget.screenshot(path=artefacts / f"annotator_{kind}_narrow.png")
+    widget.screenshot(path=artefacts / f"annotator_{kind}_narrow.png")
+
+
+def test_french_stale_notes_and_a_name_that_is_taken(browser: object, notes_lab: str, root: Path, artefacts: Path,
+                                                     ) -> None:
+    study = notes_study(root / "french", NOTES)
+    mine = open_annotations(study, "Anne")
+    mine.note("N-1", "avant: grade 3").put(Span.of("avant: grade 3", "grade", 7, 14, value="3"))
+    mine.close()
+    annotating = Annotating(browser, notes_lab, root, study, "fr")
+    annotating.widget.get_by_text("Annotations conservées de l'ancien texte : 1").click()
+    expect(annotating.widget.locator(".mlab-span-stale li")).to_have_text("grade: « grade 3 » 3")
+    annotating.widget.screenshot(path=artefacts / "annotator_french.png")
+    with pytest.raises(StudyError, match="open in another notebook"):
+        open_annotations(study, "Anne")
+    annotating.notebook.close()
