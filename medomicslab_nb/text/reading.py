@@ -42,6 +42,8 @@ def _fact(note: Note, rule: Rule, mention: Found, said: Sequence[str]) -> Fact:
     context = {*mention.context, *said}
     if rule.says_negation and "negated" not in mention.context:
         context.discard("negated")
+    if rule.says_history and "history" not in mention.context:
+        context.discard("history")
     return Fact(mention.attribute, start, end, note.text[start:end], mention.value, mention.unit, mention.qualifier,
                 tuple(name for name in CONTEXTS if name in context), note.section_at(mention.start), rule.name,
                 rule.version)

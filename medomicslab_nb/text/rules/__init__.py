@@ -17,6 +17,7 @@ from medomicslab_nb.text.rules import (
     receptors,
     site,
     size,
+    smoking,
     stage,
     tnm,
     treatment,
@@ -25,7 +26,7 @@ from medomicslab_nb.text.rules import (
 from medomicslab_nb.text.rules.rule import Rule
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in (
-    Rule("tnm", 1, ("t_category", "n_category", "m_category", "uicc_edition"), tnm.find),
+    Rule("tnm", 1, ("t_category", "n_category", "m_category", "uicc_edition"), tnm.find, says_negation=True),
     Rule("stage", 1, ("stage",), stage.find),
     Rule("grade", 1, ("grade",), grade.find),
     Rule("prostate", 1, ("gleason", "isup"), prostate.find),
@@ -41,6 +42,7 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (
     Rule("site", 1, ("site",), site.find),
     Rule("treatment", 1, ("treatment",), treatment.find),
     Rule("treatment_line", 1, ("treatment_line",), treatment_line.find),
+    Rule("smoking", 1, ("smoking_status", "pack_years"), smoking.find, says_negation=True, says_history=True),
     Rule("dates", 1, ("date",), dates.find, says_negation=True),
     Rule("radiotherapy", 1, ("radiotherapy_dose",), radiotherapy.find),
 )}

@@ -20,3 +20,5 @@ class Rule:
     find: Callable[[Note], Iterator[Found]]
     says_negation: bool = False
     """Whether a negation belongs to the value (receptors negative, never smoked), so that the context adds none."""
+    says_history: bool = False
+    """Whether earlier times belong to the value (quit in 2009), so that the context adds no history."""
