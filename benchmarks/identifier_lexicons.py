@@ -23,8 +23,8 @@ from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import stem
 
 LEXICONS = Path(__file__).parents[1] / "medomicslab_nb" / "text" / "identifiers" / "lexicons"
-LOCALES = ("fr_FR fr_CA fr_BE fr_CH fr_DZ en_US en_GB en_IE ar_AA es_ES pt_PT it_IT de_DE pl_PL tr_TR en_IN en_NG en_KE "
-           "yo_NG ha_NG ig_NG tw_GH nl_NL sw").split()
+LOCALES = ("fr_FR fr_CA fr_BE fr_CH fr_DZ en_US en_GB en_IE ar_AA es_ES pt_PT it_IT de_DE pl_PL tr_TR en_IN en_NG "
+           "en_KE yo_NG ha_NG ig_NG tw_GH nl_NL sw").split()
 COUNTRIES = {"FR": 3000, "CA": 5000, "BE": 5000, "CH": 5000, "LU": 5000, "MC": 1000, "DZ": 15000, "MA": 15000,
              "TN": 15000, "SN": 20000, "CI": 30000, "CM": 50000, "GB": 8000, "IE": 5000, "US": 25000}
 SURNAMES_OF_THE_US = 12_000

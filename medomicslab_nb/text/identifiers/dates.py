@@ -9,65 +9,32 @@ from collections.abc import Iterator
 
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.identifiers.candidate import Candidate
+from medomicslab_nb.text.identifiers.lexicons import filled, forms
 from medomicslab_nb.text.identifiers.misreading import any_of, as_digits, misread
 
 _FRENCH = ("janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre").split()
 _FRENCH_WRITTEN = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
 _ENGLISH = "January February March April May June July August September October November December".split()
 _MONTHS = {name: number for number, names in enumerate((
-    "janvier janv january jan", "fevrier fevr fev february febr feb", "mars march mar", "avril avr april apr", "mai may",
-    "juin june jun", "juillet juil july jul", "aout august aug", "septembre sept september sep", "octobre october oct",
+    "janvier janv january jan", "fevrier fevr fev february febr feb", "mars march mar", "avril avr april apr",
+    "mai may", "juin june jun", "juillet juil july jul", "aout august aug", "septembre sept september sep", "octobre october oct",
     "novembre november nov", "decembre december dec"), 1) for name in names.split()}
 for _name in [name for name in _MONTHS if len(name) > 3]:
     _MONTHS |= dict.fromkeys(misread(_name), _MONTHS[_name])
-_SHORT = {name for name in _MONTHS if len(name) <= 4 and name not in ("mars", "mai", "june", "july", "juin", "aout", "may")}
+_SHORT = {name for name in _MONTHS if len(name) <= 4} - {"mars", "mai", "june", "july", "juin", "aout", "may"}
 _FRENCH_DAYS = "lundi mardi mercredi jeudi vendredi samedi dimanche".split()
 _ENGLISH_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _NUMBER_WORDS = {word: number for number, word in enumerate(
     "premier deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit "
-    "dix-neuf vingt vingt-et-un vingt-deux vingt-trois vingt-quatre vingt-cinq vingt-six vingt-sept vingt-huit vingt-neuf "
-    "trente trente-et-un".split(), 1)}
+    "dix-neuf vingt vingt-et-un vingt-deux vingt-trois vingt-quatre vingt-cinq vingt-six vingt-sept vingt-huit "
+    "vingt-neuf trente trente-et-un".split(), 1)}
 OLDEST_AGE = 89
 _FRACTIONS = frozenset({"1/2", "1/3", "2/3", "1/4", "3/4", "1/5"})
 
-_M = any_of(_MONTHS)
-_D = r"[\dOolI]"
-_DAY = rf"[0-3OolI]?{_D}"
-_YEAR = rf"(?:[1lI]9|2[0O]){_D}{_D}"
-_WEEKDAY = (rf"(?:\b(?P<w>{'|'.join(_FRENCH_DAYS + _ENGLISH_DAYS)}|lun|mar|mer|jeu|ven|sam|dim|mon|tues?|wed|thurs?|thu|fri|"
-            r"sat|sun)\b(?P<ws>\.?,? ?(?:le |the )?))?")
-_NO_UNIT = r"(?![\d/]|[.,-]\d| ?(?:[mc]m|mg|ml|%|x \d))"
-_PREPOSITION = (r"(?:en|in|since|depuis|annee|year|de|of|from|to|until|till|fin|debut|late|early|mid|avant|before|after|apres|"
-                r"ete|hiver|printemps|automne|summer|winter|spring|fall|autumn|courant|vers|around|about|by|a partir de|"
-                r"jusqu.en|mi|d.annee|et|and|entre|between|l.annee|circa|ca)")
-_CLASSIFICATION = re.compile(
-    r"(?:\b(?:who|oms|figo|ajcc|uicc|recist|ctcae|esmo|nccn|asco|cap|eortc|isup|iaslc|rcp|irecist|bethesda|lugano|"
-    r"classifi\w+|edition|version|guidelines?|recommandations?|consensus|criteria|criteres|referentiel)\b[^.\n]{0,24})$", re.I)
-
-# Form -> pattern. Groups: w weekday, f first day of a range, d day, m month, y year, words in between.
-_FORMS: dict[str, re.Pattern[str]] = {name: re.compile(pattern, re.I) for name, pattern in {
-    "iso": rf"(?<![\w.]){_WEEKDAY}(?P<y>{_YEAR})(?P<s>[-/.])(?P<m>{_D}{{1,2}})(?P=s)(?P<d>{_D}{{1,2}})(?![\d.]\d|\d)",
-    "numeric": rf"(?<![\w./-]){_WEEKDAY}(?P<d>{_D}{{1,2}})(?P<s> ?/ ?|[.-])(?P<m>{_D}{{1,2}})(?P<s2> ?/ ?|[.-])"
-               rf"(?P<y>{_YEAR}|{_D}{_D}){_NO_UNIT}(?!\w)",
-    "spaced": rf"(?<![\w./-])(?P<d>{_D}{_D})(?P<s> )(?P<m>{_D}{_D})(?P<s2> )(?P<y>{_YEAR}){_NO_UNIT}(?!\w)",
-    "compact": r"(?<!\w)(?P<y>(?:19|20)\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>[0-2]\d|3[01])(?!\w)",
-    "day month year": rf"(?<![\w/.,]){_WEEKDAY}(?P<d>{_DAY})(?P<o>er|e|st|nd|rd|th)?(?P<s>[ \n.-]{{0,2}}(?:of )?)(?P<m>{_M})"
-                      rf"(?P<s2>\.?,?[ \n.-]{{0,3}}'?)(?P<y>{_YEAR}|\d\d)(?![\w]|[.,/]\d| ?[h:]\d)",
-    "month day year": rf"{_WEEKDAY}\b(?P<m>{_M})(?P<s>\.? )(?P<d>{_DAY})(?P<o>st|nd|rd|th)?(?P<s2>,? ?)(?P<y>{_YEAR})(?!\w)",
-    "day words": rf"\b(?P<n>{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))})(?P<s> )(?P<m>{'|'.join(_FRENCH)})"
-                 rf"(?:(?P<s2> )(?P<y>{_YEAR}|(?:deux[ -]mille|mille[ -]neuf[ -]cent)(?:[ -][a-z]+){{0,4}}))?\b",
-    "month year": rf"\b(?P<m>{_M})(?P<s>\.?,?[ -/]?(?:of |de )?'?)(?P<y>{_YEAR})(?!\w)",
-    "numeric month year": r"(?<![\w/.,-])(?P<m>0?[1-9]|1[0-2])(?P<s>[/-])(?P<y>(?:19|20)\d\d)(?![\w/]|-\d)",
-    "day month": rf"(?<![\w/.,]){_WEEKDAY}(?P<d>{_DAY})(?P<o>er|e|st|nd|rd|th)?(?P<s>[ \n-](?:of )?)(?P<m>{_M})\b(?!\w)",
-    "month day": rf"{_WEEKDAY}\b(?P<m>{_M})(?P<s>\.? )(?P<d>{_DAY})(?P<o>st|nd|rd|th)?(?![\w%]|[.,/]\d| ?[mck]?[mg]\b)",
-    "numeric day month": rf"(?:\b(?:le|du|au|on|until|from|since|by|et le|dated?|{'|'.join(_FRENCH_DAYS)}|"
-                         rf"{'|'.join(_ENGLISH_DAYS)}),? )(?P<d>\d{{1,2}})(?P<s>/)(?P<m>\d{{1,2}})(?![\w/%]|[.,]\d| ?[mc]m)",
-    "year": rf"(?:(?<![\w]){_PREPOSITION}[ -](?:l'annee |the year )?|\((?:en |in )?|(?:^|\n)[ *•-]*|ne\(?e?\)? en |[-–/](?<=\d{{4}}[-/]))"
-            r"(?P<y>(?:19[2-9]|20[0-4])\d)(?![\w%/]|[.,]\d|-\d| ?(?:[mck]?[mg]\b|mg|ml|ui|cells|copies|patients|cas\b|cases))",
-    "age": r"(?<![\w.,/])(?P<a>9\d|1[0-2]\d)(?=(?: ans?\b|[ -]year|[ -]?y(?:\.?/?o\b|rs?\b)| a\. ))|"
-           r"\b(?:age[de]?e?s?)(?: de| of)? ?[:=]? ?(?P<b>9\d|1[0-2]\d)(?![\w%.,/]\d?)",
-}.items()}
-
+_FILLED = {"MONTH": any_of(_MONTHS), "FRENCH_MONTHS": "|".join(_FRENCH), "NUMBERS": any_of(_NUMBER_WORDS),
+           "WEEKDAYS": "|".join(_FRENCH_DAYS + _ENGLISH_DAYS)}
+_FORMS = {form: re.compile(filled(pattern, _FILLED), re.I) for form, pattern in forms()["dates"].items()}
+_CLASSIFICATION = re.compile(forms()["year_of_a_classification"], re.I)
 _WITH_MONTHS = frozenset({"day month year", "month day year", "day words", "month year", "day month", "month day"})
 _RANGE = re.compile(r"(?P<f>\d{1,2})(?P<fo>er|st|nd|rd|th)?(?P<to> ?(?:au|to|et le|et|and|-|a|/) ?)(?=\d)", re.I)
 _RANGE_BEFORE = re.compile(r"(?<![\w/.,-])\d{1,2}(?:er|st|nd|rd|th)? ?(?:au|to|et le|et|and|-) ?$", re.I)
@@ -82,10 +49,10 @@ def find_dates(text: str) -> Iterator[Candidate]:
         for match in pattern.finditer(text):
             start, end = _span(form, match)
             if _is_date(form, match, text):
-                if form != "age" and text[start].isdigit():
+                if not form.startswith("age") and text[start].isdigit():
                     before = _RANGE_BEFORE.search(text, max(0, start - 12), start)
                     start = before.start() if before else start
-                yield Candidate("age" if form == "age" else "date", start, end, form)
+                yield Candidate("age" if form.startswith("age") else "date", start, end, form)
 
 
 def _has_month(text: str) -> bool:
@@ -99,17 +66,20 @@ def _span(form: str, match: re.Match[str]) -> tuple[int, int]:
         return match.span("a") if match["a"] else match.span("b")
     if form == "year":
         return match.span("y")
-    return (match.start("d"), match.end()) if form == "numeric day month" else match.span()
+    return (match.start("d"), match.end()) if form in ("numeric day month", "birth") else match.span()
 
 
 def _is_date(form: str, match: re.Match[str], text: str) -> bool:
     parts = match.groupdict()
+    if form in ("birth", "weekday and day", "age in words"):
+        return True
     if form == "age":
         return int(parts["a"] or parts["b"]) > OLDEST_AGE
     if form == "year":
         return not _CLASSIFICATION.search(text[max(0, match.start("y") - 60):match.start("y")])
     month = str(parts["m"])
-    if parts.get("d") == month == parts.get("y") or (form == "numeric day month" and match[0].split()[-1] in _FRACTIONS):
+    fraction = form == "numeric day month" and match[0].split()[-1] in _FRACTIONS
+    if fraction or parts.get("d") == month == parts.get("y"):
         return False
     if form in ("day month", "month day") and not _is_month(month, match):
         return False
@@ -163,12 +133,12 @@ def shifted(text: str, days: int, language: str, *, month_first: bool = False) -
     """A date as :func:`find_dates` finds it, moved, in the way it is written; None where it cannot be read.
 
     Weekdays move along. Without a day the middle of the month moves, without a month the middle of the year, so that
-    intervals stay as well as so coarse a date can keep them. A date without a year moves as in a year without a leap day.
+    intervals stay as well as so coarse a date can keep them. A date without a year moves as in 2023.
     """
     folded = "".join(_one(character) for character in text)
     for form, pattern in _FORMS.items():
         match = pattern.fullmatch(folded)
-        if form in ("age", "year") or match is None:
+        if match is None or not match.groupdict().get("m"):
             continue
         # Only of figures the order is in doubt; a year in front is followed by the month.
         parsed = _parsed(match.groupdict(), month_first=month_first and form in ("numeric", "spaced"))
@@ -228,7 +198,8 @@ def _written(form: str, match: re.Match[str], date: dt.date, days: int, language
         s = parts.get("s", "")
         if form == "numeric month year":
             return f"{month}{s}{year}"
-        return weekday + (f"{year}{s}{month}{s}{day}" if form in ("iso", "compact") else f"{day}{s}{month}{parts['s2']}{year}")
+        year_first = form in ("iso", "compact")
+        return weekday + (f"{year}{s}{month}{s}{day}" if year_first else f"{day}{s}{month}{parts['s2']}{year}")
     month = _named(parts["m"], date.month, language, short=parts["s"] == "-")
     day = f"{date.day}{_ordinal(parts.get('o', ''), date.day)}"
     tail = f"{parts.get('s2', '')}{year}" if parts.get("y") else ""
@@ -261,7 +232,7 @@ def _named(written: str, month: int, language: str, *, short: bool) -> str:
     lower = written.lower()
     french = lower in _FRENCH or (any(name.startswith(lower) for name in _FRENCH) and language == "fr")
     name = (_FRENCH_WRITTEN if french else _ENGLISH)[month - 1]
-    whole = (len(lower) > 3 and lower in (*_FRENCH, *map(str.lower, _ENGLISH))) or (lower in ("mai", "may") and not short)
+    whole = lower in (*_FRENCH, *map(str.lower, _ENGLISH)) and (len(lower) > 3 or not short)
     return _cased_like(name if whole else name[:len(lower)], written)
 
 

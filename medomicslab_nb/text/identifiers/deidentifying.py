@@ -109,8 +109,8 @@ def deidentify(text: str, language: str, surrogates: PatientSurrogates, known: K
         new = surrogates.replacement(one.kind, one.text, genders)
         new_start = new_at + one.start - last
         pieces += [text[last:one.start], new]
-        replaced.append(Replaced(one.kind, one.rule, one.start, one.end, one.text, new_start, new_start + len(new), new))
         last, new_at = one.end, new_start + len(new)
+        replaced.append(Replaced(one.kind, one.rule, one.start, one.end, one.text, new_start, new_at, new))
     return Deidentified("".join([*pieces, text[last:]]), tuple(replaced))
 
 

@@ -1,6 +1,4 @@
-"""The identifiers that a study holds of its own patients, found in notes as they are written there: misread, in other
-letters, with other marks between.
-"""
+"""The identifiers that a study holds of its own patients, found in notes also misread and with other marks between."""
 
 from __future__ import annotations
 
@@ -107,7 +105,7 @@ class KnownIdentifiers:
             return
         for match in _NUMBER.finditer(text):
             plain = _plain(match[0])
-            places = [match.start() + at for at, character in enumerate(match[0]) if character.isalnum() or character == "|"]
+            places = [match.start() + at for at, character in enumerate(match[0]) if _counts(character)]
             for form in self._number_forms:
                 at = plain.find(form)
                 if at >= 0:
@@ -116,4 +114,8 @@ class KnownIdentifiers:
 
 def _plain(number: str) -> str:
     """Without marks and leading letters' case, what is read for a digit as a digit."""
-    return as_digits("".join(character for character in number if character.isalnum() or character == "|")).lower()
+    return as_digits("".join(filter(_counts, number))).lower()
+
+
+def _counts(character: str) -> bool:
+    return character.isalnum() or character == "|"

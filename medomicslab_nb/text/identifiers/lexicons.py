@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import stem
 
+_PART = re.compile(r"(?<!P)<([A-Z_]{1,}|states)>")
 FOLDER = Path(__file__).with_name("lexicons")
 
 
@@ -55,6 +57,22 @@ def cues() -> Mapping[str, Any]:
     """What ``cues.yaml`` holds."""
     content: Mapping[str, Any] = yaml.safe_load((FOLDER / "cues.yaml").read_text(encoding="utf-8"))
     return content
+
+
+@cache
+def forms() -> Mapping[str, Any]:
+    """What ``forms.yaml`` holds."""
+    content: Mapping[str, Any] = yaml.safe_load((FOLDER / "forms.yaml").read_text(encoding="utf-8"))
+    return content
+
+
+def filled(pattern: str, more: Mapping[str, str] | None = None) -> str:
+    """A pattern of ``forms.yaml`` with its parts in place, and the words of ``more``."""
+    parts = {**forms()["parts"], **(more or {})}
+    parts["states"] = parts["STATES"].lower()
+    while found := _PART.search(pattern):
+        pattern = pattern.replace(found[0], parts[found[1]])
+    return pattern
 
 
 def _lines(name: str) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-_ALIKE = str.maketrans({"0": "o", "1": "i", "l": "i", "|": "i", "!": "i", "5": "s", "$": "s", "8": "b", "6": "g", "9": "g",
-                        "4": "a", "3": "e", "y": "i", "z": "s", "2": "s", "j": "i", "q": "g"})
+_ALIKE = str.maketrans("01l|!5$869" "43yz2jq", "oiiiissbgg" "aeissig")
 _PAIRS = (("rn", "m"), ("nn", "m"), ("vv", "w"), ("ii", "u"), ("cl", "d"), ("ci", "d"), ("li", "h"), ("ri", "n"))
 _PAIRS_ALIKE = (("rn", "m"), ("nn", "m"), ("vv", "w"), ("ii", "u"), ("ci", "d"), ("ri", "n"), ("nn", "m"))
 _DIGITS = str.maketrans({"o": "0", "O": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "i": "1", "|": "1", "!": "1",
@@ -47,8 +46,8 @@ def readings(word: str) -> Iterator[str]:
 
 def misread(word: str) -> Iterator[str]:
     """What a word may become when one letter or pair is misread."""
-    for right, wrong in (("m", "rn"), ("rn", "m"), ("o", "0"), ("i", "l"), ("i", "1"), ("l", "1"), ("l", "i"), ("e", "c"),
-                         ("u", "ii"), ("s", "5"), ("b", "8"), ("n", "ri"), ("d", "cl"), ("v", "y")):
+    for change in ("m rn", "rn m", "o 0", "i l", "i 1", "l 1", "l i", "e c", "u ii", "s 5", "b 8", "n ri", "d cl", "v y"):
+        right, wrong = change.split()
         at = word.find(right)
         while at >= 0:
             yield word[:at] + wrong + word[at + len(right):]

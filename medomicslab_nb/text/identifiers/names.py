@@ -21,16 +21,18 @@ _MORE_LOW = rf"(?:-?{_LINK}[fsu])"
 # A name behind a title: whatever stands there, in capitals or not, unless it is an ordinary word in small letters.
 _TITLED = rf"(?:{_INITIALS}{{0,3}}{_LINK}[FSUGWEKVfsugwe]{_MORE}{{0,4}}|{_INITIALS}{{1,3}}(?!'))"
 _KNOWN = rf"(?:{_INITIALS}{{0,3}}{_LINK}(?:[FSUG]{_MORE}{{0,4}}|[fs]{_MORE_LOW}{{0,3}}))"
-_STARTING = (rf"(?:{_INITIALS}{{0,2}}{_LINK}(?:[FSUG]{_MORE}{{0,4}}|[WK]{_MORE}{{1,4}}|E(?:-?{_LINK}[FSUGW])+|[fsu]{_MORE_LOW}{{0,3}})|"
+_ALONE = rf"(?:[FSUG]{_MORE}{{0,4}}|[WK]{_MORE}{{1,4}}|E(?:-?{_LINK}[FSUGW])+|[fsu]{_MORE_LOW}{{0,3}})"
+_STARTING = (rf"(?:{_INITIALS}{{0,2}}{_LINK}{_ALONE}|"
              rf"{_INITIALS}{{1,2}}{_LINK}[WKEV]|g[wgesfu]{{1,2}})")
+_FURTHER = rf"(?:{_KNOWN}|[WE](?=[\n,;.]|$))"
 
 _RULES: dict[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in {
     "title": rf"T\.?:?(?P<name>(?:T\.)?{_TITLED})",
     "titles": rf"T\.?{_TITLED}(?:[,/&-]&?T?\.?(?P<name>{_KNOWN}))+",
     "weak title": rf"t\.?:?(?P<name>{_KNOWN})",
     "initial title": r"i\.?(?P<name>[fs][fsu]{0,2})(?=[^'])",
-    "label": rf"L[^:\n.,;]{{0,5}}:\n?(?P<name>(?:g[wge]{{1,2}}|{_TITLED})(?:[,/&](?:{_KNOWN}|[WE](?=[\n,;.]|$))){{0,4}})",
-    "role label": rf"[RLT]:-?(?P<name>{_STARTING}(?:,(?:{_KNOWN}|[WE](?=[\n,;.]|$)))?)",
+    "label": rf"L[^:\n.,;]{{0,5}}:\n?(?P<name>(?:g[wge]{{1,2}}|{_TITLED})(?:[,/&]{_FURTHER}){{0,4}})",
+    "role label": rf"[RLT]:-?(?P<name>{_STARTING}(?:,{_FURTHER})?)",
     "label without colon": rf"L(?P<name>{_KNOWN})",
     "role": rf"[RB](?P<name>{_STARTING})",
     "first name": rf"(?<![-E])(?P<name>[FG](?:-?[FG])*(?:{_INITIALS}{{0,2}}{_LINK}(?:[FSUGWKE]{_MORE}{{0,3}})))",

@@ -7,32 +7,15 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from medomicslab_nb.text.identifiers.candidate import Candidate
-from medomicslab_nb.text.identifiers.lexicons import cues, eponyms, places
-from medomicslab_nb.text.identifiers.misreading import skeleton
+from medomicslab_nb.text.identifiers.lexicons import cues, eponyms, filled, forms, places
+from medomicslab_nb.text.identifiers.misreading import any_of, skeleton
 from medomicslab_nb.text.identifiers.tokens import Token
 
 _NAME = frozenset("FSUWGKEfsugw")
 _CAPITAL = frozenset("FSUWGKEVIPTLRB")
 _LONGEST = 9
 
-_STATES = ("AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA "
-           "RI SC SD TN TX UT VT VA WA WV WI WY DC").replace(" ", "|")
-_FORMS: list[tuple[str, re.Pattern[str]]] = [
-    ("postcode", re.compile(r"\b(?!T\dN\d?|S1Q3)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?[\dO]\s?[A-Z][\dO]\b|"
-                            r"\b[abceghj-nprstvxy]\d[a-z] \d[a-z]\d\b")),
-    ("postcode", re.compile(r"\b(?:[BEGLMNSW]|[A-Z]{2})\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2}\b|"
-                            r"\b(?:[beglmnsw]|[a-z]{2})\d[a-z\d]? \d[abd-hjlnp-uw-z]{2}\b(?! ?/)")),
-    ("postcode", re.compile(rf"\b(?:{_STATES}),? \d{{5}}(?:-\d{{4}})?\b|,? (?:{_STATES.lower()}) \d{{5}}(?:-\d{{4}})?\b")),
-    ("postcode", re.compile(r"(?:code postal|postcode|post code|zip(?: code)?|postal code|\bcp) ?:? ?(?P<value>\w{2,5}(?: ?\d\w\w)?)\b",
-                            re.I)),
-    ("address", re.compile(r"\b(?:P\.? ?O\.? ?Box|BP|B\.P\.|CS|TSA|CP)[ .:n°]{0,3}\d{1,6}(?= ?[-,\n] ?\d{5}|,? ?\n)|"
-                           r"\bP\.? ?O\.? ?Box \d{1,6}\b", re.I)),
-    ("address", re.compile(r"\b(?:app(?:t|artement)?|apt|bat(?:iment)?|esc(?:alier)?|flat|chambre|room|lit|bed)\b\.? ?(?:n° ?)?(?:\d{1,5}[A-Z]?|[A-Z]\d{0,4})\b(?!['%])", re.I)),
-    ("place", re.compile(r"\bsainte?-[a-z]+(?:-[a-z]+)*\b(?<!saint-jacques)", re.I)),
-    ("place", re.compile(r"\b(?:Saint|Sainte|Ste?|SAINTE?)\.? [A-Z][a-zA-Z]+(?:-[a-zA-Z]+)*")),
-    ("place", re.compile(r"\b[a-z]{3,}-(?:sur|sous|les|aux)-(?:[a-z]{1,3}-)?[a-z]{3,}\b", re.I)),
-    ("place", re.compile(r"\b[A-Z][a-z]{2,}-(?:en|du|des|la|le|de|d|l)-(?:[a-z]{1,3}-)?[A-Z][a-z]+")),
-]
+_FORMS = [(kind, re.compile(filled(form))) for kind, patterns in forms()["places"].items() for form in patterns]
 _CEDEX = re.compile(r" ?cedex(?: \d{1,2})?", re.I)
 _DEPARTMENT = re.compile(r"(?:0[1-9]|[1-8]\d|9[0-8]|2[AB])\d{3}|[1-9]\d{3}")
 
@@ -43,13 +26,20 @@ def _words(name: str) -> frozenset[str]:
 
 
 @cache
+def _named_institutions() -> re.Pattern[str]:
+    names = any_of(re.sub("[ -]", "[ -]", name) for name in _words("named_institutions"))
+    return re.compile(rf"(?<![\w-]){names}(?![\w-])", re.I)
+
+
+@cache
 def _forms(name: str) -> frozenset[str]:
     return frozenset(skeleton(word) for word in _words(name) if len(word) > 3)
 
 
 def _is(token: Token, name: str) -> bool:
     """Whether a token is in a list of words, also misread."""
-    return token.word in _words(name) or ((token.letter in "Uuz" or not token.text.isalpha()) and skeleton(token.word) in _forms(name))
+    strange = token.letter in "Uuz" or not token.text.isalpha()
+    return token.word in _words(name) or (strange and skeleton(token.word) in _forms(name))
 
 
 def find_places(text: str, tokens: Sequence[Token]) -> Iterator[Candidate]:
@@ -66,8 +56,9 @@ def find_places(text: str, tokens: Sequence[Token]) -> Iterator[Candidate]:
             yield from _institution(tokens, at)
         if _is(token, "english_institutions"):
             yield from _english_institution(tokens, at)
-        if token.word in _words("named_institutions") and (token.text.isupper() or token.capital or len(token.text) > 4):
-            yield Candidate("institution", token.start, token.end, "known institution")
+    for match in _named_institutions().finditer(text):
+        if match[0][0].isupper():
+            yield Candidate("institution", *match.span(), "known institution")
 
 
 def _run(tokens: Sequence[Token], at: int, small: int = 0) -> int:
@@ -115,7 +106,8 @@ def _street(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
     named = any(token.capital or token.letter in "usf" for token in tokens[begin:end])
     if end > begin and end < len(tokens) and tokens[end].word in _words("directions") and tokens[end - 1].is_word:
         end += 1
-    if end > begin and ((numbered and (sure or named)) or (sure and named and token.word not in _words("short_streets"))):
+    telling = sure and named and token.word not in _words("short_streets")
+    if end > begin and (telling or (numbered and (sure or named))):
         yield Candidate("address", tokens[first].start, tokens[end - 1].end, "street")
         yield from _town_behind(tokens, end)
 
@@ -138,7 +130,7 @@ def _english_street(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
                     after += 1
                 yield Candidate("address", tokens[at].start, tokens[after - 1].end, "street")
                 yield from _town_behind(tokens, after)
-            elif name and all(word.letter in "vp" and word.word not in _words("ends") for word in name) and len(name) < 3:
+            elif 0 < len(name) < 3 and all(word.letter in "vp" and word.word not in _words("ends") for word in name):
                 yield Candidate("address", tokens[at].start, token.end, "street")
             return
 
@@ -164,7 +156,8 @@ def _postcode(text: str, tokens: Sequence[Token], at: int) -> Iterator[Candidate
     town = at + 1
     if not tokens[town].text[0].isalpha() or (len(tokens[town].text) < 3 and tokens[town].letter not in "pP"):
         return
-    end = _run(tokens, town)
+    addressed = not at or tokens[at - 1].text in "\n,-"
+    end = _run(tokens, town, small=3 if addressed and len(token.text) == 5 else 0)
     named = tokens[town:end]
     listed = _listed(named)
     if end == town or not (listed or (len(token.text) == 5 and _is_town(named))):
@@ -177,7 +170,7 @@ def _postcode(text: str, tokens: Sequence[Token], at: int) -> Iterator[Candidate
 def _is_town(named: Sequence[Token]) -> bool:
     """Whether words behind five digits can be a town, and are no unit."""
     words = [token for token in named if token.letter not in "pP" and token.text[0].isalpha()]
-    return bool(words) and any(len(token.text) > 2 and token.letter in "FSUWGEVfsuTgw" for token in words)
+    return bool(words) and any(len(token.text) > 2 and token.letter in "FSUWGEVfsuTgwv" for token in words)
 
 
 def _listed(named: Sequence[Token]) -> bool:
@@ -199,6 +192,10 @@ def _town(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
             yield Candidate("place", token.start, tokens[last - 1].end, "town")
             return
     dated = tokens[end:end + 1] and tokens[end].text == "," and _is_dated(tokens, end + 1)
+    if before == "a" and at > 1 and tokens[at - 2].word in ("fait", "done") and not token.capital:
+        end = _run(tokens, at, small=3)
+        if end > at:
+            yield Candidate("place", token.start, tokens[end - 1].end, "town of a signature")
     if before == "\n" and dated and end > at and _is_town(tokens[at:end]) and token.letter not in "TLRB":
         yield Candidate("place", token.start, tokens[end - 1].end, "town before a date")
     elif before in _words("before_towns") and token.letter in "USF" and len(token.text) > 3 and not token.text.isupper():
@@ -251,12 +248,13 @@ def _institution(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:
         end = _run(tokens, begin, small=4)
         joined = any(token.letter in "pP" for token in tokens[begin:end])
         unknown = any(token.letter in "usfUSF" for token in tokens[begin:end])
-        if end > begin and (joined or unknown) and not any(token.word in _words("no_institutions") for token in tokens[begin:end]):
+        excluded = any(token.word in _words("no_institutions") for token in tokens[begin:end])
+        if end > begin and (joined or unknown) and not excluded:
             yield Candidate("institution", tokens[at].start, tokens[end - 1].end, "institution in small letters")
 
 
 def _article_before(tokens: Sequence[Token], at: int) -> bool:
-    return not at or tokens[at - 1].word in ("la", "le", "du", "au", "'", "\n", "-", ":", ",", "(", "chu", "des", "aux", "un")
+    return not at or tokens[at - 1].word in ("la", "le", "du", "au", "des", "aux", "un", "chu", *"'\n-:,(")
 
 
 def _english_institution(tokens: Sequence[Token], at: int) -> Iterator[Candidate]:

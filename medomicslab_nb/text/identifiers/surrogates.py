@@ -115,13 +115,14 @@ class PatientSurrogates:
         word = fold(part).folded
         if any(character.isdigit() for character in part):
             return self._same_form("address", part)
-        return part if word in _kinds_of_places() or len(part) < 2 else _like(self._pick("last", "", skeleton(word)), part)
+        kept = word in _kinds_of_places() or len(part) < 2
+        return part if kept else _like(self._pick("last", "", skeleton(word)), part)
 
     def _pick(self, part: str, gender: str, *what: str) -> str:
         """A name that is not the one it stands for."""
         names = _names(self.language, part, gender)
         at = self._number(part, *what) % len(names)
-        return names[at] if fold(names[at]).folded not in what and skeleton(fold(names[at]).folded) not in what else names[at - 1]
+        return names[at - 1] if skeleton(fold(names[at]).folded) in what else names[at]
 
     def _choice(self, names: Sequence[str], *what: str) -> str:
         return names[self._number(*what) % len(names)]

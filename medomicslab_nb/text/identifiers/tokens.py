@@ -1,4 +1,4 @@
-"""Tokens of a note, each with a letter that says what it is to a name: the alphabet in which rules of names are written.
+"""Tokens of a note, each with a letter that says what it is to a name: the alphabet of the rules of names.
 
 ====== =============================================================================================================
 letter token
@@ -40,8 +40,8 @@ _SMALL_L = re.compile(r"(?=(?:.*[A-Z]){3})[A-Z]+(?:l[A-Z]*)+")
 _CAPITAL_I = re.compile(r"[A-Z]?[a-z]{3,}I[a-z]*|[A-Z][a-z]+I[a-z]+")
 _VOWEL = re.compile(r"[aeiouy]")
 # Written so, a title may be something else: multiple sclerosis, a receptor, "pour", myeloma, millimetres.
-_AMBIGUOUS_TITLES = {"MS": "t", "PR": "t", "pr": "t", "MM": "t", "Ms": "T", "mm": "v", "Mm": "v", "Pre": "v", "pre": "v",
-                     "PRE": "v", "DR": "t", "MR": "t", "ms": "t", "frere": "R", "Frere": "R"}
+_AMBIGUOUS_TITLES = {"MS": "t", "PR": "t", "pr": "t", "MM": "t", "Ms": "T", "mm": "v", "Mm": "v",
+                     "Pre": "v", "pre": "v", "PRE": "v", "DR": "t", "MR": "t", "ms": "t", "frere": "R", "Frere": "R"}
 _SHORTEST_NAME = 3
 _SHORTEST_UNKNOWN = 4
 _BEGINS = frozenset(".\n:;!?•*\">")
@@ -169,7 +169,7 @@ def _before_tail(tokens: list[Token], at: int) -> list[int]:
 
 
 def _plain_lines(text: str) -> _Ranges:
-    """The lines written in capitals throughout, whose capitals say nothing: with ordinary words, and more than three."""
+    """The lines written in capitals throughout, with ordinary words among more than three: their capitals say nothing."""
     ranges = []
     at = 0
     capitals = _is_caseless(text) and not text.islower()
@@ -228,9 +228,9 @@ def _lists() -> dict[str, str]:
     content = cues()
     titles = [name for names in content["titles"].values() for name in names]
     letters: dict[str, str] = {}
-    for letter, words in (("T", titles), ("t", content["weak_titles"]), ("L", content["labels"]), ("R", content["roles"]),
-                          ("B", content["born"]), ("Y", content["years"]), ("H", content["acts"]),
-                          ("p", content["particles"]), ("&", content["and"]), ("x", content["never"])):
+    lists = {"t": "weak_titles", "L": "labels", "R": "roles", "B": "born", "Y": "years", "H": "acts", "p": "particles",
+             "&": "and", "x": "never"}
+    for letter, words in (("T", titles), *((letter, content[name]) for letter, name in lists.items())):
         for word in words:
             letters.setdefault(word, letter)
     return letters

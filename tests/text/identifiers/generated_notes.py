@@ -171,9 +171,11 @@ class _Writer:
         months = CONTENT[f"months_{self.language}"]
         month = months[day.month - 1]
         if self.language == "fr":
+            short = CONTENT["short_months_fr"][day.month - 1]
             return self.rng.choice([f"{day:%d/%m/%Y}", f"{day:%d/%m/%y}", f"{day:%d.%m.%Y}", f"{day:%d-%m-%Y}",
-                                    f"{day.day} {month} {day.year}", f"{day.day} {CONTENT['short_months_fr'][day.month - 1]} {day.year}", f"{day}"])
-        return self.rng.choice([f"{day:%m/%d/%Y}", f"{day:%d/%m/%y}", f"{day:%d-%b-%Y}", f"{month} {day.day}, {day.year}",
+                                    f"{day.day} {month} {day.year}", f"{day.day} {short} {day.year}", f"{day}"])
+        return self.rng.choice([f"{day:%m/%d/%Y}", f"{day:%d/%m/%y}", f"{day:%d-%b-%Y}",
+                                f"{month} {day.day}, {day.year}",
                                 f"{day.day} {month} {day.year}", f"{day.day}th {month[:3]} {day.year}", f"{day}"])
 
     def _date(self) -> str:
@@ -204,7 +206,8 @@ class _Writer:
 
     def _tnm(self) -> str:
         rng = self.rng
-        return f"{rng.choice(['', 'p', 'c', 'yp'])}T{rng.choice('1234')}{rng.choice(['', 'a', 'b'])}N{rng.choice('012')}M0"
+        tumour = f"{rng.choice(['', 'p', 'c', 'yp'])}T{rng.choice('1234')}{rng.choice(['', 'a', 'b'])}"
+        return f"{tumour}N{rng.choice('012')}M0"
 
     def _interval(self) -> str:
         unit = self.rng.choice({"fr": ["jours", "mois", "ans"], "en": ["days", "months", "years"]}[self.language])
@@ -247,7 +250,8 @@ class _Writer:
 
     def _phone(self) -> str:
         if self.language == "en":
-            return self.rng.choice([f"020 7{self._digits(3)} {self._digits(4)}", f"0{self._digits(4)} {self._digits(6)}",
+            return self.rng.choice([f"020 7{self._digits(3)} {self._digits(4)}",
+                                    f"0{self._digits(4)} {self._digits(6)}",
                                     f"+44 7{self._digits(3)} {self._digits(6)}"])
         parts = [self._digits(2) for _ in range(4)]
         joint = self.rng.choice([" ", ".", "", "-"])
@@ -257,8 +261,8 @@ class _Writer:
     _fax = _phone
 
     def _phone_ca(self) -> str:
-        return self.rng.choice([f"514-{self._digits(3)}-{self._digits(4)}", f"(418) {self._digits(3)}-{self._digits(4)}",
-                                f"1 800 {self._digits(3)}-{self._digits(4)}", f"450 {self._digits(3)}-{self._digits(4)}, poste 21"])
+        number = f"{self._digits(3)}-{self._digits(4)}"
+        return self.rng.choice([f"514-{number}", f"(418) {number}", f"1 800 {number}", f"450 {number}, poste 21"])
 
     def _phone_us(self) -> str:
         return self.rng.choice([f"({self.rng.randint(201, 989)}) {self._digits(3)}-{self._digits(4)}",
@@ -269,7 +273,8 @@ class _Writer:
     def _email(self) -> str:
         person = self.people["p"]
         plain = re.sub(r"[^a-z]", "", fold(person.last).folded)
-        return f"{fold(person.first).folded[0]}.{plain}@{self.rng.choice(['mail', 'webposte', 'hopital'])}.{self.language}"
+        server = self.rng.choice(["mail", "webposte", "hopital"])
+        return f"{fold(person.first).folded[0]}.{plain}@{server}.{self.language}"
 
     def _url(self) -> str:
         return self.rng.choice(["https://portail.chu-exemple.fr/p?id=88213", "www.mondossier-patient.org/88213"])
@@ -286,7 +291,8 @@ class _Writer:
     _street2 = _street
 
     def _street_ca(self) -> str:
-        return f"{self.rng.randint(100, 9999)}, rue {self._name('last')} {self.rng.choice(['Est', 'Ouest', ''])}".strip()
+        side = self.rng.choice(["Est", "Ouest", ""])
+        return f"{self.rng.randint(100, 9999)}, rue {self._name('last')} {side}".strip()
 
     def _street_us(self) -> str:
         return f"{self.rng.randint(100, 9999)} {self._name('last')} {self.pick('street_en')}"
@@ -304,15 +310,16 @@ class _Writer:
             "".join(self.rng.choice("ABDEFGHJLNPQRSTUWXYZ") for _ in range(2))
 
     def _postcode_ca(self) -> str:
-        letter = lambda: self.rng.choice("ABCEGHJKLMNPRSTVXY")  # noqa: E731
-        return f"{letter()}{self.rng.randint(0, 9)}{letter()} {self.rng.randint(0, 9)}{letter()}{self.rng.randint(0, 9)}"
+        letters = [self.rng.choice("ABCEGHJKLMNPRSTVXY") for _ in range(3)]
+        digits = self._digits(3)
+        return f"{letters[0]}{digits[0]}{letters[1]} {digits[1]}{letters[2]}{digits[2]}"
 
     def _plate(self) -> str:
         letters = "".join(self.rng.choice("ABCDEFGHJKLMNPQRSTVWXYZ") for _ in range(4))
         return f"{letters[:2]}-{self._digits(3)}-{letters[2:]}"
 
     def _account(self) -> str:
-        return f"FR76 {self._digits(4)} {self._digits(4)} {self._digits(4)} {self._digits(4)} {self._digits(4)} {self._digits(3)}"
+        return " ".join(["FR76", *(self._digits(4) for _ in range(5)), self._digits(3)])
 
     def _account_us(self) -> str:
         return self._digits(9)

@@ -26,8 +26,8 @@ class Key:
 
 
 SURROGATES = Surrogates(Key())
-TEXT = ("Mme Sophie Kervrivel, née le 12/03/1956, vue le 12/03/2021 et le 15/03/2021 par le Dr Garrigoule. KERVRIVEL va bien. "
-        "Tel 06 12 34 56 78. Tumeur de 23 mm, pT2N0.")
+TEXT = ("Mme Sophie Kervrivel, née le 12/03/1956, vue le 12/03/2021 et le 15/03/2021 par le Dr Garrigoule. KERVRIVEL "
+        "va bien. Tel 06 12 34 56 78. Tumeur de 23 mm, pT2N0.")
 
 
 def test_a_person_has_the_same_surrogate_in_other_letters_and_in_other_notes():
@@ -102,5 +102,6 @@ def test_every_place_outside_of_identifiers_holds_the_same_character(number, lan
 def test_no_name_of_a_generated_note_is_left(language):
     for note in generate(language, "tuned", 12):
         made = deidentify(note.text, language, SURROGATES.of("P1", language))
-        names = [note.text[place.start:place.end] for place in note.identifiers if place.kind in ("name", "nir", "mrn", "phone")]
+        names = [note.text[place.start:place.end] for place in note.identifiers
+                 if place.kind in ("name", "nir", "mrn", "phone")]
         assert [name for name in names if name in made.text] == []
