@@ -93,10 +93,12 @@ class Lexicon:
 
     def find(self, note: Note) -> Iterator[Hit]:
         """The terms of a note, none overlapping another, in order."""
-        words, first, done = note.words, self._first, 0
-        keys = [key(each) for each in words.stems]
-        for at, each in enumerate(keys):
-            if each in first and at >= done:
+        words, keys, done = note.words, _keys(note), 0
+        for at, (each, following) in enumerate(zip(keys, [*keys[1:], ""], strict=True)):
+            node = self._first.get(each)
+            if node is None or at < done:
+                continue
+            if node.terms or following in node.following or following in self._links:
                 hit = self._longest(note, keys, at)
                 if hit is not None:
                     term, last = hit
@@ -128,6 +130,12 @@ class Lexicon:
         return None
 
 
+@lru_cache(maxsize=1)
+def _keys(note: Note) -> list[str]:
+    """What each word of a note is looked up by; those of the note that was read last are kept for further lexicons."""
+    return [key(each) for each in note.words.stems]
+
+
 def _is_written(term: Term, note: Note, first: int, last: int) -> bool:
     """Whether a term is one of the note's language, and in its letters where they matter."""
     if term.language not in ("", note.language):
@@ -157,13 +165,19 @@ def _spellings(words: Sequence[str]) -> Iterator[list[str]]:
         yield []
         return
     taken: list[tuple[list[str], int]] = [([words[0]], 1)]
-    beginning = next((each for each in _beginnings() if words[0].startswith(each)), "")
     if len(words) > 1 and words[0] in _beginnings():
         taken.append(([words[0] + words[1]], 2))
-    elif beginning and len(words[0]) - len(beginning) >= _REST:
-        taken.append(([beginning, words[0][len(beginning):]], 1))
+    elif parts := _parts(words[0]):
+        taken.append((parts, 1))
     for first, count in taken:
         yield from ([*first, *rest] for rest in _spellings(words[count:]))
+
+
+@lru_cache(maxsize=10_000)
+def _parts(word: str) -> list[str]:
+    """The two words that a compound may be written as; none for others."""
+    beginning = next((each for each in _beginnings() if word.startswith(each)), word)
+    return [beginning, word[len(beginning):]] if len(word) - len(beginning) >= _REST else []
 
 
 @lru_cache(maxsize=50_000)

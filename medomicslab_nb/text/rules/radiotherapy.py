@@ -40,11 +40,15 @@ def _total(note: Note, match: re.Match[str], others: Sequence[re.Match[str]]) ->
         if any(_in_gy(note, other["dose"], other["unit"]) == product for other in others):
             return None
         return Found("radiotherapy_dose", *match.span(), product, "Gy", f"{fractions} fractions")
-    if match["single"]:
+    if match["single"] or _of_fraction().search(before):
         return None
+    count = next((times for other in others if (times := other["times"] or other["times_after"])
+                  and scaled(_in_gy(note, other["dose"], other["unit"]) or "0", times) == dose), "")
     counted = _fractions().search(note.folded, match.end("unit"), min(end, match.end("unit") + 60))
+    if counted and not count:
+        count = counted["count"]
     return Found("radiotherapy_dose", match.start("dose"), match.end("unit"), dose, "Gy",
-                 f"{counted['count']} fractions" if counted else "")
+                 f"{count} fractions" if count else "")
 
 
 def _in_gy(note: Note, written: str, unit: str) -> str | None:
@@ -65,7 +69,15 @@ def _dose() -> re.Pattern[str]:
 
 @cache
 def _fractions() -> re.Pattern[str]:
-    return re.compile(rf"(?<![\d.,])(?P<count>\d{{1,2}})\s*{phrases('radiotherapy', 'fraction')}\b")
+    """How many fractions, but for how many a week."""
+    fraction, each = phrases("radiotherapy", "fraction"), phrases("radiotherapy", "each")
+    return re.compile(rf"(?<![\d.,])(?P<count>\d{{1,2}})\s*{fraction}\b(?!\s*{each}\s*{fraction}\b)")
+
+
+@cache
+def _of_fraction() -> re.Pattern[str]:
+    """What makes the number after it the dose of one fraction: "en fractions de"."""
+    return re.compile(rf"\b{phrases('radiotherapy', 'fraction')}\s*(?:x|de|d'|of|a|at)\s*$")
 
 
 @cache
