@@ -22,8 +22,10 @@ _NEAR = 80  # characters before a result in which a rule is announced
 
 def results(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
     """The mentions that are results of the patient, with what the words beside and within them say."""
-    for mention in stated(note, (each for each in mentions if not _is_rule(note, each))):
-        yield _hedged(note, mention)
+    kept = [each for each in mentions if not _is_rule(note, each)]
+    dated = {(each.attribute, each.start, each.end): each for each in stated(note, kept)}
+    for mention in kept:
+        yield _hedged(note, dated.get((mention.attribute, mention.start, mention.end), mention))
 
 
 def _is_rule(note: Note, mention: Found) -> bool:

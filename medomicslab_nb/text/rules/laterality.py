@@ -12,7 +12,7 @@ from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.phrases import alternation, listed
+from medomicslab_nb.text.rules.phrases import phrases
 
 _LETTERS = {"g": "left", "l": "left", "d": "right", "r": "right"}
 
@@ -34,25 +34,37 @@ def _says_otherwise(note: Note, match: re.Match[str]) -> bool:
     if match.lastgroup == "bilateral":
         return False
     before = note.folded[max(match.start() - 25, 0):match.start()]
-    return bool(_not_before().match(note.folded, match.end()) or _not_after().search(before))
+    if _not_before().match(note.folded, match.end()) or _not_after().search(before):
+        return True
+    return match[0] in ("left", "right") and bool(_verb_after().search(before) and _verb_before().match(note.folded, match.end()))
 
 
 @cache
 def _sides() -> re.Pattern[str]:
-    groups = "|".join(rf"(?P<{side}>{alternation(listed('laterality', side))})" for side in ("bilateral", "left", "right"))
+    groups = "|".join(rf"(?P<{side}>{phrases('laterality', side)})" for side in ("bilateral", "left", "right"))
     return re.compile(rf"\b(?:{groups})\b")
 
 
 @cache
 def _letters() -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{alternation(listed('laterality', 'sided'))})s?\b\.?\s?\(?(?P<letter>[gdlr])\b(?!['.-]\w)")
+    return re.compile(rf"\b{phrases('laterality', 'sided')}s?\b\.?\s?\(?(?P<letter>[gdlr])\b(?!['.-]\w)")
 
 
 @cache
 def _not_before() -> re.Pattern[str]:
-    return re.compile(rf"[\s-]+(?:{alternation(listed('laterality', 'not_before'))})\b")
+    return re.compile(rf"[\s-]+{phrases('laterality', 'not_before')}\b")
+
+
+@cache
+def _verb_after() -> re.Pattern[str]:
+    return re.compile(rf"\b{phrases('laterality', 'verb_after')}\s+$")
+
+
+@cache
+def _verb_before() -> re.Pattern[str]:
+    return re.compile(rf"\s*(?:$|[.,;)]|{phrases('laterality', 'verb_before')}\b)")
 
 
 @cache
 def _not_after() -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{alternation(listed('laterality', 'not_after'))})[\s-]+$")
+    return re.compile(rf"\b{phrases('laterality', 'not_after')}[\s-]+$")

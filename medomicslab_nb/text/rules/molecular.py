@@ -47,6 +47,8 @@ def _find(note: Note) -> Iterator[Found]:
         yield from (each for each in genes if not _said_again(note, each, genes))
     if note.has("msi", "mss", "mmr", "microsat", "micro-sat", "mismatch"):
         yield from _microsatellites(note)
+    if note.has("mlh", "msh", "pms", "mmr", "mismatch"):
+        yield from _proteins(note)
 
 
 def _said_again(note: Note, ras: Found, genes: Sequence[Found]) -> bool:
@@ -129,6 +131,20 @@ def _microsatellites(note: Note) -> Iterator[Found]:
             yield Found("msi", start, end, value)
         else:
             yield from _bare(note, hit, before)
+
+
+_PROTEINS = r"(?:(?:mlh-?1|msh-?2|msh-?6|pms-?2)(?![^\W_])|(?:mismatch repair|mmr) (?:proteins?|genes?)|proteines? (?:mmr|du systeme mmr))"
+_LOSS = re.compile(rf"(?<![^\W_])(?P<lost>loss|perte|absence|lack|deficit|extinction|lost|loses)(?![^\W_])[^.;,]{{0,45}}?{_PROTEINS}|"
+                   rf"{_PROTEINS}[^.;,\d]{{0,30}}?(?<![^\W_])(?P<off>lost|perdue?s?|absente?s?|absent|deficiente?s?|deficient|loss)(?![^\W_])|"
+                   rf"(?<![^\W_])(?P<kept>retained|preserved|intact|conservee?|maintien|maintained|normal|normale)(?![^\W_])[^.;,]{{0,30}}?{_PROTEINS}")
+
+
+def _proteins(note: Note) -> Iterator[Found]:
+    """Instability by the loss of repair proteins in immunohistochemistry, stability by their being there."""
+    for match in note.search(_LOSS):
+        denied = _DENIED.search(note.folded, max(match.start() - 30, 0), match.start())
+        stable = match["kept"] is not None or denied is not None
+        yield Found("msi", match.start(), match.end(), "stable" if stable else "unstable")
 
 
 def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:

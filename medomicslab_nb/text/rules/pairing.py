@@ -29,11 +29,11 @@ _JOINING = frozenset("and et or ou ni nor the les des aux a la le l de du d au p
                      "ainsi que gene genes in".split())
 _BREAK = re.compile(r"[;.\n]\s|[;]|\b(?:but|mais|while|whereas|tandis|alors)\b")
 _LEADS = re.compile(r"(?:^|\s)(?:for|pour|of|de|des|du|d'|aux?|in)\s*(?:la|les?|l'|the|both|le gene|the gene|gene|proteine|"
-                    r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:les?|la|l'|des|un)\s*$")
+                    r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:\w+ment\s+|strongly\s+|weakly\s+)?(?:(?:les?|la|l'|des|un|the|both)\s*)?$")
 _CODE = re.compile(r"(?:,|;|and|et)\s+(?!(?:exon|codon)?\d)(?:[a-z]{1,6}\d+[a-z]*|[a-z]+-\d+)(?![^\W_])(?![\s-]?\+)")
 _TOUCHES = re.compile(r"[\s-]*(?:\(|d'|de )?$")
 _WORD = re.compile(r"[^\W\d_]+")
-_BESIDE = re.compile(r"[\s:=(\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|etait|revenus?|"
+_BESIDE = re.compile(r"[\s:=()\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|etait|revenus?|"
                      r"tous|deux|les|a|strongly|weakly|fortement|faiblement|score|in|dans|allred|expression|tumou?rs?|"
                      r"taux|very|tres|diffusely|the|cancers?|de|focally|focalement|stables?|moderately|moderement|toujours|still|inchanges?|diffusement|at|to|\d{1,3} ?%)[\s:=(/,-]*){0,3}$")
 _COMPARED = r"(?P<compare>[<>≤≥~]\s?=?|less than|more than|moins de|plus de|superieure? a|inferieure? a|at least)?\s*"
@@ -50,7 +50,7 @@ _MEASURES = (
     r"(?P<score_s>\+\+\+?\+?))(?!\s?\d)\)?|\b(?:score|ihc|ihch)\s*[:=]?\s*(?:a|of|de|at)?\s*(?P<score_b>[0-3])\b(?!\s?[/%.,]\s?\d))",
     r"(?P<variant>(?:(?:deletion|insertion|duplication|mutation)s?\s*(?:(?:of|in|de|de l'|dans l'|du)\s*)?)?\bexons?\s*"
     r"(?:1[1-9]|2[0-2]|[2-4])(?:\s*(?:deletion|insertion|del|ins)s?\b)?|\b(?:del(?:etion)?\s?(?:of\s)?(?:exon\s?)?19|19\s?del)\b|"
-    r"\b(?:p\.\s?)?\(?[a-z]{3}\d{2,4}(?:[a-z]{3}|\*)\b|(?:\b|(?<=kras)|(?<=braf)|(?<=egfr))(?:p\.\s?)?[a-z]\d{2,3}(?:[a-z]|_\w+)\b(?:\s*/\s*[a-z]\b)?)",
+    r"\bc\.\s?\d{2,5}\S*(?:\s?[acgt]\s?>\s?[acgt]\b)?|\b(?:p\.\s?)?\(?[a-z]{3}\d{2,4}(?:[a-z]{3}|\*)\b|(?:\b|(?<=kras)|(?<=braf)|(?<=egfr))(?:p\.\s?)?[a-z]\d{2,3}(?:[a-z]|_\w+)\b(?:\s*/\s*[a-z]\b)?)",
 )
 
 
@@ -132,13 +132,13 @@ def _in_tables(note: Note, hits: Sequence[Hit]) -> Iterator[Statement]:
                 yield Statement([name], [sign] if sign else list(_between(note.folded, cell.start, cell.end)))
 
 
-_GLUED = re.compile(r"(?<![^\W_])(?P<name>kras|egfr|braf|alk|her2|re|rp|er|pr)(?=(?:wt|mut|neg|pos)(?![^\W_])|[gvlt]\d{2,3}[a-z](?![^\W_])|\d{1,3}\s?%)")
+_GLUED = re.compile(r"(?<![^\W_])(?:v600e|v600)?(?P<name>kras|egfr|braf|alk|her2|re|rp|er|pr)(?=(?<=v600ebraf)(?![^\W_])|(?:wt|mut|neg|pos)(?![^\W_])|[gvlt]\d{2,3}[a-z](?![^\W_])|\d{1,3}\s?%)")
 
 
 def _named(note: Note) -> list[Hit]:
     """The tests that a note names, those that lack the space before their result too (KRASG12C, RE90%)."""
     hits = list(lexicon("tissue_tests").find(note))
-    glued = [Hit(Term(_GENES.get(match["name"], match["name"]), "name", match["name"]), match.start(), match.end())
+    glued = [Hit(Term(_GENES.get(match["name"], match["name"]), "name", match["name"]), match.start("name"), match.end("name"))
              for match in note.search(_GLUED)]
     return sorted([*hits, *(each for each in glued if not any(hit.start < each.end and each.start < hit.end for hit in hits))],
                   key=lambda hit: hit.start)
@@ -155,6 +155,7 @@ def _is_target(note: Note, hit: Hit) -> bool:
                 or _COPIES.match(note.folded, hit.end))
 
 
+_BLOOD = re.compile(r"(?:\bgr?oupe?\w*|\bsang\w*|\bblood\b|rhesus|(?<![^\W_])(?:o|a|b|ab))[\s:=,-]*(?:\w{1,8}[\s:=]*)?$")
 _MEASURED = re.compile(r"[\s:=(]{0,3}(?:[<>≤≥]\s?)?(?:\d{1,3}\s?(?:%|-\s?\d{1,3}\s?%)|\+|-(?=\s*[,;)])|(?:neg|pos)(?:atif|itif|ative|itive)?)")
 
 
@@ -162,6 +163,8 @@ def _counts(note: Note, hit: Hit) -> bool:
     """Whether an abbreviation is in capitals or beside a result, and a part of a name where receptors are spoken of."""
     if hit.term.value == "name":
         return True
+    if hit.term.text == "rh" and _BLOOD.search(note.folded, max(hit.start - 25, 0), hit.start):
+        return False
     if _MEASURED.match(note.folded, hit.end):
         return True
     if hit.term.value == "part":

@@ -13,7 +13,7 @@ from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.tables import cells
 
 
-_NAME = re.compile(r"(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|\b(?:indice|index) de proliferation\b|"
+_NAME = re.compile(r"(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|(?<![^\W_])ki(?=\s*(?:a|at|of|:|=)?\s*\d{1,3}\s*%)|\b(?:indice|index) de proliferation\b|"
                    r"\bproliferati(?:on|ve) (?:index|fraction|rate|activity)\b|\blabell?ing index\b")
 _COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|~|less than|more than|greater than|lower than|higher than|up to|over|above|below|under|at least|"
             r"moins de|plus de|jusqu'a|superieure?s? (?:ou egale? )?a|inferieure?s? (?:ou egale? )?a|au moins)?\s*")

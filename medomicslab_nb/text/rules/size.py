@@ -16,21 +16,23 @@ from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.numbers import NUMBER, number, scaled
-from medomicslab_nb.text.rules.phrases import alternation, listed
+from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
+from medomicslab_nb.text.rules.phrases import phrases
 
-_UNIT = r"(?:cms?|mms?|centim\s?et(?:re|er)s?|millim\s?et(?:re|er)s?)(?![\w/^*²³])(?!\s?(?:hg\b|h2o|of water|d'eau|of mercury|de mercure))"
+_UNIT = r"(?:cms?|mms?|centim\s?et(?:re|er)s?|millim\s?et(?:re|er)s?)(?![\w^²³])(?!\s?[/*]\s?[^\d\s])(?!\s?(?:hg\b|h2o|of water|d'eau|of mercury|de mercure))"
 _AXIS = (r"(?:\s*\([^()\d]{1,20}\)|\s*(?:de |d'|in |en |of )?(?:grand axe|plus grand axe|petit axe|grand diametre|diametre|diameter|"
-         r"longueur|length|long|longest|largeur|width|large|wide|hauteur|height|haut|high|tall|epaisseur|depth|deep|thick|"
+         r"longueur|length|long|longest|largeur|width|large|wide|hauteur|height|haut|high|tall|epaisseurs?|depth|deep|thick|"
          r"axe|axis|cc|ap|tr|ll|sl|ml|transverse|antero-?posterior|cranio-?caudal|craniocaudal|sagittal|axial|coronal|dimension)\b)?")
-_ONE = rf"(?:{NUMBER})(?:\s*-?\s*{_UNIT})?{_AXIS}"
+_NUMERAL = rf"(?:{NUMBER}|{spoken_pattern()})"
+_ONE = rf"{_NUMERAL}(?:\s*-?\s*{_UNIT})?{_AXIS}"
 _LINK = r"\s*(?:x|\*|/|-|,|;|&|(?<![^\W_])(?:by|sur|par|on|a|to|et|and|ou|or|puis|then|x)(?![^\W\d_]))\s*"
 _CHAIN = re.compile(rf"(?<![\w.,/+])(?<!\w[-])(?:{_ONE})(?:{_LINK}(?:{_ONE}))*")
-_PART = re.compile(rf"(?P<link>{_LINK})?(?P<number>{NUMBER})(?:\s*-?\s*(?P<unit>{_UNIT}))?(?P<axis>{_AXIS})")
+_PART = re.compile(rf"(?P<link>{_LINK})?(?P<number>{_NUMERAL})(?:\s*-?\s*(?P<unit>{_UNIT}))?(?P<axis>{_AXIS})")
 _TIMES = frozenset(("x", "*", "by", "sur", "/", "par", "on"))
 _TO = frozenset(("-", "a", "to"))
-_HAS_UNIT = re.compile(rf"\d\s*-?\s*{_UNIT}")
+_HAS_UNIT = re.compile(rf"(?:\d|{spoken_pattern()})\s*-?\s*{_UNIT}")
 _BETWEEN_BEFORE = re.compile(r"\b(?:entre|between)\s*$")
+_CHANGE = re.compile(r"(?:(?<!ranging )\bfrom|\b(?:pass|augment|progress|reduc|reduit|diminu|regress|increas|decreas|gr[eo]w|enlarg|shr[aiu]nk)\w*(?: \w+){0,4}(?: de)?)\s+$")
 _LONG = re.compile(r"(?:\s*(?:de |d'|in |en |of )(?:son |its |the )?(?:plus |maximum |maximal |greatest |largest |longest |grand |great )*"
                    r"(?:grand axe|axe|grand diametre|diametre|diameter|long|longueur|length|largeur|width|size|taille|dimensions?|"
                    r"hauteur|height|axis|axes?)\b(?:\s*(?:maximum|maximal|transversal\w*|max))?|\s*(?:long|wide|diameter)\b)+")
@@ -45,6 +47,7 @@ class _Number:
     value: str
     unit: str
     link: str
+    axis: str
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -76,19 +79,20 @@ def _numbers(note: Note, start: int, end: int) -> list[_Number]:
         value = number(match["number"], note.language)
         unit = match["unit"] or ""
         stop = match.end("unit") if unit else match.end("number")
-        found.append(_Number(match.start("number"), stop, value or "", unit[:1], (match["link"] or "").strip()))
+        found.append(_Number(match.start("number"), stop, value or "", unit[:1], (match["link"] or "").strip(), match["axis"].strip()))
     return found
 
 
 def _measurements(note: Note, start: int, end: int) -> Iterator[tuple[int, int, str, str]]:
     """Begin, end, value and qualifier of each measurement of a chain."""
     numbers = _numbers(note, start, end)
-    for group in _groups(numbers, bool(_BETWEEN_BEFORE.search(note.folded, max(start - 10, 0), start))):
+    lead = note.folded[max(start - 60, note.sentence_at(start)[0]):start]
+    for group in _groups(numbers, bool(_BETWEEN_BEFORE.search(lead)), bool(_CHANGE.search(lead))):
         unit = next((each.unit for each in group if each.unit), "") or _unit_after(numbers, group)
         if not unit or not all(each.value for each in group):
             continue
         sizes = _in_mm(group, unit)
-        if all(0 < Decimal(size) <= 600 for size in sizes):
+        if all(0 < Decimal(size) <= 1000 for size in sizes):
             yield group[0].start, group[-1].end, *_value(group, sizes)
 
 
@@ -109,17 +113,22 @@ def _in_mm(group: Sequence[_Number], unit: str) -> list[str]:
     return sizes
 
 
-def _groups(numbers: Sequence[_Number], between: bool) -> Iterator[list[_Number]]:
+def _groups(numbers: Sequence[_Number], between: bool, change: bool) -> Iterator[list[_Number]]:
     """The numbers of each measurement: dimensions and ranges together, lists apart."""
     group: list[_Number] = []
     for each in numbers:
-        tied = each.link in _TIMES or (len(group) == 1 and _is_range(group[0], each, between))
+        tied = each.link in _TIMES or (len(group) == 1 and not change and _is_range(group[0], each, between)) or _goes_with(group, each)
         if group and not tied:
             yield group
             group = []
         group.append(each)
     if group:
         yield group
+
+
+def _goes_with(group: Sequence[_Number], each: _Number) -> bool:
+    """Whether a number is a further dimension by the words of axes (5 cm in length and 3 cm in width)."""
+    return bool(group and each.axis and group[-1].axis and each.axis != group[-1].axis and each.link in (",", "and", "et", ""))
 
 
 def _is_range(first: _Number, second: _Number, between: bool) -> bool:
@@ -133,38 +142,38 @@ def _unit_after(numbers: Sequence[_Number], group: Sequence[_Number]) -> str:
     after = [each for each in numbers if each.start >= group[0].start]
     for each in after:
         if each.unit:
-            linked = any(other.link in ("et", "and", "ou", "or", "&", "puis", "then") for other in after[1:after.index(each) + 1])
+            linked = any(other.link in ("et", "and", "ou", "or", "&", "puis", "then", "a", "to") for other in after[1:after.index(each) + 1])
             return each.unit if linked else ""
     return ""
 
 
 @cache
 def _nouns() -> re.Pattern[str]:
-    groups = [rf"(?P<{kind}>{alternation(listed('measured', kind))})" for kind in ("other", "lesion", "organ")]
+    groups = [rf"(?P<{kind}>{phrases('measured', kind)})" for kind in ("other", "lesion", "organ")]
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(groups)}|(?P<oma>(?!sympt|syndro|geno|chromo|strom|diplo|glauc)\w{{3,}}(?:omas?|omata|omes?)))(?![^\W_])")
 
 
 @cache
 def _stop() -> re.Pattern[str]:
-    return re.compile(rf"[,.;:()\n]|(?<![^\W_])(?:{alternation(listed('measured', 'stop'))})(?![^\W_])")
+    return re.compile(rf"[,.;:()\n]|(?<![^\W_]){phrases('measured', 'stop')}(?![^\W_])")
 
 
 @cache
 def _distance_after() -> re.Pattern[str]:
-    return re.compile(rf"[\s-]*(?:{alternation(listed('measured', 'distance_after'))})(?![^\W_])")
+    return re.compile(rf"[\s-]*{phrases('measured', 'distance_after')}(?![^\W_])")
 
 
 @cache
 def _distance_before() -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_])(?:{alternation(listed('measured', 'distance_before'))})[\s:=]*(?:(?:about|environ|approximately|de)\s+)?$")
+    return re.compile(rf"(?<![^\W_]){phrases('measured', 'distance_before')}[\s:=]*(?:(?:about|environ|approximately|de)\s+)?$")
 
 
 _AT = re.compile(r"(?<![^\W_])(?:a|at)\s+(?:environ |about |approximately |moins de |plus de )?$")
 _MEASURED_AT = re.compile(r"(?:mesur\w*|evalu\w*|estim\w*|pass\w*|augment\w*|diminu\w*|regress\w*|cot\w*|chiffr\w*|taille|diametre|measured|stable|increased|decreased)\s+\w{0,8}\s?a\s+$")
 _OF = re.compile(r"\s*(?:de |du |des |d')(?!(?:son |plus |grand|diam|long|larg|haut|axe|taille|cote))")
-_COMPLEMENT = re.compile(r"(?<![^\W_])(?:of|in|on|within|into|at|involving|along|from|near|over|to|de|du|des|d|au|aux|dans|sur|en|sous|intra|par|entre|contre|a|hors)[\s']"
+_COMPLEMENT = re.compile(r"(?<![^\W_])(?:with|avec|against|contre|beside|alongside|of|in|on|within|into|at|involving|along|from|near|over|to|de|du|des|d|au|aux|dans|sur|en|sous|intra|par|entre|contre|a|hors)[\s']"
                          r"(?:(?:the|la|le|les|l|un|une|his|her|sa|son|niveau|du|de|both|right|left|upper|lower|mid|middle|tete|queue|corps|head|"
-                         r"body|tail|segment|cote|lateral|medial|quadrant|tiers|third|inferieur|superieur|droit|gauche|bord|face|paroi|wall|pole|region|part)\b[\s']*){0,6}$")
+                         r"body|tail|segment|cote|lateral|medial|quadrant|tiers|third|inferieur|superieur|droit|gauche|bord|face|paroi|wall|pole|region|part|posterior|anterior|posterieur|anterieure?|posterieure|superieure|inferieure|gauche|droite|left|distal|proximal|common|main|\w+ic|\w+ique)\b[\s']*){0,6}$")
 
 
 def _is_lesion(note: Note, start: int, end: int, chain: tuple[int, int]) -> bool:
@@ -192,21 +201,33 @@ def _noun_after(folded: str, end: int, stop: int) -> str:
     at = words.end() if words else end
     halt = _stop().search(folded, at, stop)
     kinds = [_kind(match) for match in _nouns().finditer(folded, at, min(halt.start() if halt else stop, at + 80))]
-    return kinds[-1] if kinds else ""
+    if not kinds or kinds[-1] == "other":
+        return kinds[-1] if kinds else ""
+    return "lesion" if "lesion" in kinds else "organ"
 
 
 def _noun_before(note: Note, start: int, begin: int) -> bool:
     """Whether the nearest noun before a length is a lesion; where there is none, that of the sentence before."""
     folded = note.folded
-    for match in reversed(list(_nouns().finditer(folded, begin, start))):
-        kind = _kind(match)
-        if kind == "organ" and _COMPLEMENT.search(folded, max(begin, match.start() - 60), match.start()):
+    nouns = list(_nouns().finditer(folded, begin, start))
+    for place in range(len(nouns) - 1, -1, -1):
+        kind = _kind(nouns[place])
+        if kind == "organ" and (_COMPLEMENT.search(folded, max(begin, nouns[place].start() - 60), nouns[place].start())
+                                or _is_beside(folded, nouns[:place], nouns[place])):
             continue
         return kind == "lesion"
     return _goes_on(note, start, begin)
 
 
-_MEASURE_WORD = re.compile(r"\b(?:mesur\w*|measur\w*|size|taille|diamet\w*|dimension\w*|grand axe|axe|it|elle|il)\b")
+def _is_beside(folded: str, before: Sequence[re.Match[str]], organ: re.Match[str]) -> bool:
+    """Whether an organ's word only describes the lesion right before it (masse latero-uterine)."""
+    if not before or _kind(before[-1]) != "lesion":
+        return False
+    gap = folded[before[-1].end():organ.start()]
+    return len(gap) < 40 and not re.search(r"[,;:.]|\b(?:et|and|with|avec|is|was|est|dont|puis|then|while|normal\w*)\b", gap)
+
+
+_MEASURE_WORD = re.compile(r"\b(?:mesur\w*|measur\w*|size|taille|diamet\w*|dimension\w*|grand axe|axe|it|elle|il|gr[eo]w\w*|increas\w*|decreas\w*|enlarg\w*|augment\w*|regress\w*|this|celui-ci|celle-ci)\b")
 
 
 def _goes_on(note: Note, start: int, begin: int) -> bool:
