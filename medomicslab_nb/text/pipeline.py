@@ -44,7 +44,8 @@ def make_pipeline(language: str, *, terms: Sequence[Term] = (), day_first: bool 
         How 03/04/2021 is read, see :class:`~medomicslab_nb.text.note.Note`.
     """
     nlp = spacy.blank(language)
-    nlp.tokenizer.token_match = None  # French: a pattern of compound words that takes half of the time
+    tokenizer: Any = nlp.tokenizer
+    tokenizer.token_match = None  # French: a pattern of compound words that takes half of the time
     nlp.max_length = 1 << 31  # nothing here needs memory beyond the text's own size
     nlp.add_pipe("medomicslab_sentences", config={"day_first": day_first})
     nlp.add_pipe("medomicslab_facts", config={"terms": [dict(vars(term)) for term in terms]})
