@@ -17,8 +17,8 @@ _FRENCH_WRITTEN = "janvier février mars avril mai juin juillet août septembre 
 _ENGLISH = "January February March April May June July August September October November December".split()
 _MONTHS = {name: number for number, names in enumerate((
     "janvier janv january jan", "fevrier fevr fev february febr feb", "mars march mar", "avril avr april apr",
-    "mai may", "juin june jun", "juillet juil july jul", "aout august aug", "septembre sept september sep", "octobre october oct",
-    "novembre november nov", "decembre december dec"), 1) for name in names.split()}
+    "mai may", "juin june jun", "juillet juil july jul", "aout august aug", "septembre sept september sep",
+    "octobre october oct", "novembre november nov", "decembre december dec"), 1) for name in names.split()}
 for _name in [name for name in _MONTHS if len(name) > 3]:
     _MONTHS |= dict.fromkeys(misread(_name), _MONTHS[_name])
 _SHORT = {name for name in _MONTHS if len(name) <= 4} - {"mars", "mai", "june", "july", "juin", "aout", "may"}

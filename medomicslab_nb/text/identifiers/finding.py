@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from medomicslab_nb.text.identifiers.candidate import Candidate
 from medomicslab_nb.text.identifiers.cased import cased
 from medomicslab_nb.text.identifiers.dates import find_dates
+from medomicslab_nb.text.identifiers.institutions import find_institutions
 from medomicslab_nb.text.identifiers.known import KnownIdentifiers
 from medomicslab_nb.text.identifiers.names import find_names
 from medomicslab_nb.text.identifiers.numbers import find_numbers
@@ -53,7 +54,8 @@ def find_identifiers(note: Note, known: KnownIdentifiers | None = None) -> list[
     """
     text = cased(note)
     tokens = tokenise(text)
-    found = [*find_numbers(text), *find_dates(text), *find_places(text, tokens), *find_names(tokens),
+    found = [*find_numbers(text), *find_dates(text), *find_places(text, tokens),
+             *find_institutions(text, tokens), *find_names(tokens),
              *(known.find(text, tokens) if known else ())]
     return [_stored(note, candidate) for candidate in merged(found)]
 

@@ -46,7 +46,7 @@ def readings(word: str) -> Iterator[str]:
 
 def misread(word: str) -> Iterator[str]:
     """What a word may become when one letter or pair is misread."""
-    for change in ("m rn", "rn m", "o 0", "i l", "i 1", "l 1", "l i", "e c", "u ii", "s 5", "b 8", "n ri", "d cl", "v y"):
+    for change in ("m rn", "rn m", "o 0", "i l", "i 1", "l 1", "l i", "e c", "u ii", "s 5", "b 8", "n ri", "d cl"):
         right, wrong = change.split()
         at = word.find(right)
         while at >= 0:

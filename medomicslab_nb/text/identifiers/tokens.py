@@ -169,7 +169,7 @@ def _before_tail(tokens: list[Token], at: int) -> list[int]:
 
 
 def _plain_lines(text: str) -> _Ranges:
-    """The lines written in capitals throughout, with ordinary words among more than three: their capitals say nothing."""
+    """The lines in capitals throughout, with ordinary words among more than three: their capitals say nothing."""
     ranges = []
     at = 0
     capitals = _is_caseless(text) and not text.islower()
@@ -291,7 +291,10 @@ def kind_of(word: str) -> str:
         return "G" if first else "W" if last else "V"
     if first or last:
         return "F" if first else "S"
-    return next((found for found in map(_listed_kind, readings(word)) if found in "FS"), "U")
+    kinds = [_listed_kind(reading) for reading in readings(word)]
+    # "Fuhrrnan" is an eponym misread; short ones are misreadings of too much.
+    order = "EFS" if len(word) > _LONGEST_ACRONYM else "FS"
+    return next((kind for wanted in order for kind in kinds if kind == wanted), "U")
 
 
 def _misread_kind(word: str) -> str:
@@ -299,12 +302,14 @@ def _misread_kind(word: str) -> str:
     if not _MISREAD.fullmatch(word) or _TNM.fullmatch(word):
         return "z"
     kinds = [_listed_kind(reading) for reading in readings(word) if reading.isalpha()]
-    return next((kind for wanted in "FSV" for kind in kinds if kind == wanted), "z" if word[-1].isdigit() and (
+    return next((kind for wanted in "EFSV" for kind in kinds if kind == wanted), "z" if word[-1].isdigit() and (
         len(word) < 6 or is_ordinary(word[:-1])) else "U")
 
 
 def _listed_kind(word: str) -> str:
-    if is_ordinary(word) or word in eponyms():
+    if word in eponyms():
+        return "E"
+    if is_ordinary(word):
         return "V"
     return "F" if word in first_names() else "S" if word in surnames() else "-"
 
