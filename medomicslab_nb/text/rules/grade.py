@@ -24,26 +24,39 @@ _SYSTEMS = "grade_systems"
 _OTHERS = ("other", "grade_other")
 _NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "l": "1", "ll": "2", "lll": "3", "lv": "4", "one": "1", "two": "2",
             "three": "3", "four": "4", "un": "1", "deux": "2", "trois": "3", "quatre": "4"}
-_NUMERAL = r"(?:(?<![^\W_])(?:iv|lv|i{1,3}|l{2,3}|one|two|three|four|un|deux|trois|quatre)|(?<![\d.,<>≤≥])(?<![<>≤≥]\s)[1-4])"
+_NUMERAL = (
+    r"(?:(?<![^\W_])(?:iv|lv|i{1,3}|l{2,3}|one|two|three|four|un|deux|trois|quatre)|"
+    r"(?<![\d.,<>≤≥])(?<![<>≤≥]\s)[1-4])")
 _AFTER = r"(?![^\W_])(?!\s?\+|\s?%|[.,]\d|\s?/\s?[5-9]|\s?/\s?10|'|-\d\d|\s?(?:mm|cm|mg)\b)"
 _VALUE = (rf"(?:g\s?)?(?P<value>{_NUMERAL}){_AFTER}(?:\s?(?:/|sur|of|out of)\s?(?:iii|iv|3|4)(?![^\W_]))?")
-_UPTO = re.compile(rf"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b)\s?(?:g(?:rade)?\s?)?(?P<value>iv|i{{1,3}}|[1-4]){_AFTER}"
+_UPTO = re.compile(rf"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b)\s?(?:g(?:rade)?\s?)?(?P<value>iv|i{{1,3}}|"
+                   rf"[1-4]){_AFTER}"
                    r"(?!\s?(?:mm|cm|mois|month|cycle|cure|day|jour|week|sem|an|year|node|gangl))")
-_SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:histologique|histological|histologic|histopronostique|histo|pronostique|nucleaire|nucleolaire|"
-          r"nucleolar|nuclear|architectural|tumoral|tumoural|tumor|tumour|tumeur|cytologique|global|overall|combined|combine|final|"
-          r"total|score|system|grading|modified|modifie|selon|according|to|of|de|du|des|d|l|la|le|the|classification|est|is|was|"
-          r"etait|et|and|as|a|estime|evalue|cote|classe|in|en|with|by|histoprognostique|prognostic|ellis|richardson|bloom|scarff|"
-          r"differentiation|differenciation|malignite|malignancy|n|no|numero|scale|criteria|criteres|(?:19|20)\d\d|cns|snc|insists|who/isup|now|desormais|"
-          r"histopathological|pathologique|pathological|version|initial|assigned|remains|reste|group|groupe|g|maximal|maximum)\b)")
-_WORD = r"(?:(?<!retro)(?<!ante)(?<!antero)(?<!down)(?<!up)(?<![^\W_][^\w\s])grad(?:es?|ed|ees?|ing)|gr\.|(?<![^\W_])(?:degre|degree)\s(?:de\s|of\s)?differen\w+)"
+_SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:histologique|histological|histologic|histopronostique|histo|pronostique|"
+          r"nucleaire|nucleolaire|"
+          r"nucleolar|nuclear|architectural|tumoral|tumoural|tumor|tumour|tumeur|cytologique|global|overall|combined|"
+          r"combine|final|"
+          r"total|score|system|grading|modified|modifie|selon|according|to|of|de|du|des|d|l|la|le|the|classification|"
+          r"est|is|was|"
+          r"etait|et|and|as|a|estime|evalue|cote|classe|in|en|with|by|histoprognostique|prognostic|ellis|richardson|"
+          r"bloom|scarff|"
+          r"differentiation|differenciation|malignite|malignancy|n|no|numero|scale|criteria|criteres|(?:19|20)\d\d|"
+          r"cns|snc|insists|who/isup|now|desormais|"
+          r"histopathological|pathologique|pathological|version|initial|assigned|remains|reste|group|groupe|g|"
+          r"maximal|maximum)\b)")
+_WORD = (
+    r"(?:(?<!retro)(?<!ante)(?<!antero)(?<!down)(?<!up)(?<![^\W_][^\w\s])grad(?:es?|ed|ees?|ing)|gr\.|"
+    r"(?<![^\W_])(?:degre|degree)\s(?:de\s|of\s)?differen\w+)")
 _DEGREES = {"well": "1", "moderate": "2", "poor": "3"}
 _DIFFERENTIATED = re.compile(
     r"\b(?:(?P<moderate>moderat(?:e|ely)|intermediate(?:ly)?|moyennement|moderement|moyenne|modere|moyen)"
     r"|(?P<well>well|bien|bonne|high|highly|tres\sbien|bon)"
     r"|(?P<poor>poor|poorly|peu|mal|faiblement|faible|mauvaise|pauvrement|mauvais))"
-    r"(?:[\s-]{1,2}(?:well|bien))?(?P<list>(?:\s?(?:-|/|,|to|a|et|and|ou|or)\s?(?:well|bien|moderat(?:e|ely)|moyennement|moderement"
+    r"(?:[\s-]{1,2}(?:well|bien))?(?P<list>(?:\s?(?:-|/|,|to|a|et|and|ou|or)\s?(?:well|bien|moderat(?:e|ely)|"
+    r"moyennement|moderement"
     r"|poorly|poor|peu|mal|faiblement|focally|par\s?endroits)){0,2})[\s-]{1,3}(?:differen[ct]+i(?:at|e)|diff\.)\w*"
-    r"|\bdifferen[ct]iation\s?(?:[:=]|is|was|est|etait|tumorale|glandulaire|jugee)?\s?(?:(?P<moderate_after>moyenne|moderee?|moyen|moderate|intermediate)"
+    r"|\bdifferen[ct]iation\s?(?:[:=]|is|was|est|etait|tumorale|glandulaire|jugee)?\s?(?:(?P<moderate_after>moyenne|"
+    r"moderee?|moyen|moderate|intermediate)"
     r"|(?P<well_after>bonne|good|well|bien)|(?P<poor_after>mauvaise|faible|poor|mediocre|peu))(?![^\W_])")
 _LISTED = re.compile(r"(?P<moderate>moder|moyen)|(?P<well>well|bien)|(?P<poor>poor|peu|mal|faibl)")
 _HEIGHTS = {"high": "high", "haut": "high", "eleve": "high", "hauts": "high", "low": "low", "bas": "low", "faible": "low",
@@ -51,16 +64,19 @@ _HEIGHTS = {"high": "high", "haut": "high", "eleve": "high", "hauts": "high", "l
 _HEIGHT = re.compile(
     r"\b(?:(?P<before>high|haut|hauts|low|bas|faible|intermediate|intermediaire|moyen)"
     r"(?P<list>\s?(?:-|/|,|to|a|et|and|ou|or)\s?(?:high|haut|low|bas|intermediate|intermediaire))?[\s-]{1,2}grades?"
-    r"|grades?(?:\s(?:histologique|histological|nucleaire|nuclear|tumoral|cytologique|tumou?r))?\s?(?:[:=]|is|was|est|etait)?\s?"
+    r"|grades?(?:\s(?:histologique|histological|nucleaire|nuclear|tumoral|cytologique|tumou?r))?\s?(?:[:=]|is|was|"
+    r"est|etait)?\s?"
     r"(?P<after>high|haut|eleve|low|bas|faible|intermediate|intermediaire))(?![^\W_])")
-_LETTER = re.compile(rf"(?<![^\W_])(?<![-'/])g\s?(?P<value>[1-4]){_AFTER}(?!\s?p\d|a\d)")
+_LETTER = re.compile(rf"(?<![^\W_])(?<![-'/])g(?:\s?(?P<digit>[1-4])|(?P<roman>ii|iii|iv)){_AFTER}(?!\s?p\d|a\d)")
 _GRADE_NAMES = ("grade", "grading", "gradee", "gr", "degre de diff", "degre diff", "degree of diff")
 _BRAIN = r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro\w*|blastom|cytom|craniopharyngiom|thymom|schwannom)\w*"
-_WHO = re.compile(rf"\b{_BRAIN}[\s,(:-]{{0,3}}(?:(?:diffuse?|anaplasi\w+|idh|mutant|mute|atypi\w+|de|of|the|cns|snc)[\s,-]{{1,2}}){{0,4}}(?:who|oms)"
+_WHO = re.compile(rf"\b{_BRAIN}[\s,(:-]{{0,3}}(?:(?:diffuse?|anaplasi\w+|idh|mutant|mute|atypi\w+|de|of|the|cns|"
+                  rf"snc)[\s,-]{{1,2}}){{0,4}}(?:who|oms)"
                   rf"(?:\s(?:19|20)\d\d)?\s?(?P<value>{_NUMERAL}){_AFTER}")
 _OF_THE_PROSTATE = re.compile(r"\b(?:gleason|grade[\s-]groups?|group\sgrade|grade\sgroupe|groupes?\sde\sgrades?|isup)")
 _OF_A_PROSTATE = re.compile(r"gleason|prostat\w*|\bpsa\b")
-_OF_THE_KIDNEY = re.compile(r"\b(?:ren\w+|rein|kidney|fuhrman|cellules?\sclaires|clear\scell|nephr\w+|rcc|chromophob\w+|papillary|papillaire)\b")
+_OF_THE_KIDNEY = re.compile(r"\b(?:ren\w+|rein|kidney|fuhrman|cellules?\sclaires|clear\scell|nephr\w+|rcc|"
+                            r"chromophob\w+|papillary|papillaire)\b")
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -176,11 +192,11 @@ def _differentiated(note: Note) -> Iterator[Found]:
 
 def _lettered(note: Note) -> Iterator[Found]:
     """G2 beside a tumour or TNM; the G of gravida, genes and kidney diseases has neither."""
-    for match in search(note, _LETTER, stretches(note, (), ("g",))):
+    for match in search(note, _LETTER, stretches(note, (), ("g", "gii", "giii", "giv"))):
         start, _ = note.source(match.start(), match.start() + 1)
         if note.text[start] == "G" and (_beside_tnm(note, match)
                                         or disease_of(note, match.start(), match.end(), _OTHERS) == "cancer"):
-            yield _found(match.start(), match.end(), match["value"], "")
+            yield _found(match.start(), match.end(), match["digit"] or match["roman"], "")
 
 
 def _of_the_who(note: Note) -> Iterator[Found]:

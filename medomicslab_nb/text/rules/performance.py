@@ -23,55 +23,90 @@ _TENS = {"hundred": "100", "ninety": "90", "eighty": "80", "seventy": "70", "six
          "thirty": "30", "twenty": "20", "cent": "100", "quatre-vingt-dix": "90", "quatre-vingt": "80", "quatre-vingts": "80",
          "soixante-dix": "70", "soixante": "60", "cinquante": "50", "quarante": "40", "trente": "30", "vingt": "20"}
 _TYPED_ECOG = r"(?:ecog|ecgo|eocg|ec0g|zubrod)"
-_STATUS = (r"(?:perfor[mn]an[cs]e?s?[\s-]?stat(?:us|ut|u)e?s?|statut?s?\s(?:de\s)?performances?|performances?\s(?:score|index)|"
-           r"(?:indices?|index|score|etat)\s(?:fonctionnel\s)?de\sperformances?|indices?\sfonctionnels?|statut\sfonctionnel|"
+_STATUS = (r"(?:perfor[mn]an[cs]e?s?[\s-]?stat(?:us|ut|u)e?s?|statut?s?\s(?:de\s)?performances?|"
+           r"performances?\s(?:score|index)|"
+           r"(?:indices?|index|score|etat)\s(?:fonctionnel\s)?de\sperformances?|indices?\sfonctionnels?|"
+           r"statut\sfonctionnel|"
            r"functional\sstatus)")
 _SHORT = r"(?:oms|who|o\.m\.s\.?|ps|p\.s\.)"
 # What ends a status: no other number, sign of a range or unit behind.
-_ALONE = (r"(?![^\W_]|[.,]\d|\s?[%+:]|-\w|\s?(?:mg|cm|mm|kg|h2o|months?|mois|ans?\b|years?|jours?|days?|semaines?|weeks?|heures?|"
+_ALONE = (r"(?![^\W_]|[.,]\d|\s?[%+]|:\d|-\w|\s?(?:mg|cm|mm|kg|h2o|months?|mois|ans?\b|years?|jours?|days?|semaines?|"
+          r"weeks?|heures?|"
           r"hours?|cures?|cycles?|ng|ml|l/|fois|times|patients?|g/|points?\sd|eme|e\b))(?!\s?/\s?(?:[1-9]\d|[6-9]))")
 _DIGIT = r"[0-4]|5(?=\W*(?:$|\n|[.;,)]))"
 _LOW = (rf"(?P<low>(?:(?<![\d.,<>≤≥/])(?<![<>≤≥]\s)(?<![<>≤≥]\s\s)(?:{_DIGIT})"
-        r"|(?<=[\s:=(])(?<!by\s)(?<!in\s)(?<!the\s)(?<!d')(?:zero|nul|one|two|three|four|un|deux|trois|quatre|iv|i{1,3})(?=\W|$)))")
-_HIGH = r"(?:\s?(?:-|/|->|→|a|to|ou|or|et|and|puis|then|vers)\s?(?P<high>[0-4])(?![^\W_]|[.,]\d|\s?[%/]))?"
-_SMALL = (rf"(?:[\s:=(),\"'/~-]|\b(?:{_TYPED_ECOG}|oms|who|ps|{_STATUS}|acrin|score|scale|scored|scoring|echelle|indice|index|grade|statut|"
-          r"status|stade|classe|class|level|niveau|general|global|etat|of|a|was|is|est|etait|reste|at|de|du|l|d|la|le|the|in|en|now|"
-          r"currently|actuellement|estime|evalue|estimated|assessed|evaluated|rated|cote|conserve|maintenu|still|toujours|"
+        r"|(?<=[\s:=(])(?<!,\s)(?<!by\s)(?<!in\s)(?<!the\s)(?<!d')(?:zero|nul|one|two|three|four|un|deux|trois|"
+        r"quatre|iv|i{1,3})(?=\W|$)))")
+_HIGH = r"(?:(?!\s?/\s?4)\s?(?:-|/|->|→|a|to|ou|or|et|and|puis|then|vers)\s?(?P<high>[0-4])(?![^\W_]|[.,]\d|\s?[%/]))?"
+_SMALL = (rf"(?:[\s:=(),\"'/~-]|\b(?:{_TYPED_ECOG}|oms|who|ps|{_STATUS}|acrin|score|scale|scored|scoring|echelle|"
+          rf"indice|index|grade|statut|"
+          r"status|stade|classe|class|level|niveau|general|global|etat|of|a|was|is|est|etait|reste|at|de|du|l|d|la|"
+          r"le|the|in|en|now|"
+          r"currently|actuellement|estime|evalue|estimated|assessed|evaluated|rated|cote|conserve|maintenu|still|"
+          r"toujours|"
           r"initial|initially|remains|remained|good|bon|he|she|it|as|current|present|today|aujourd'hui|ce|jour|patient|"
           r"had|has|his|her|an|and|et|between|entre|around|environ|about|calcule|value|valeur|baseline|from|passe|"
-          r"deteriorated|improved|declined|fell|dropped|worsened|went|degrade|ameliore|remonte|mesure|chiffre|note|alors|then|by|"
-          r"admission|l'admission|l'entree|entree|diagnostic|diagnosis|inclusion|sortie|discharge|unchanged|inchange|stable|"
-          r"to|range|bracket|equal|egal)e?s?\b)")
+          r"deteriorated|improved|declined|fell|dropped|worsened|went|degrade|ameliore|remonte|mesure|chiffre|note|"
+          r"alors|then|by|previously|"
+          r"admission|l'admission|l'entree|entree|diagnostic|diagnosis|inclusion|sortie|discharge|unchanged|inchange|"
+          r"stable|"
+          r"to|range|bracket|equal|egal|criteria|criteres|p\.s\.)e?s?\b)")
 _ECOG = re.compile(rf"(?<![^\W_])(?<!k)(?P<name>{_TYPED_ECOG}(?:[\s/-]?(?:ps|who|oms))?|{_STATUS}|{_SHORT})(?![^\W\d_])"
-                   rf"(?P<gap>{_SMALL}{{0,12}}?){_LOW}{_HIGH}(?:\s?(?:/|sur|of|out\sof)\s?[45](?![^\W_]|[.,]\d))?{_ALONE}")
+                   rf"(?P<gap>{_SMALL}{{0,12}}?){_LOW}{_HIGH}(?:\s?(?:/|sur|of|out\sof)\s?[45](?![^\W_]|"
+                   rf"[.,]\d))?{_ALONE}")
+_HEDGE = (
+    r"possibly|probably|perhaps|maybe|likely|peut-etre|probablement|plutot|hopefully|not|pas|at\sleast|"
+    r"au\smoins|only|seulement")
+_HEDGED = re.compile(rf"\b(?:{_HEDGE})\b")
 # The value at a distance, where no other number stands before it.
-_ECOG_FAR = re.compile(rf"(?<![^\W_])(?:{_TYPED_ECOG}|{_STATUS}|ps\b|oms\b|who\sps\b)(?P<gap>[^.;\d<>≤≥]{{5,110}}?)"
-                       rf"(?:\bis|\bwas|:|=|\best|\betait|\ba|\bat|\bof|\bto)\s?(?P<low>[0-4]){_ALONE}(?!\s\w+s\b)")
+_ECOG_FAR = re.compile(rf"(?<![^\W_])(?:{_TYPED_ECOG}|{_STATUS}|ps\b|oms\b|who\sps\b)(?P<gap>[^.;\d<>≤≥]{{1,110}}?)"
+                       rf"(?:\b(?:{_HEDGE})|\bis|\bwas|:|=|\best|\betait|\ba|\bat|\bof|"
+                       rf"\bto)\s?(?P<low>[0-4]){_ALONE}(?!\s\w+s\b)")
 _ECOG_BEHIND = re.compile(
-    r"(?<![\d.,/+<>≤≥-])(?<!\d\s)(?P<low>[0-4])(?:\s?[-/]\s?(?P<high>[0-4]))?\s?,?\s?\(?(?:selon|sur|according\sto|by|on|de|per)\s"
-    rf"(?:the\s|l'|la\s)?(?:echelle\s|scale\s|indice\s|classification\s|score\s)?(?:de\s|d'|of\s|the\s)?(?:l')?(?:{_TYPED_ECOG}|oms|who)(?![^\W_])")
-_CARED_FOR = re.compile(rf"{_STATUS}|\bps\b|etat\sgeneral|\beg\b|autonom|ambulat|performance|activit|fonctionnel|functional|{_TYPED_ECOG}")
+    r"(?<![\d.,/+<>≤≥-])(?<!\d\s)(?P<low>[0-4])(?:\s?[-/]\s?(?P<high>[0-4]))?\s?,?\s?\(?(?:selon|sur|according\sto|"
+    r"by|on|de|per)\s"
+    rf"(?:the\s|l'|la\s)?(?:echelle\s|scale\s|indice\s|classification\s|score\s)?(?:de\s|d'|of\s|"
+    rf"the\s)?(?:l')?(?:{_TYPED_ECOG}|oms|who)(?![^\W_])")
+_CARED_FOR = re.compile(rf"{_STATUS}|\bps\b|etat\sgeneral|\beg\b|autonom|ambulat|performance|activit|fonctionnel|"
+                        rf"functional|{_TYPED_ECOG}")
 _TEN = r"(?:100|[1-9]0|" + "|".join(sorted(_TENS, key=len, reverse=True)) + r")(?![^\W_])"
 _INDEX = r"(?:karn\w{3,8}|kps|ik|kpi)(?![^\W\d_])(?:'s)?"
 _NO_INDEX = r"(?![.,]\d|\s?-?\s?(?:mg|cm|mm|kg|ans\b|an\b|years?|months?|mois|jours?|days?|ml|gy|min|fois|l/))"
 _KARNOFSKY = re.compile(
-    rf"(?<![^\W_])(?P<name>{_INDEX})(?P<gap>(?:[^.;\d\n<>≤≥]|\d\d/\d\d|\d{{1,2}}/10){{0,90}}?)(?<![^\W_])(?P<low>{_TEN})"
+    rf"(?<![^\W_])(?P<name>{_INDEX})(?P<gap>(?:[^.;\d\n<>≤≥]|\d\d/\d\d|"
+    rf"\d{{1,2}}/10){{0,90}}?)(?<![^\W_])(?P<low>{_TEN})"
     rf"(?:\s?(?:%|/\s?100|percent|per\scent|pour\scent|p\.\s?cent))?"
-    rf"(?:\s?(?:-|/|->|→|to|et|and|ou|or|puis|then|a)\s?(?P<high>{_TEN}))?{_NO_INDEX}\s?%?|(?<![^\W_])(?P<tight>(?:kps|ik)(?P<digits>100|[1-9]0))(?!\d)")
-_NO_GAP = re.compile(r"\b(?:not|non|pas|no|unknown|inconnu|age[de]*|poids|weight|unavailable|aucun|ecog|ps|oms|taille|fc|ta|spo2|hb|"
+    rf"(?:\s?(?:-|/|->|→|to|et|and|ou|or|puis|then|a)\s?(?P<high>{_TEN}))?{_NO_INDEX}(?:\s?%)?|"
+    rf"(?<![^\W_])(?P<tight>(?:kps|ik)(?P<digits>100|[1-9]0))(?!\d)")
+_NO_GAP = re.compile(r"\b(?:not|non|pas|no|unknown|inconnu|age[de]*|poids|weight|unavailable|aucun|ecog|ps|oms|"
+                     r"taille|fc|ta|spo2|hb|"
                      r"sans|without|bmi|imc|dose|mmhg|fevg|lvef)\b|%")
 _KARNOFSKY_BEHIND = re.compile(
-    rf"(?<![\d.,/<>≤≥-])(?<![^\W_])(?P<low>{_TEN})\s?(?:%|percent)?(?:\s?/\s?100)?\s?(?:\(|(?:,\s)?(?:selon|sur|according\sto|by|on|de|per|d'apres)\s|(?<=[\s%]))"
-    r"(?:the\s|l'|la\s|le\s)?(?:echelle\s|scale\s|indice\s|index\s|score\s)?(?:de\s|d'|of\s|the\s)?(?:karn\w{3,8}|kps)(?![^\W_])")
+    rf"(?<![\d.,/<>≤≥-])(?<![^\W_])(?P<low>{_TEN})\s?(?:%|percent)?(?:\s?/\s?100)?\s?(?:\(|(?:,\s)?(?:selon|sur|"
+    rf"according\sto|by|on|de|per|d'apres)\s|(?<=[\s%]))"
+    r"(?:the\s|l'|la\s|le\s)?(?:echelle\s|scale\s|indice\s|index\s|score\s)?(?:de\s|d'|of\s|the\s)?(?:karn\w{3,8}|"
+    r"kps)(?![^\W_])")
 _PERCENT = re.compile(rf"\b(?:{_STATUS}|ps)(?![^\W_])[\s:=(]{{0,3}}(?:(?:of|was|is|a|est|etait|at|de|score)\s){{0,3}}"
                       r"(?P<low>100|[1-9]0)\s?%")
+_BOTH = rf"(?:{_TYPED_ECOG}|ps|oms|who)"
+_PAIR = re.compile(rf"(?<![^\W_])(?:(?:kps|ik|karn\w+)\s?/\s?{_BOTH}[\s:=(]{{1,3}}(?P<index>100|"
+                   rf"[1-9]0)\s?%?\s?[/,-]\s?(?P<status>[0-4])"
+                   rf"|{_BOTH}\s?/\s?(?:kps|ik|"
+                   rf"karn\w+)[\s:=(]{{1,3}}(?P<status_first>[0-4])\s?[/,-]\s?(?P<index_second>100|[1-9]0))(?!\d)")
+_PAIRED = {"index": ("karnofsky", "%"), "index_second": ("karnofsky", "%"), "status": ("ecog", ""), "status_first": ("ecog", "")}
 _AGAIN = re.compile(
-    r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|puis|then|now|actuellement|"
-    r"aujourd'hui|currently|today|from|previously|auparavant|pour|was|not)\b[^.;\d]{0,30}?)"
+    r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|"
+    r"puis|then|now|actuellement|"
+    r"aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
+    r"[^.;\d]{0,40}(?:,|\band|\bet)\s(?:(?:at|after|apres|a|au|lors)\s(?:[^\W\d]+\s){1,3})?(?=\d+\s?%?(?:\s(?:at|"
+    r"after|apres|now|on|by|today|a|en|le|"
+    r"lors|this|aujourd'hui)\b|\W*$)))"
     r"(?P<low>100|[1-9]0|[0-4])(?![^\W_]|[.,]\d)\s?(?P<percent>%)?")
-_NOW_AT = re.compile(r"[^\d\n]{0,100}?\b(?:actuellement|aujourd'hui|currently|now|(?:he|she|patiente?|il|elle)\s(?:is|est)\s(?:now\s)?(?:at|a))\s"
+_NOW_AT = re.compile(r"[^\d\n]{0,100}?\b(?:actuellement|aujourd'hui|currently|now|(?:he|she|patiente?|il|"
+                     r"elle)\s(?:is|est)\s(?:now\s)?(?:at|a))\s"
                      r"(?:at\s|a\s|:\s?|is\s|est\s)?(?P<low>100|[1-9]0)(?![^\W_]|[.,]\d|\s?(?:mg|kg|ans|years))\s?%?")
-_CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*|worsen\w*|chut\w*|tomb\w*|deteriorat\w*|improv\w*|went|degrad\w*|"
+_CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*|worsen\w*|chut\w*|tomb\w*|"
+                     r"deteriorat\w*|improv\w*|went|degrad\w*|"
                      r"amelior\w*|baiss\w*|remont\w*|diminu\w*|increas\w*|evolu\w*)\b")
 _JOINING = re.compile(rf"(?:(?![,\n]){_SMALL}|karn\w+|%){{0,12}}")
 _NAMES = re.compile(rf"{_TYPED_ECOG}|\b(?:ps|oms|who)\b")
@@ -82,8 +117,10 @@ _GRADED_TUMOUR = re.compile(
     r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|grades?|"
     r"classification|class[ei]|type|groupe?|group|palier|step|ladder)\w*[\s(,:-]{0,3}"
     r"(?:(?:de|of|the|l|la|selon|en|by|is|d|anaplasique|diffuse?|idh|mute|mutant)[\s'-]{1,2}){0,3}$")
-_PLURAL = re.compile(r"\s(?:more|other|autres)\b|\s(?!(?:sans|dans|depuis|puis|mais|plus|was|has|is|as|this|apres|sous|alors|pas|hors|vs|"
-                     r"versus|despites?|always|symptoms|ans|ce|tres|toujours|remains|jours|lors|status|selles|ces|ses|des|les|aux)\b)\w{4,}s\b")
+_PLURAL = re.compile(r"\s(?:more|other|autres|mutation|gene)\b|\s(?!(?:sans|dans|depuis|puis|mais|plus|was|has|is|as|"
+                     r"this|apres|sous|alors|pas|hors|vs|"
+                     r"versus|despites?|always|symptoms|ans|ce|tres|toujours|remains|jours|lors|status|selles|ces|"
+                     r"ses|des|les|aux)\b)\w{4,}s\b")
 _NO_STATUS = re.compile(r"ventil|cpap|peep|\bpep\b|h2o|pression|pressure|valv|gradient|stenos|psoria|pulmon\w+\sst")
 
 
@@ -93,9 +130,12 @@ def find(note: Note) -> Iterator[Found]:
     if within := stretches(note, _ECOG_NAMES, ("oms", "who", "ps")):
         mentions += _ecog(note, within)
         mentions += [Found("karnofsky", match.start(), match.end(), match["low"], "%")
-                     for match in search(note, _PERCENT, within)]
-    if within := stretches(note, ("karn",), ("kps", "ik", "kpi")):
+                     for match in search(note, _PERCENT, within)
+                     if "karn" not in note.folded[max(match.start() - 12, 0):match.end()]]
+    if within := stretches(note, ("karn", "kps"), ("ik", "kpi")):
         mentions += _karnofsky(note, within)
+        mentions += [Found(attribute, *match.span(name), match[name], unit) for match in search(note, _PAIR, within)
+                     for name, (attribute, unit) in _PAIRED.items() if match[name]]
     if mentions:
         yield from stated(note, dict.fromkeys(mentions))
 
@@ -104,7 +144,7 @@ def _karnofsky(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
     for match in search(note, _KARNOFSKY, within):
         if match["tight"]:
             yield Found("karnofsky", match.start(), match.end(), match["digits"], "%")
-        elif (match["name"].startswith("karn") or _capitals(note, match)) and not _NO_GAP.search(match["gap"]):
+        elif (match["name"].startswith(("karn", "kps")) or _capitals(note, match)) and not _NO_GAP.search(match["gap"]):
             yield from _values("karnofsky", match)
             yield from _again(note, match, "karnofsky")
     for match in search(note, _KARNOFSKY_BEHIND, within):
@@ -125,6 +165,7 @@ def _ecog(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
         apart = not any(match.start() <= other.end() and other.start() <= match.end() for other in near)
         if apart and not _NO_GAP.search(_NAMES.sub("", match["gap"])):
             yield from _values("ecog", match)
+            yield from _again(note, match, "ecog")
     for match in search(note, _ECOG_BEHIND, within):
         begin, _ = note.sentence_at(match.start())
         if _CARED_FOR.search(note.folded, begin, match.end()):
@@ -137,7 +178,8 @@ def _values(attribute: str, match: re.Match[str]) -> Iterator[Found]:
     low = _plain(match["low"])
     high = _plain(groups["high"]) if groups.get("high") else ""
     unit = "%" if attribute == "karnofsky" else ""
-    start = match.start() if _JOINING.fullmatch(groups.get("gap") or "") else match.start("low")
+    near = _JOINING.fullmatch(groups.get("gap") or "") and not _HEDGED.search(match[0])
+    start = match.start() if near else match.start("low")
     if high and high != low and (_CHANGE.search(match[0]) or re.search(r"->|→|puis|then", match[0])):
         yield Found(attribute, start, match.end("low"), low, unit, context=("history",))
         yield Found(attribute, match.start("high"), match.end(), high, unit)

@@ -24,32 +24,45 @@ _GROUP_NAMES = ("isup", "grade group", "grade-group", "gradegroup", "grade group
 _SUM = r"(?:10|[2-9])"
 _PATTERNS = re.compile(
     rf"(?<![\d+.,/])(?:(?P<sum_before>{_SUM})\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>[1-5])\s?\+\s?(?P<second>[1-5])"
-    rf"(?![.,]?\d|\s?%|\s?\+\s?\d)(?:\)?\s?[=:(]{{1,2}}\s?(?P<sum_after>{_SUM})(?![.,]?\d)|\)?\s(?:soit|equals|makes|is|total|sum|score)\s(?P<sum_said>{_SUM})"
+    rf"(?![.,]?\d|\s?%|\s?\+\s?\d)(?:\)?\s?[=:(]{{1,2}}\s?(?P<sum_after>{_SUM})(?![.,]?\d)|\)?\s(?:soit|equals|makes|"
+    rf"is|total|sum|score)\s(?P<sum_said>{_SUM})"
     r"(?![.,]?\d))?\)?")
-_SMALL = (r"(?:[\s:=,(\"'\[-]|\b(?:score|sum|somme|total|grade|combined|combine|de|du|of|a|was|is|est|etait|at|la|le|the|biopsy|"
-          r"biopsique|pathological|final|global|initial|estime|cote|evalue|overall|highest|maximal|maximum|worst|reported|as|et|isup|"
-          r"prostate|adenocarcinoma|adenocarcinome|cancer|histological|histologique|group|groupe|passe|upgraded|to|from|sur|on|"
-          r"biopsies|biopsie|specimen|piece|modifie|modified|composite|s|le\splus\seleve|primary|max|pretherapeutique|retained|retenu)\b){0,9}?")
-_SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|sept|eight|huit|nine|neuf|ten|dix))(?![^\W_])"
-                    r"(?![.,]\d|\s?%|\s?\+|-\w|\s?(?:mois|months?|ans|years?|ng|mm|cm|carottes?|cores?|jours?|days?|cycles?|biops|prelev|frag))"
+_SMALL = (r"(?:[\s:=,(\"'\[-]|\b(?:score|sum|somme|total|grade|combined|combine|de|du|of|a|was|is|est|etait|at|la|le|"
+          r"the|biopsy|"
+          r"biopsique|pathological|final|global|initial|estime|cote|evalue|overall|highest|maximal|maximum|worst|"
+          r"reported|as|et|isup|"
+          r"prostate|adenocarcinoma|adenocarcinome|cancer|histological|histologique|group|groupe|passe|upgraded|to|"
+          r"from|sur|on|"
+          r"biopsies|biopsie|specimen|piece|modifie|modified|composite|s|le\splus\seleve|primary|max|"
+          r"pretherapeutique|retained|retenu)e?s?\b){0,9}?")
+_SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|sept|eight|huit|nine|neuf|ten|"
+                    rf"dix))(?![^\W_])"
+                    r"(?![.,]\d|\s?%|\s?\+|-[a-z]|\s?(?:mois|months?|ans|years?|ng|mm|cm|carottes?|cores?|jours?|"
+                    r"days?|cycles?|biops|prelev|frag))"
                     r"(?:\s?(?:/|sur)\s?10)?")
 _PLUS = re.compile(r"\+")
-_MORE = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?(?P<sum>10|[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
+_MORE = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?(?P<sum>10|"
+                   r"[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
                    r"years?|ng|mm|cm|car|cor|j|d|bio|sur|out|of))")
 _SINGLE = re.compile(r"(?:pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
 _PROSTATE = ("gleason", "prostat", "psa", "isup", "grade group", "gradegroup", "pi-rads", "pirads", "biops", "cribriform")
 _OTHER_SUM = re.compile(r"sbr|nottingham|elston|bloom|apgar|ganglion|lymph node|node|her-?2|aslo|glasgow")
 _WORDS = {"six": "6", "seven": "7", "sept": "7", "eight": "8", "huit": "8", "nine": "9", "neuf": "9", "ten": "10", "dix": "10"}
 _GROUP = re.compile(
-    r"(?<![^\W_])(?P<name>isup(?:\s?/?\s?(?:who|oms))?|(?:who|oms)\s?/?\s?isup|(?:prognostic\s)?grade[\s-]?groups?|group\sgrade|"
-    r"grade[\s-]groupe|groupes?(?:\s(?:pronostique|pronostic))?\s?(?:de\s)?grades?|groupes?\spronostiques?|groupes?\shistopronostiques?|"
+    r"(?<![^\W_])(?P<name>isup(?:\s?/?\s?(?:who|oms))?|(?:who|oms)\s?/?\s?isup|(?:prognostic\s)?grade[\s-]?groups?|"
+    r"group\sgrade|"
+    r"grade[\s-]groupe|groupes?(?:\s(?:pronostique|pronostic))?\s?(?:de\s)?grades?|groupes?\spronostiques?|"
+    r"groupes?\shistopronostiques?|"
     r"gradegroup|ggg?)(?![^\W\d_])"
-    r"(?:[\s:=(),\"'-]|\b(?:grade|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|20)\d\d|pronostique|global|"
-    r"who|oms|final|finale|selon|classe|cote|stade|number|n|no|categorie|category|gleason|now|desormais|overall|max|maximal|maximum|initial|"
+    r"(?:[\s:=(),\"'-]|\b(?:grade|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|"
+    r"20)\d\d|pronostique|global|"
+    r"who|oms|final|finale|selon|classe|cote|stade|number|n|no|categorie|category|gleason|now|desormais|overall|max|"
+    r"maximal|maximum|initial|"
     r"highest|reste|remains|estime|evalue|assigned|eleve|plus)\b){0,8}?(?<!\d)(?<![<>≤≥])(?<![<>≤≥]\s)"
     r"(?P<value>[1-5]|(?<![^\W_])(?:iv|v|i{1,3}|one|two|three|four|five|un|deux|trois|quatre|cinq))(?![^\W_])"
-    r"(?![.,]\d|\s?[%+]|-\w|\s?(?:mm|cm|mois|month|ans|carotte|core))(?:\s?/\s?5(?!\d))?")
-_MORE_GROUPS = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|grade group\s)?(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|"
+    r"(?![.,]\d|\s?[%+]|-[a-z]|\s?(?:mm|cm|mois|month|ans|carotte|core))(?:\s?/\s?5(?!\d))?")
+_MORE_GROUPS = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|"
+                          r"grade group\s)?(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|"
                           r"\s?(?:mm|cm|mois|month|an|car|cor|sur|of|out))")
 _NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
             "un": "1", "deux": "2", "trois": "3", "quatre": "4", "cinq": "5"}
@@ -61,7 +74,7 @@ def find(note: Note) -> Iterator[Found]:
     if within := stretches(note, _GROUP_NAMES, ("gg", "ggg")):
         mentions += _groups(note, within)
     if mentions:
-        yield from stated(note, mentions)
+        yield from stated(note, dict.fromkeys(mentions))
 
 
 def _gleason(note: Note) -> Iterator[Found]:

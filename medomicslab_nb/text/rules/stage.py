@@ -30,17 +30,28 @@ _NUMERAL = rf"(?:{_ONES}|(?<!\d)[0-4]|(?<=[\s:])(?:one|two|three|four|deux|trois
 _LETTERS = r"(?:\s?-?[a-d](?:\s?[1-3](?!\d)|i{1,2})?)?"
 _GROUP = (rf"(?P<numeral>{_NUMERAL})(?P<letters>{_LETTERS})(?P<ann>\s?[esx]{{1,2}}(?:\s?\+\s?s)?(?:\s?[ab])?)?"
           r"(?![^\W_]|'|[.,]\d|\s?%|/\d|-\d{2}|\s?(?:mm|cm|mg|mois|months?|ans|years?)\b)")
-_UPTO = re.compile(r"\s?(?:[-/,&]|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b)\s?(?:(?:stade|stage)s?\s)?"
+_UPTO = re.compile(r"\s?(?:[-/,&→]|->|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b)\s?(?:(?:stade|"
+                   r"stage)s?\s)?"
                    rf"(?:(?P<numeral>{_ONES}|[1-4](?!\d))(?P<letters>[a-d][1-3]?)?|(?<=[/-])(?P<only>[a-d][1-3]?))"
-                   r"(?![^\W_]|'|[.,]\d|\s?%|\s?(?:cm|mm|mois|month|year|ans|day|jour|cycle|cure|week|sem|node|gangl|lesion))")
-_SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:clinique|clinical|clinically|pathologique|pathological|pathologic|pronostique|prognostic|"
-          r"anatomique|anatomic|evolutif|initial|initially|group|groupe|tumoral|number|numero|n|no|is|was|est|etait|de|du|la|le|l|d|"
-          r"the|of|selon|according|to|as|at|cancer|chirurgical|surgical|definitif|final|estime|a|en|score|classe|grouping|up|"
-          r"radiologique|et|and|classification|disease|maladie|system|systeme|edition|ed|modifie|modified|revised|now|desormais|"
-          r"huitieme|septieme|neuvieme|eighth|seventh|ninth|(?:[6-9]|1)(?:th|e|eme|re)?(?=\s(?:edition|ed))|(?:19|20)\d\d|"
-          r"apparent|presumed|cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|anatomoclinique|c|p)\b)")
-_WORD = r"(?:[cpy]|yp|yc)?(?:stades?|stages?|stge?s?|stad)|(?:up|down|re|pre)?stag(?:ed|ing)|(?:re)?stadi(?:fication|fiee?s?)|st"
-_STAGE_NAMES = ("stade", "stadi", "stage", "staging", "stge", "stg", "st", "stad", "cstage", "pstage",
+                   r"(?![^\W_]|'|[.,]\d|\s?%|\s?(?:cm|mm|mois|month|year|ans|day|jour|cycle|cure|week|sem|node|gangl|"
+                   r"lesion))")
+_SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:clinique|clinical|clinically|pathologique|pathological|pathologic|"
+          r"pronostique|prognostic|"
+          r"anatomique|anatomic|evolutif|initial|initially|group|groupe|tumoral|number|numero|n|no|is|was|est|etait|"
+          r"de|du|la|le|l|d|"
+          r"the|of|selon|according|to|as|at|cancer|chirurgical|surgical|definitif|final|estime|a|en|score|classe|"
+          r"grouping|up|"
+          r"radiologique|et|and|classification|disease|maladie|system|systeme|edition|ed|modifie|modified|revised|"
+          r"now|desormais|"
+          r"huitieme|septieme|neuvieme|eighth|seventh|ninth|v?[6-9](?:th|e|eme)?|1(?:st|re|ere)(?=\s(?:edition|ed))|"
+          r"(?:19|20)\d\d|"
+          r"apparent|presumed|cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|"
+          r"anatomoclinique|c|p)\b)")
+_WORD = (
+    r"(?:[cpy]|yp|yc)?(?:stades?|stages?|stge?s?|stad)|(?:up|down|re|pre)?stag(?:ed|ing)|(?:re)?stadi(?:fication|"
+    r"fiee?s?)|st|classee?s?|classified")
+_NO_STAGE = re.compile(r"\b(?:ce|this|that|quel|which|any|tout|chaque|each|every)\s$")
+_STAGE_NAMES = ("stade", "stadi", "stage", "staging", "stge", "stg", "st", "stad", "classe", "classified", "cstage", "pstage",
                 "ycstage", "ypstage", "upstag", "downstag", "restag", "prestag")
 
 
@@ -49,7 +60,8 @@ def find(note: Note) -> Iterator[Found]:
     long, short = _names()
     within = stretches(note, _STAGE_NAMES + long, short)
     mentions = [found for match in search(note, _stage(), within) for found in _groups(note, match)]
-    mentions += _behind_tnm(note)
+    mentions += [each for each in _groups_alone(note)
+                 if not any(other.start <= each.start < other.end for other in mentions)]
     mentions += _in_words(note, within)
     if mentions:
         yield from stated(note, dict.fromkeys(mentions))
@@ -100,9 +112,13 @@ def _extent(note: Note, match: re.Match[str]) -> tuple[int, int]:
         return match.start("duke"), match.end("duke")
     end = match.end("numeral")
     for name in ("letters", "ann"):
-        if match[name] and (not match[name][0].isspace() or _capitals(note, *match.span(name))):
+        if match[name] and (not match[name][0].isspace() or _capitals(note, *match.span(name))
+                            or _CLOSED.match(note.folded, match.end(name))):
             end = match.end(name)
     return match.start("numeral"), end
+
+
+_CLOSED = re.compile(r"\s*(?:[,;.)\n]|$)")
 
 
 def _capitals(note: Note, start: int, end: int) -> bool:
@@ -136,7 +152,7 @@ def _dukes(match: re.Match[str], system: str) -> str:
 def _system(note: Note, start: int, end: int) -> str:
     """The system named within the mention or just beside it."""
     begin, stop = note.sentence_at(start)
-    around = note.folded[max(begin, start - 25):min(max(end, stop), end + 35)]
+    around = note.folded[max(begin, start - 25):min(max(end, stop), end + 45)]
     return next((name for name, pattern in _by_name().items() if pattern.search(around)), "")
 
 
@@ -153,7 +169,11 @@ def _is_other(note: Note, match: re.Match[str], end: int, system: str) -> bool:
     if match["system"] and (not _named_alone(note, match, system)
                             or re.search(r"\bgrade\w*\s(?:de\s|of\s)?$", note.folded[max(match.start() - 12, 0):match.start()])):
         return True
-    if match["word"] and match["word"] == "st" and note.folded[match.end("word"):match.end("word") + 1] != ".":
+    if _NO_STAGE.search(note.folded[max(match.start() - 12, 0):match.start()]):
+        return True
+    if match["word"] and match["word"].startswith("class"):
+        return not system or system == "TNM" or not _capitals(note, *match.span("numeral"))
+    if match["word"] == "st" and note.folded[match.end("word"):match.end("word") + 1] != ".":
         return disease_of(note, match.start(), end) != "cancer"
     return (not system or system == "TNM") and disease_of(note, match.start(), end) == "other"
 
@@ -168,22 +188,35 @@ def _named_alone(note: Note, match: re.Match[str], system: str) -> bool:
 
 _BEHIND = re.compile(r"(?<![^\W\d_])[a-z]*[mn]\s?[0-3x][a-d]?\d?\)?\s?(?:[,:;(=/-]\s?){0,2}(?:soit\s)?$")
 _GROUPS_ALONE = ("i", "ia", "ib", "ic", "ii", "iia", "iib", "iic", "iii", "iiia", "iiib", "iiic", "iv", "iva", "ivb", "ivc")
-_ALONE = re.compile(r"(?P<numeral>iv|i{1,3})(?P<letters>[a-d][1-3]?)?(?![^\W_]|\s?[-/]\s?[^\W_])")
+_GROUP_ALONE = re.compile(r"(?P<numeral>iv|i{1,3})(?P<letters>[a-d][1-3]?)?(?![^\W_]|\s?[-/]\s?[^\W_])")
 
 
-def _behind_tnm(note: Note) -> Iterator[Found]:
-    """A group that follows its TNM without the word stage: T2N0M0 (IIB)."""
+def _groups_alone(note: Note) -> Iterator[Found]:
+    """A group without the word stage: behind its TNM, T2N0M0 (IIB), or with its letter beside a cancer, IIIB NSCLC."""
     for at in (at for name in _GROUPS_ALONE for at in beginning_with(note, name)):
-        match = _ALONE.match(note.folded, at)
-        if match and _BEHIND.search(note.folded[max(at - 14, 0):at]) and _capitals(note, at, at + 1):
-            yield Found("stage", at, match.end(), _join(match["numeral"], match["letters"] or ""), qualifier="TNM")
+        match = _GROUP_ALONE.match(note.folded, at)
+        if match is None or not _capitals(note, at, at + 1):
+            continue
+        behind = _BEHIND.search(note.folded[max(at - 14, 0):at]) is not None
+        if behind or (match["letters"] and _beside_cancer(note, at, match.end())):
+            yield Found("stage", at, match.end(), _join(match["numeral"], match["letters"] or ""),
+                        qualifier="TNM" if behind else "")
+
+
+def _beside_cancer(note: Note, start: int, end: int) -> bool:
+    """Whether a cancer is named right before or after: "IIIB NSCLC"."""
+    cancer = phrases("graded_diseases", "cancer")
+    return (re.search(rf"\b{cancer}[\s,(]{{1,2}}$", note.folded[max(start - 30, 0):start]) is not None
+            or re.match(rf"[\s)]{{1,2}}{cancer}\b", note.folded[end:end + 30]) is not None)
 
 
 _ADVANCED = r"locally\s?-?advanced|localement\s(?:tres\s)?(?:avance|evolue)e?s?|loco-?\s?regionalement\savancee?s?"
 _WORDS = re.compile(
     rf"\b(?:(?P<advanced>{_ADVANCED})"
-    r"|(?P<local>(?:stade|stage)\s?:?\s?(?:clinique\s)?locali[sz]ee?d?|locali[sz]ed[\s-](?:disease|stage|(?:\w+\s){0,2}(?:cancer|carcinoma))"
-    r"|(?:maladie|cancer|forme)s?\s(?:(?:du|de la|de l'|des)\s?\w+\s)?localisee?s?(?!\s(?:a|au|aux|en|dans|sur|in|to|at)\b))"
+    r"|(?P<local>(?:stade|stage)\s?:?\s?(?:clinique\s)?locali[sz]ee?d?|locali[sz]ed[\s-](?:disease|stage|"
+    r"(?:\w+\s){0,2}(?:cancer|carcinoma))"
+    r"|(?:maladie|cancer|forme)s?\s(?:(?:du|de la|de l'|des|de)\s?\w+\s)?localisee?s?(?!\s(?:a|au|aux|en|dans|sur|in|"
+    r"to|at)\b))"
     r"|(?P<spread>(?:stade|stage)s?\s?:?\s?(?:clinique\s)?metasta(?:tique|tic)s?|metastatic[\s-]stage))(?![^\W_])")
 
 

@@ -30,9 +30,11 @@ def stated(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
 def _dated(note: Note, mention: Found, before: str, after: str, following: Sequence[Found]) -> Found:
     if re.search(rf"\b{phrases('statements', 'instead')}\W{{0,3}}(?:\w+\W){{0,2}}$", before):
         return replace(mention, context=("negated",))
+    before += note.folded[mention.start:mention.end]
+    after = re.sub(r"\b(?:over|in|during|for|sur|depuis|pendant)\s(?:the|le|la|l')?\s?(?:last|past|dernier).*", "", after)
     earlier = _words("earlier_before").search(before) and not _words("now").search(before)
     if earlier or _words("earlier_after").search(after) or any(_replaced(note, mention, other) for other in following):
-        return replace(mention, context=(*mention.context, "history"))
+        return replace(mention, context=("history",))
     return mention
 
 
@@ -43,7 +45,7 @@ def _replaced(note: Note, mention: Found, other: Found) -> bool:
     between = note.folded[mention.end:other.start]
     between = re.sub(rf"^[\s(%]*{phrases('statements', 'now')}\b", "", between)  # said of the mention itself
     after = re.match(rf"[\s,(]*{phrases('statements', 'now')}\b", note.folded[other.end:other.end + 40])
-    return bool(_words("now").search(between) or "→" in between or "->" in between or after)
+    return bool(_words("now").search(between) or _words("changed").search(between) or "→" in between or "->" in between or after)
 
 
 def _clauses(note: Note, found: Sequence[Found], number: int) -> tuple[str, str]:

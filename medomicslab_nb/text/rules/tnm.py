@@ -25,7 +25,7 @@ _M = r"(?P<m>[01xoli|]|\+)(?P<m_sub>[a-e][1-3]?)?"
 _SPACED_SUB = r"(?P<spaced_sub>\s[a-d](?=\s*(?:[,;./)]|[cpyr]{0,2}\s?[nm]\s?[0-3x]|$)))?"
 _RANGE = (r"(?:(?:\s?-\s?|/|\s(?:a|ou|or|to|et|and)\s)(?P<upto>[0-4][a-d]?)(?![^\W_])"
           r"(?!\s?[/%+°]|[.,]\d|\s?\(\d|\s(?:mm|cm|mois|month|jour|day|an|year|semaine|week|h|node|ganglion)))?")
-_PREFIX = r"(?:(?P<prefix>(?:[yrua]\s?)?(?:[cp]|mr|us)|[yrua]|mp)\s?)?"
+_PREFIX = r"(?:(?P<prefix>(?:[yr]\s?)?[cp](?=\s?[tnm])|y?(?:[ru]|mr|us)(?=[tnm])|(?:[ya]|mp)(?=[tnm]))\s?)?"
 _COMPONENT = (_PREFIX + r"(?:t(?P<t_gap>\s?[:=]\s?|\s?)" + _T + r"|n(?P<n_gap>\s?[:=]\s?|\s?)" + _N
               + r"|m(?P<m_gap>\s?[:=]\s?|\s?)" + _M + ")" + _SPACED_SUB + _RANGE)
 _OTHER_SIGNS = r"[lvr]\s?[0-2x]|pn\s?[01x]|g\s?[1-4x]|s[0-3]"
@@ -39,7 +39,8 @@ _FOLLOWING = re.compile(_GAP + _WHOLE)
 _SUFFIX = re.compile(r"(?:\s?\(\s?(?:m|s|is|\d{1,2}|sn|sent|f|i[+-]|mol[+-]|sn[^()\n]{1,12})\s?\))+|(?<=\d)m(?![^\W_])")
 _GRADED = re.compile(r"[\s,]{0,2}(?:g\s?[1-3]|[lh]g|(?:low|high|bas|haut)[ -])")
 # A cheap look for where one may stand: nearly every T, N or M of a note begins none.
-_QUICK = re.compile(r"[tnm](?<![bd-lnoqtv-xz0-9].)(?:\s?[:=]?\s?(?:[0-4]|x(?![^\W_]))|\+|is(?![^\W_])|isn|a(?:(?![^\W_])|[ng][0-4xo])"
+_QUICK = re.compile(r"[tnm](?<![bd-lnoqtv-xz0-9].)(?:\s?[:=]?\s?(?:[0-4]|x(?![^\W_]))|\+|is(?![^\W_])|isn|"
+                    r"a(?:(?![^\W_])|[ng][0-4xo])"
                     r"|[oli|][a-d]?\s?[nm][0-3oxli])")
 
 
@@ -170,6 +171,8 @@ def _perineural(note: Note, category: Category) -> bool:
 
 def _misread(note: Note, category: Category, chain: Sequence[Category]) -> bool:
     """Whether a letter that would have to be a number is none: words such as "to", "no" and "mi"."""
+    if category.prefix in ("a", "r", "u", "m") and not _prefix_shows(note, category, chain):
+        return True
     if category.number == "a" and len({each.letter for each in chain}) == 1:
         graded = _GRADED.match(note.folded, category.end) is not None
         return not (_written(note, category).endswith("Ta") and (category.prefix or graded or _cued(note, chain)))
@@ -180,6 +183,12 @@ def _misread(note: Note, category: Category, chain: Sequence[Category]) -> bool:
     spaced = category.number == "o" and _written(note, category).endswith("O") and category.tight
     apart = spaced and len(chain) > 1 and not _word_follows(note, chain)
     return not (_capital(note, category) and sure and (joined or apart))
+
+
+def _prefix_shows(note: Note, category: Category, chain: Sequence[Category]) -> bool:
+    """Whether a, r and u are prefixes: aT3, or in a chain at3n1, but not the end of a word or AT 3."""
+    written = _written(note, category)
+    return category.tight and (len(chain) > 1 or (written[0].islower() and _capital(note, category)))
 
 
 def _word_follows(note: Note, chain: Sequence[Category]) -> bool:
@@ -226,14 +235,17 @@ def _is_other(note: Note, chain: Sequence[Category]) -> bool:
     before, after = _around(note, chain)
     return bool(_beside("other_before", "other_between").search(before)
                 or re.match(rf"(?:\s|-)?{phrases('tnm', 'other_after')}\b", after)
-                or re.match(r"\s?[-/,]\s?(?:[dlcst]\d|flair|stir)|\s?:\s?\d", after)
+                or re.match(r"\s?(?:[-/,]|\bet\b|\band\b|\bto\b|\ba\b)\s?(?:[dlcs]\d|t(?:[5-9]|1[0-2])|flair|stir)|"
+                            r"\s?:\s?\d|\s?-\s?t\d\s(?:level|vert)", after)
                 or re.search(r"(?:\b[cdls]\d{1,2}|\bt(?:[5-9]|1[0-2]))\s?(?:[-/,]|et|and|to|a)\s?$", before))
 
 
 def _says_so(note: Note, chain: Sequence[Category]) -> bool:
     """Whether the words beside say that it is a category."""
     _, after = _around(note, chain)
-    return _cued(note, chain) or re.match(rf"[\s-]?\(?{phrases('tnm', 'after')}\b", after) is not None
+    few = r"(?:(?!(?:in|of|and|with|on|et|de|avec|dans|sur|en|a|showed|was|is)\b)[^\W\d_]+\s){0,3}"
+    return (_cued(note, chain) or re.match(rf"[\s-]?\(?{phrases('tnm', 'after')}\b", after) is not None
+            or re.match(rf"\s{few}{phrases('tnm', 'tumours')}\b", after) is not None)
 
 
 def _cued(note: Note, chain: Sequence[Category]) -> bool:
@@ -246,7 +258,7 @@ def _cued(note: Note, chain: Sequence[Category]) -> bool:
 def _around(note: Note, chain: Sequence[Category]) -> tuple[str, str]:
     start, end = note.sentence_at(chain[0].start)
     first, last = chain[0].prefix_start, chain[-1].end
-    return note.folded[max(start, first - 60):first], note.folded[last:min(max(end, last), last + 30)]
+    return note.folded[max(start, first - 60):first], note.folded[last:min(max(end, last), last + 45)]
 
 
 @cache
@@ -272,8 +284,11 @@ _YEARS = {"2002": "6", "2003": "6", "2009": "7", "2010": "7", "2016": "8", "2017
           "2025": "9"}
 _NAMES = r"(?:p?tnm|uicc|ajcc|iaslc)"
 _EDITION = re.compile(
-    r"\b(?P<ordinal>[4-9]|" + "|".join(_EDITIONS) + r")\s?(?:th|st|nd|rd|e|eme|ieme)?[\s-](?:ed\b\.?|edition|version|revision)"
-    r"|\b(?:edition|ed\.?|version|v\.?)\s?(?:(?:20\d\d\s?/\s?)|n\s?°\s?|numero\s|number\s)?(?P<named>[5-9]|viii|vii|vi|ix)(?:th|e|eme)?\b"
+    r"\b(?P<ordinal>[4-9]|" + "|".join(_EDITIONS) + rf")\s?(?:th|st|nd|rd|e|eme|ieme)?[\s-](?:{_NAMES}\s)?(?:ed\b\.?|"
+                                                    rf"edition|version|revision)"
+    rf"|\b(?P<before>[5-9])(?:th|e|eme|ieme)\s{_NAMES}\b"
+    r"|\b(?:edition|ed\.?|version|v\.?)\s?(?:(?:20\d\d\s?/\s?)|n\s?°\s?|numero\s|number\s)?(?P<named>[5-9]|viii|vii|"
+    r"vi|ix)(?:th|e|eme)?\b"
     rf"|{_NAMES}[\s,(:-]{{0,2}}(?:v\.?\s?)?(?P<short>[5-9])(?:th|e|eme)?\b(?![.,/]\d)"
     rf"|{_NAMES}[\s,(:-]{{0,2}}(?:edition\s|version\s)?(?P<year>20\d\d)\b(?!\s?/)")
 _NAME_NEAR = re.compile(rf"(?<![^\W_]){_NAMES}")
@@ -284,7 +299,7 @@ def _edition(note: Note) -> Iterator[Found]:
         start, end = note.sentence_at(match.start())
         before = note.folded[max(start, match.start() - 60):match.start()].rpartition(";")[2]
         after = note.folded[match.end():min(end, match.end() + 50)].partition(";")[0]
-        said = match["ordinal"] or match["named"] or match["short"]
+        said = match["before"] or match["ordinal"] or match["named"] or match["short"]
         value = _YEARS.get(match["year"], "") if match["year"] else _EDITIONS.get(said, said)
-        if value and (_NAME_NEAR.search(before + after) or _NAME_NEAR.match(match[0])):
+        if value and (_NAME_NEAR.search(before + after) or _NAME_NEAR.search(match[0])):
             yield Found("uicc_edition", match.start(), match.end(), value)
