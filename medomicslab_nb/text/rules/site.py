@@ -56,11 +56,12 @@ def _is_origin(note: Note, organ: Hit, tumour: Hit) -> bool:
 
 def _is_of(note: Note, tumour: Hit, organ: Hit) -> bool:
     """Whether the words between a tumour and the organ after it do not say that it grows into it or came there."""
-    words = _WORDS.findall(note.folded, tumour.end, organ.start)
+    words = _WORDS.findall(note.folded, tumour.start, organ.start)
     if any(one in _allowed("invading") and other in _allowed("articles") for one, other in pairwise(words)):
         return False
     before = note.folded[max(tumour.start - 40, 0):tumour.start]
-    return not (_allowed("within").intersection(words) and _last_word("secondary_before").search(before))
+    within = _allowed("within").intersection(_WORDS.findall(note.folded, tumour.end, organ.start))
+    return not (within and _last_word("secondary_before").search(before))
 
 
 def _is_none(note: Note, organ: Hit, tumour: Hit) -> bool:
