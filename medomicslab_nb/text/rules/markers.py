@@ -27,16 +27,16 @@ from medomicslab_nb.text.rules.tables import cells
 _GUARD = ("p.s", "l.d", "c.e", "a.c", "a.f", "psa", "aps", "cea", "ace", "ca", "afp", "α", "foeto", "feto", "hcg", "ldh", "embryon", "antigen", "chorioni", "lact")
 _DATE = (r"(?:\(?\s*(?:le|du|au|en|on|in|of|from)?\s*(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2}|"
          r"(?:\d{1,2}(?:er|st|nd|rd|th)?\s+)?(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
-         r"(?:(?:\s+\d{1,2},)?\s+(?:19|20)\d\d)?(?![^\W_])|\d{1,2}[./]\d{1,2}\.?(?=\))|(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
+         r"(?:(?:\s+\d{1,2},)?\s+(?:19|20)\d\d)?(?![^\W_])|\d{1,2}[./]\d{1,2}\.?(?=\))|(?<=\()(?:19|20)\d\d(?=\))|(?:a|at|apres|after)\s\d{1,2}\s?(?:mois|months|weeks|semaines|ans|years|jours|days|month|year)(?![^\W_])|(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
 _COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|less than|more than|greater than|below|under|above|over|inferieure?s? a|superieure?s? a|moins de|"
             r"plus de|au-dela de)?\s*")
 _UNIT_NAME = r"(?:(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b)"
 _UNIT = rf"(?:\s?(?P<unit>{_UNIT_NAME}))?"
 _ASIDE = re.compile(r"\s*\([^)]*\)\s*(?=[:=])")
 _SEQUENCE = re.compile(r"puis|then|->|→|=>|(?<!<)>\s*$|\bto\b|(?:^|\s)a\s|contre|down|jusqu|followed|subsequently|et non|and not|from|today|\bnow|"
-                       r"aujourd|ce jour|precedemment|anterieur|previous|au lieu|instead|versus|\bvs\b")
+                       r"aujourd|ce jour|precedemment|anterieur|previous|au lieu|instead|versus|\bvs\b|repeat|\(\s*(?:was|etait)")
 _SAID = ((re.compile(r"et non|and not|au lieu de|instead of"), "negated"),
-         (re.compile(r"contre|from|precedemment|anterieur|previous|versus|\bvs\b|crept"), "history"))
+         (re.compile(r"contre|from|precedemment|anterieur|previous|versus|\bvs\b|crept|\(\s*(?:was|etait)"), "history"))
 
 
 @dataclass(frozen=True)
@@ -282,8 +282,8 @@ def _lead() -> re.Pattern[str]:
 @cache
 def _then() -> re.Pattern[str]:
     """A further value after one: past a word or sign of sequence, and the date of it."""
-    return re.compile(rf"\s*(?:a j\d+)?(?:{_DATE})?\s*\)?\s*(?:,|;|/|->|→|-->|=>|>|\()?\s*(?:(?:puis|then|to|a|et non(?: pas)?|and not|et|and|jusqu'a|contre|versus|vs|up to|down to|"
-                      rf"followed by|subsequently|from|today|now|aujourd'hui|ce jour|precedemment|anterieur|previously|previous|au lieu de|instead of|lors)\b\s*:?\s*)*"
+    return re.compile(rf"\s*(?:[^;.\d(]{{0,30}}?,?\s*(?=contre\b))?(?:a j\d+)?(?:{_DATE})?\s*\)?\s*(?:,|;|/|->|→|-->|=>|>|\()?\s*(?:(?:puis|then|to|a|et non(?: pas)?|and not|et|and|jusqu'a|contre|versus|vs|up to|down to|"
+                      rf"followed by|subsequently|from|today|now|aujourd'hui|ce jour|precedemment|anterieur|previously|previous|au lieu de|instead of|lors|repeat|was|etait)\b\s*:?\s*)*"
                       rf"(?:(?:a|at|of|de|to|le|en|in|la|apres|after|on|was|est|etait|j\d+|\d{{1,2}} (?:jours|days|mois|months|semaines|weeks))\s+|{_DATE}\s*(?:[:=,]|a\b)*\s*)*{_value()}")
 
 

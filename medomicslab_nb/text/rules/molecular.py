@@ -20,18 +20,18 @@ _VALUES = {"egfr": ("mutated", "wild type"), "kras": ("mutated", "wild type"), "
 _KIDNEY = re.compile(r"[\s:=(]*(?:of|was|is|at|a|de|est|etait|<|>|≥|≤)*\s*(?:\d+|mdrd|ckd)")
 _PROTEIN = ("expression", "surexpress", "overexpress", "surexprim", "over-express", "exprim", "express", "amplif", "immunoreact")
 _PHOSPHATASE = re.compile(r"[\s.-]*(?:phos\w*|pase|p\b)")
-_TESTED = re.compile(r"[\s-]*(?:status|statut|testing|test|tests|analysis|analyse|assay|screening|result|resultat|panel|therefore)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
+_TESTED = re.compile(r"[\s-]*(?P<status>status|statut|testing|test|tests|analysis|analyse|assay|screening|result|resultat|panel|therefore)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
                      r"(?P<word>negati\w*|neg\b|absent\w*|non\b(?!\s\w)|no\b(?!\s\w)|not (?:found|detected|present)|stable\w*|mss\b|normal\w*|intact\w*|conserve\w*|"
                      r"preserved|-(?=\s*(?:$|[,;.)/]))|positi\w*|present\w*|\+|high|elev\w*|instable\w*|unstable|msi\b|confirmed|detected|"
                      r"non realise\w*|non fait\w*|non recherche\w*|non teste\w*|pending|en cours|en attente|unknown|inconnu\w*|demande\w*|"
                      r"requested|omitted|panel|not (?:done|tested|performed|available|known|assessed|determined)|a faire|a rechercher|ordered|testing|test\b|tests\b|status|statut|analysis|analyse|awaited|"
-                     r"sent|was|est)?")
+                     r"sent|was|est|(?:not|non|no)[\s-]\w+)?")
 _SOUGHT = re.compile(r"\b(?:recherche|rechercher|test\w*|statut|status|analyse|analysis|screening|depistage|search\w*|phenotypage|typage|evaluat\w*|evaluer|pcr|panel)\s+"
                      r"(?:(?:for|de|du|d|des|la|le|l|of|the|un|une|a|systematique|phenotype|statut)[\s']+)*$")
 _DENIED = re.compile(r"(?:\b(?:no|not|non|pas|sans|without|absence|aucune?|lack|negative for|negatif pour|ni|neither|nor)[\s-]+"
-                     r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur)[\s']+)*)$")
+                     r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur|arguments?|pour|en faveur|for|sign|suggestion)[\s']+)*)$")
 _LETTER = re.compile(r"[\s-]?(?P<letter>[lhdp])(?![^\W_]|')")
-_STABLE = ("neg", "abs", "no", "stab", "mss", "norm", "intact", "conserv", "preserv", "-")
+_STABLE = ("neg", "abs", "stab", "mss", "norm", "intact", "conserv", "preserv", "-")
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -45,10 +45,10 @@ def _find(note: Note) -> Iterator[Found]:
                  if name.term.attribute in _VALUES and not _means_else(note, name)
                  for found in _gene(note, name, statement.of(place))]
         yield from (each for each in genes if not _said_again(note, each, genes))
-    if note.has("msi", "mss", "mmr", "microsat", "micro-sat", "mismatch"):
-        yield from _microsatellites(note)
-    if note.has("mlh", "msh", "pms", "mmr", "mismatch"):
-        yield from _proteins(note)
+    if note.has("msi", "mss", "mmr", "microsat", "micro-sat", "mismatch", "mlh", "msh", "pms"):
+        named = list(_microsatellites(note))
+        yield from named
+        yield from _proteins(note, named)
 
 
 def _said_again(note: Note, ras: Found, genes: Sequence[Found]) -> bool:
@@ -139,12 +139,14 @@ _LOSS = re.compile(rf"(?<![^\W_])(?P<lost>loss|perte|absence|lack|deficit|extinc
                    rf"(?<![^\W_])(?P<kept>retained|preserved|intact|conservee?|maintien|maintained|normal|normale)(?![^\W_])[^.;,]{{0,30}}?{_PROTEINS}")
 
 
-def _proteins(note: Note) -> Iterator[Found]:
-    """Instability by the loss of repair proteins in immunohistochemistry, stability by their being there."""
+def _proteins(note: Note, named: Sequence[Found]) -> Iterator[Found]:
+    """Instability by the loss of repair proteins, stability by their being there, in sentences that do not name it."""
+    named_in = {note.sentence_at(each.start) for each in named}
     for match in note.search(_LOSS):
         denied = _DENIED.search(note.folded, max(match.start() - 30, 0), match.start())
         stable = match["kept"] is not None or denied is not None
-        yield Found("msi", match.start(), match.end(), "stable" if stable else "unstable")
+        if note.sentence_at(match.start()) not in named_in:
+            yield Found("msi", match.start(), match.end(), "stable" if stable else "unstable")
 
 
 def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:
@@ -154,9 +156,9 @@ def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:
     denied = _DENIED.search(before)
     if denied:
         yield Found("msi", hit.start - len(denied[0]), hit.end, "stable")
-    elif word.startswith(_STABLE) and not re.match(r"no[nt] (?:realis|fait|recherch|test|done|perform|avail|known|assess|determ)", word):
+    elif word.startswith(_STABLE) or re.fullmatch(r"no|non|not (?:found|detected|present)", word):
         yield Found("msi", hit.start, tested.end() if tested else hit.end, "stable")
     elif word.startswith(("posi", "pres", "+", "high", "elev", "inst", "unst", "conf", "det", "msi")):
         yield Found("msi", hit.start, tested.end() if tested else hit.end, "unstable")
-    elif hit.term.value == "instability" and not word and not _SOUGHT.search(before):
+    elif hit.term.value == "instability" and not word and not (tested and tested["status"]) and not _SOUGHT.search(before):
         yield Found("msi", hit.start, hit.end, "unstable")

@@ -31,6 +31,7 @@ _BREAK = re.compile(r"[;.\n]\s|[;]|\b(?:but|mais|while|whereas|tandis|alors)\b")
 _LEADS = re.compile(r"(?:^|\s)(?:for|pour|of|de|des|du|d'|aux?|in)\s*(?:la|les?|l'|the|both|le gene|the gene|gene|proteine|"
                     r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:\w+ment\s+|strongly\s+|weakly\s+)?(?:(?:les?|la|l'|des|un|the|both)\s*)?$")
 _CODE = re.compile(r"(?:,|;|and|et)\s+(?!(?:exon|codon)?\d)(?:[a-z]{1,6}\d+[a-z]*|[a-z]+-\d+)(?![^\W_])(?![\s-]?\+)")
+_EXPRESSED = re.compile(r"(?:^|\s)(?:exprim|express|surexprim|over-?\s?express)")
 _TOUCHES = re.compile(r"[\s-]*(?:\(|d'|de )?$")
 _WORD = re.compile(r"[^\W\d_]+")
 _BESIDE = re.compile(r"[\s:=()\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|etait|revenus?|"
@@ -204,6 +205,8 @@ class _Sentence:
             last.names.append(name)
             self._leading = []
         elif self._leading:
+            if last and last.said and [each.kind for each in self._leading] == ["no"]:
+                self._leading = [replace(self._leading[0], kind="lack")]
             self._read.append(Statement([name], self._leading, forward=True))
             self._leading = []
         elif last and (last.forward or not last.said) and _joins(gap):
@@ -227,7 +230,7 @@ class _Sentence:
         if last.forward and said.kind in ("percent", "score", "eighths", "hscore", "variant"):
             last.own.setdefault(len(last.names) - 1, []).append(said)
         elif (last.forward and len(last.names) > 1 and said.kind in ("pos", "neg", "low")
-              and not any(each.text in ("ni", "neither") for each in last.said)):
+              and not _goes_on(last, said)):
             self._read.append(Statement([last.names.pop()], [said]))
         else:
             last.said.append(said)
@@ -259,7 +262,7 @@ class _Sentence:
             return True
         if re.search(r"(?:for|pour)\s*(?:the|les?|la|l')?\s*$", after):
             return True
-        if said.kind in ("noun", "sought") or said.text.startswith(("exprim", "express", "surexprim", "overexpress")):
+        if said.kind in ("noun", "sought", "variant") or _EXPRESSED.search(said.text):
             return bool(_LEADS.search(after) and "," not in after) or (bool(_TOUCHES.match(after)) and not self._taken(gap))
         return said.kind in ("pos", "neg", "low", "variant") and bool(_TOUCHES.match(after)) and not self._taken(gap)
 
@@ -281,6 +284,12 @@ class _Sentence:
                 if sign:
                     yield sign
                 at = sign.end if sign else name.end
+
+
+def _goes_on(statement: Statement, said: Said) -> bool:
+    """Whether a result after names is that of them all: tested for A and B, which were negative; no A or B was found."""
+    kinds = {each.kind for each in statement.said}
+    return kinds <= {"sought", "noun"} and "sought" in kinds or (said.kind == "pos" and bool(kinds & {"no", "lack"}))
 
 
 def _between(folded: str, start: int, stop: int) -> Iterator[Said]:

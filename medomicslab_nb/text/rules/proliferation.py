@@ -108,7 +108,12 @@ def _found(note: Note, match: re.Match[str], start: int, end: int, context: tupl
     if high is not None and Decimal(low) < Decimal(high) <= 100:
         yield Found("ki67", start, end, scaled(str(Decimal(low) + Decimal(high)), "0.5"), "%", f"{low}-{high}", context)
         return
-    yield Found("ki67", start, end, low, "%", _sign(match["compare"] or ""), context)
+    fell = high is not None and Decimal(high) <= 100  # from one to the other, which is no range
+    low_end = max(match.end("low"), match.end("mid") if match.groupdict().get("mid") else 0) if fell else end
+    yield Found("ki67", start, low_end, low, "%", _sign(match["compare"] or ""), context)
+    if fell and high is not None:
+        yield Found("ki67", match.start("high"), end, high, "%", "", context)
+
 
 
 def _sign(words: str) -> str:

@@ -98,7 +98,7 @@ def _measurements(note: Note, start: int, end: int) -> Iterator[tuple[int, int, 
 
 def _value(group: Sequence[_Number], sizes: Sequence[str]) -> tuple[str, str]:
     """The dimensions; of a range the greater end, with the range in the qualifier."""
-    if len(group) == 2 and group[1].link not in _TIMES:
+    if len(group) == 2 and group[1].link not in _TIMES and not group[0].axis:
         return max(sizes, key=Decimal), "-".join(sizes)
     return " x ".join(sizes), ""
 
