@@ -210,7 +210,7 @@ def add(options: argparse.Namespace) -> None:
     if options.name and len(options.files) > 1:
         raise SettingsError("--name was given for several files", todo="Add them one by one")
     study = _open(options.dir)
-    secret = load("medomicslab_nb.data.pseudonyms:read_key")(options.deidentify) if options.deidentify else None
+    secret = load("medomicslab_nb.pseudonyms:read_key")(options.deidentify) if options.deidentify else None
     holds_images = load("medomicslab_nb.data.adding:holds_images")
     tables = 0
     for file in map(Path, options.files):
@@ -235,7 +235,7 @@ def _add_table(study: Study, file: Path, options: argparse.Namespace, secret: An
     if secret is not None:
         prepared = load("medomicslab_nb.data.deidentify:deidentify_prepared")(study, prepared, secret)
     else:
-        load("medomicslab_nb.data.pseudonyms:refuse_identified")(study.path, prepared.frame[study.id_column],
+        load("medomicslab_nb.pseudonyms:refuse_identified")(study.path, prepared.frame[study.id_column],
                                                                  study.identifiers())
     info = load("medomicslab_nb.data.importing:add_prepared")(study, prepared)
     print(f"{info.name}: {info.n_rows} rows x {info.n_columns} columns, block '{info.block}'")
@@ -271,7 +271,7 @@ def _add_images(study: Study, path: Path, options: argparse.Namespace, secret: A
 
 
 def key(options: argparse.Namespace) -> None:
-    path = load("medomicslab_nb.data.pseudonyms:new_key")(options.file)
+    path = load("medomicslab_nb.pseudonyms:new_key")(options.file)
     print(f"The key is in {path.name}, readable for you only. Keep a copy in a safe place, never in a study: without "
           "it the same patients get other pseudonyms, and with it anybody can tell who they are.")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from medomicslab_nb.data.archives import is_archive
 from medomicslab_nb.data.image_list import is_image_list, is_volume_folder
 from medomicslab_nb.data.images import ImportReport, import_dicom, import_image_list, opened
-from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.progress import Progress
+from medomicslab_nb.pseudonyms import Key
 from medomicslab_nb.study import Study
 
 

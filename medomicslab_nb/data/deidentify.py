@@ -21,7 +21,6 @@ from pydicom.dataset import Dataset
 from medomicslab_nb.data.dicom_copy import BurnedInText, Copier, quiet
 from medomicslab_nb.data.dicom_names import identifying_words
 from medomicslab_nb.data.importing import PreparedTable
-from medomicslab_nb.data.pseudonyms import Key, bind
 from medomicslab_nb.data.text_dates import shift_text
 from medomicslab_nb.errors import DataError, MedomicsError, ProtectionError
 from medomicslab_nb.files import write_folder
@@ -29,6 +28,7 @@ from medomicslab_nb.imaging.dicom_headers import read_header
 from medomicslab_nb.parallel import CaseResult, cores, map_cases
 from medomicslab_nb.progress import Progress
 from medomicslab_nb.protect import distinctive, identifiers_in
+from medomicslab_nb.pseudonyms import Key, bind
 from medomicslab_nb.study import Study
 
 AUDIT_COLUMNS = ("tag", "name", "action", "n")

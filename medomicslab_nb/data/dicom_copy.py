@@ -25,10 +25,10 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from medomicslab_nb.data import dicom_profile as profile
 from medomicslab_nb.data.dicom_names import DATE, Names, identifying_words, kind_of, values_of
-from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.data.text_dates import shift_text
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.imaging.dicom_headers import read_header
+from medomicslab_nb.pseudonyms import Key
 
 _Element = DataElement | RawDataElement
 

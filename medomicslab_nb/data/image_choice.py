@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from medomicslab_nb.data.image_scan import Contours, ImageScan, series_key
-from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.imaging.dicom_headers import Header
 from medomicslab_nb.imaging.series import Series
+from medomicslab_nb.pseudonyms import Key
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,12 @@ from medomicslab_nb.data.image_table import (
     protocol_frame,
     store,
 )
-from medomicslab_nb.data.pseudonyms import Key, bind, refuse_identified
 from medomicslab_nb.data.volume_rows import VolumeRows
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.files import FORMAT_PREFIX, sha256_json, sha256_of, write_yaml
 from medomicslab_nb.imaging.loading import DOSE
 from medomicslab_nb.progress import Progress
+from medomicslab_nb.pseudonyms import Key, bind, refuse_identified
 from medomicslab_nb.study import Study
 
 COPIES = "images/dicom"

@@ -13,7 +13,6 @@ import SimpleITK as sitk
 
 from medomicslab_nb.data.image_list import ListedImage
 from medomicslab_nb.data.image_table import ImageEntry, RoiEntry, hashed
-from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.data.text_dates import shift_text
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.files import sha256_of, write_folder
@@ -22,6 +21,7 @@ from medomicslab_nb.imaging.loading import DOSE, reference_to
 from medomicslab_nb.imaging.masks import list_rois, match_rois
 from medomicslab_nb.imaging.placement import on_grid
 from medomicslab_nb.imaging.volumes import SUFFIXES, check_nifti, read_labels, read_volume
+from medomicslab_nb.pseudonyms import Key
 from medomicslab_nb.study import Study
 
 COPIES = "images/volumes"

@@ -42,8 +42,9 @@ class TextSettings(Settings):
     """Patients of whom something must be known for it to become a predictor."""
     annotations: bool = True
     """Use what annotators of the study decided, in place of what rules found at the same place."""
-    deidentify: bool = False
-    """Also publish the notes with identifiers replaced; an aid that a person must review."""
+    deidentify: Annotated[str, StudyPath(), Advanced()] = ""
+    """Key file outside of the study (medomicslab key), with which copies of the notes are made whose identifiers are
+    replaced: an aid, which a person must review; empty: no copies."""
     jobs: Annotated[int, Field(ge=0), Execution(), Advanced()] = 0
     """Processes at once; 0: one per core."""
     cluster: Annotated[str, Execution(), Advanced()] = ""

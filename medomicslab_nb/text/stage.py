@@ -15,6 +15,7 @@ from medomicslab_nb.stages import StageResult
 from medomicslab_nb.text.attributes import attributes, get_attribute
 from medomicslab_nb.text.chunk import NOTES, Chunk, read_chunk
 from medomicslab_nb.text.coverage import coverage
+from medomicslab_nb.text.deidentified_notes import deidentified_notes, notice, read_key_of
 from medomicslab_nb.text.facts import NoteKey
 from medomicslab_nb.text.lexicon import Term, read_terms
 from medomicslab_nb.text.notes import Notes, study_notes
@@ -54,9 +55,15 @@ def run(study: Any, settings: TextSettings, progress: Any) -> StageResult:
     known = coverage(facts, per_patient)
     tables = {"text_features": features, "patient_facts": per_patient, "facts": facts, "attributes": known,
               "notes_read": _notes_read(notes, facts)}
+    copies: tuple[str, ...] = ()
+    if settings.deidentify:
+        made = deidentified_notes(study, notes.read, read_key_of(study, settings.deidentify),
+                                  month_first=settings.day_first == "no", progress=progress)
+        copies = (notice(made["replacements"]),)
+        tables |= made
     tables = {name: table.rename(columns=named) for name, table in tables.items()}
     return StageResult(tables, _metrics(notes, facts, known, features),
-                       warnings=(*notes.warnings, *disputes, *more, *_unread_dates(facts)))
+                       warnings=(*copies, *notes.warnings, *disputes, *more, *_unread_dates(facts)))
 
 
 def _terms(study: Any, settings: TextSettings) -> tuple[Term, ...]:

@@ -13,8 +13,8 @@ from pandas.api import types
 
 from medomicslab_nb.data.deidentify import deidentify_prepared
 from medomicslab_nb.data.importing import PreparedTable, add_prepared, name_from, prepare_file
-from medomicslab_nb.data.pseudonyms import read_key, refuse_identified
 from medomicslab_nb.errors import DataError, MedomicsError, ProtectionError
+from medomicslab_nb.pseudonyms import read_key, refuse_identified
 from medomicslab_nb.study import Study
 from medomicslab_nb.views.answers import Answers, Question, in_words
 from medomicslab_nb.views.dictionary_draft import DictionaryDraft

@@ -20,10 +20,10 @@ from medomicslab_nb.data.image_choice import Choice, choose
 from medomicslab_nb.data.image_list import is_volume_folder, list_volume_folder, read_image_list
 from medomicslab_nb.data.image_scan import ImageScan, scan_folder
 from medomicslab_nb.data.images import ImportReport, import_dicom
-from medomicslab_nb.data.pseudonyms import Key, read_key, refuse_identified
 from medomicslab_nb.errors import DataError, MedomicsError, ProtectionError
 from medomicslab_nb.progress import Progress
 from medomicslab_nb.protect import scrub
+from medomicslab_nb.pseudonyms import Key, read_key, refuse_identified
 from medomicslab_nb.study import Study
 from medomicslab_nb.views.answers import Answers, Question
 from medomicslab_nb.views.background import Background

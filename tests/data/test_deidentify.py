@@ -22,7 +22,6 @@ from medomicslab_nb.data.deidentify import copy_dicom, deidentify_prepared, deid
 from medomicslab_nb.data.dicom_copy import Copier
 from medomicslab_nb.data.dicom_names import REDACTED, Names
 from medomicslab_nb.data.importing import add_prepared, prepare_file
-from medomicslab_nb.data.pseudonyms import Key, refuse_identified
 from medomicslab_nb.errors import DataError, ProtectionError
 from medomicslab_nb.imaging.dicom_headers import parse_header
 from medomicslab_nb.imaging.dose import load_dose
@@ -30,6 +29,7 @@ from medomicslab_nb.imaging.masks import list_rois, load_mask
 from medomicslab_nb.imaging.registration import read_registration
 from medomicslab_nb.imaging.series import load_series
 from medomicslab_nb.progress import Progress
+from medomicslab_nb.pseudonyms import Key, refuse_identified
 from tests.imaging.contour_factory import (
     at_slice,
     frame_uid,

@@ -13,9 +13,9 @@ import medomicslab_nb as ml
 from medomicslab_nb.data.image_choice import Choice, choose, rois_of
 from medomicslab_nb.data.image_scan import ImageScan, scan_folder, thumbnail
 from medomicslab_nb.data.images import import_dicom
-from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.progress import Progress
+from medomicslab_nb.pseudonyms import Key
 from tests.data.test_images import SMALL, contours, ct, roi
 from tests.imaging.contour_factory import frame_uid, write_dose
 from tests.imaging.dicom_factory import AXIAL, uid, write_series

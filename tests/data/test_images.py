@@ -16,12 +16,12 @@ from medomicslab_nb.data.adding import add_images, holds_images
 from medomicslab_nb.data.image_scan import scan_folder, thumbnail
 from medomicslab_nb.data.image_table import IMAGE_COLUMNS
 from medomicslab_nb.data.images import import_dicom, import_image_list
-from medomicslab_nb.data.pseudonyms import Key
 from medomicslab_nb.errors import DataError, ProtectionError
 from medomicslab_nb.imaging.geometry import Geometry
 from medomicslab_nb.imaging.loading import load_case
 from medomicslab_nb.imaging.volumes import Volume, write_volume
 from medomicslab_nb.progress import Progress
+from medomicslab_nb.pseudonyms import Key
 from tests.imaging import dicom_factory
 from tests.imaging.contour_factory import (
     at_slice,

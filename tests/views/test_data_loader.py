@@ -12,7 +12,7 @@ import pytest
 
 import medomicslab_nb as ml
 from medomicslab_nb.data.importing import import_file
-from medomicslab_nb.data.pseudonyms import new_key, read_key
+from medomicslab_nb.pseudonyms import new_key, read_key
 from medomicslab_nb.study import Study, create_study
 from medomicslab_nb.tables import Column
 from medomicslab_nb.views import live_checks, stage_view

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import medomicslab_nb as ml
-from medomicslab_nb.data.pseudonyms import new_key, read_key
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.imaging.volumes import write_volume
+from medomicslab_nb.pseudonyms import new_key, read_key
 from medomicslab_nb.study import Study
 from medomicslab_nb.views.scan_picker import ScanPicker
 from tests.data.test_images import SMALL, contours, ct, roi

@@ -174,6 +174,11 @@ def bind(study_folder: Path, key: Key, patients: Iterable[str], known: Collectio
                           "key": key.fingerprint})
 
 
+def is_bound(study_folder: Path) -> bool:
+    """Whether a study holds pseudonyms: what was added to it was de-identified."""
+    return (study_folder / _BINDING).exists()
+
+
 def refuse_identified(study_folder: Path, patients: Iterable[str], known: Collection[str]) -> None:
     """Refuse patients under their own identifiers in a study of pseudonyms.
 
@@ -182,6 +187,6 @@ def refuse_identified(study_folder: Path, patients: Iterable[str], known: Collec
     ProtectionError
         The study is de-identified, and it does not know any of the patients.
     """
-    if (study_folder / _BINDING).exists() and not set(patients) & set(known):
+    if is_bound(study_folder) and not set(patients) & set(known):
         raise ProtectionError("the study is de-identified, and these patients are not known in it", where="study",
                               todo="Give --deidentify with the study's key")

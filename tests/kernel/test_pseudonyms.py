@@ -8,9 +8,9 @@ import stat
 import pytest
 
 import medomicslab_nb as ml
-from medomicslab_nb.data.pseudonyms import Key, new_key, read_key
 from medomicslab_nb.errors import DataError, MedomicsError, ProtectionError
 from medomicslab_nb.protect import distinctive
+from medomicslab_nb.pseudonyms import Key, new_key, read_key
 
 KEY = Key(b"k" * 32)
 OTHER = Key(b"o" * 32)
