@@ -32,6 +32,7 @@ function planeBox(viewer, view) {
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "application");
   canvas.dataset.axis = String(plane.axis);
+  canvas.dataset.jpSuppressContextMenu = ""; // the right button changes the window
   const last = viewer.store.base.size[plane.axis] - 1;
   const label = fill(viewer.t.slice_slider, { name });
   const slider = element("input", { type: "range", min: 0, max: last, "aria-label": label });

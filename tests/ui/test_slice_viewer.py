@@ -305,6 +305,7 @@ def test_wheel_and_keys_move_slices_the_window_changes_and_fusion_is_shown(pages
     page.page.mouse.up(button="right")
     changed = np.abs(page.pixels(2) - before).max(axis=2) > 5
     assert changed.mean() > 0.2
+    assert page.page.locator(".lm-Menu:visible").count() == 0
     shows_fusion(page)
     page.root.scroll_into_view_if_needed()
     page.page.screenshot(path=artefacts / "slice_viewer_fusion.png")
