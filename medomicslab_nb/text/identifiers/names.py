@@ -44,7 +44,8 @@ _RULES: dict[str, re.Pattern[str]] = {name: re.compile(pattern) for name, patter
     "initials": rf"(?P<name>(?:I\.-?){{1,3}}{_LINK}[FSU](?:-?[SUF])*)",
     "small pair": r"(?P<name>(?:f(?:-?f)*(?:p?'?p?)?[sufgw]|[su](?:p?'?p?)?f)(?:-?[fsu])*)",
     "split": r"(?<=[vxpHRT&,YB\n])(?P<name>Iu)",
-    "unknown": r"(?<=[vxpHR&,YB'])(?P<name>U)(?![/z])",
+    "unknown": rf"(?<=[vxpHR&,YB'])(?P<name>{_LINK}U)(?![/z])",
+    "unknown at the start": rf"(?:(?<=[.\n])|^)(?P<name>{_LINK}U(?:-?{_LINK}[SUFW])*)(?=[']?[a-z&HR])",
     "before an age": rf"(?=[A-Zf-w'.-]{{1,12}},?\(?(?:nY|,?B))(?P<name>{_STARTING}),?\(?(?:nY|,?B)",
     "before an act": rf"(?P<name>(?:{_INITIALS}{{0,2}}{_LINK}[FSU](?:-?{_LINK}[FSUW])*|[fs](?:-?[fsu])*))(?=,?H)",
     "behind a time": rf"(?:n:n|n|z)(?P<name>{_INITIALS}{{0,2}}{_LINK}[FSU](?:-?{_LINK}[FSUGW])*):",
@@ -64,7 +65,7 @@ def find_names(tokens: Sequence[Token]) -> Iterator[Candidate]:
         for match in pattern.finditer(letters):
             start, end = match.span("name")
             needs = _NEEDS_A_NAME.get(rule)
-            short = rule == "unknown" and len(tokens[start].text) <= _SHORTEST_PART
+            short = rule.startswith("unknown") and all(len(token.text) <= _SHORTEST_PART for token in tokens[start:end])
             if not short and (needs is None or needs.search(letters[start:end])):
                 found.append((start, end, rule))
     for start, end, rule in found:

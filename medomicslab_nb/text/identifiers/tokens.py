@@ -321,6 +321,8 @@ def is_ordinary(word: str) -> bool:
         return True
     if word in first_names() or word in surnames():
         return False
+    if word in cues()["medical_beginnings"]:
+        return True
     if len(word) > 5 and any(form.endswith(_medical_endings()) for form in (word, word.removesuffix("s"))):
         return True
     return any(len(word) - len(begin) > 3 and word.startswith(begin) and _known_rest(word[len(begin):])
