@@ -10,7 +10,10 @@ import { widget } from "./widget.js";
 
 /** @typedef {import("./span_runs.js").Span} Span */
 /** @typedef {import("./adjudication_keys.js").Dispute} Dispute */
-/** @typedef {{ place: number, note: string, date: string, language: string, disputes: number, open: number, done: boolean }} Row */
+/**
+ * @typedef {{ place: number, note: string, date: string, language: string, disputes: number, open: number,
+ *   done: boolean }} Row
+ */
 
 const SIDES = /** @type {const} */ (["left", "right"]);
 
@@ -32,6 +35,7 @@ class Adjudication {
     /** @type {any} what is known of the note that is shown */
     this.shown = null;
     this.number = 0;
+    this.waiting = 0;
     this.names = { left: "", right: "" };
     /** @type {Record<string, TextView>} */
     this.views = Object.fromEntries(SIDES.map((side) => [side, this.view()]));
@@ -39,7 +43,8 @@ class Adjudication {
     this.titles = Object.fromEntries(SIDES.map((side) => [side, element("h4", {})]));
     this.own = new OwnAnswer(this.labels, model.get("contexts"), this.t, { left: () => this.desk.focus(),
       given: (own) => this.decide("own", own), moved: (start, end) => this.select(start, end) });
-    this.notes = element("ul", { class: "mlab-adjudication-notes", role: "listbox", "aria-label": this.t.adjudication_notes });
+    this.notes = element("ul", { class: "mlab-adjudication-notes", role: "listbox",
+      "aria-label": this.t.adjudication_notes });
     this.list = element("ol", { class: "mlab-adjudication-disputes", role: "listbox",
       "aria-label": this.t.adjudication_disputes });
     this.counted = element("span", { class: "mlab-muted" });
@@ -137,15 +142,16 @@ class Adjudication {
   heard({ progress, row, saved }) {
     if (row) this.rows = this.rows.map((one) => (one.place === row.place ? row : one));
     this.counted.textContent = fill(this.t.adjudication_progress, progress);
-    if (saved) this.saved.textContent = fill(this.t.adjudication_saved, { time: saved });
+    if (saved && !this.waiting) this.saved.textContent = fill(this.t.adjudication_saved, { time: saved });
     this.drawNotes();
   }
 
   drawNotes() {
     this.notes.replaceChildren(...this.rows.map((row) => {
+      const standing = row.open ? fill(this.t.adjudication_open, { n: row.open })
+        : `✓ ${fill(this.t.adjudication_settled, { n: row.disputes })}`;
       const made = element("li", { role: "option", "aria-selected": String(row.place === this.shown?.place),
-        "data-place": row.place }, element("strong", {}, row.note), element("span", { class: "mlab-muted" },
-        row.open ? fill(this.t.adjudication_open, { n: row.open }) : `✓ ${fill(this.t.adjudication_settled, { n: row.disputes })}`));
+        "data-place": row.place }, element("strong", {}, row.note), element("span", { class: "mlab-muted" }, standing));
       made.addEventListener("click", () => this.open(row.place));
       return made;
     }));
@@ -191,8 +197,9 @@ class Adjudication {
 
   draw() {
     const { shown, dispute } = this;
-    this.list.replaceChildren(...(shown?.disputes ?? []).map((/** @type {Dispute} */ each, /** @type {number} */ number) =>
-      this.line(each, number)));
+    /** @type {Dispute[]} */
+    const disputes = shown?.disputes ?? [];
+    this.list.replaceChildren(...disputes.map((each, number) => this.line(each, number)));
     this.undo.disabled = !shown?.undo;
     this.redo.disabled = !shown?.redo;
     this.choices.forEach((made) => {
@@ -212,10 +219,14 @@ class Adjudication {
   /** @param {Dispute} dispute @param {number} number */
   line(dispute, number) {
     const chosen = this.shown.chosen[number];
-    const said = SIDES.map((side) => element("span", { class: chosen && chosen !== "both" && chosen !== side
-      ? "mlab-adjudication-dropped" : undefined }, element("strong", {}, `${this.names[side]} `), this.words(side, dispute)));
-    const made = element("li", { role: "option", "aria-selected": String(number === this.number), "data-chosen": chosen },
-      ...said, element("em", {}, chosen ? this.t[`adjudication_${chosen}`] : this.t.adjudication_undecided));
+    const said = SIDES.map((side) => {
+      const dropped = chosen && chosen !== "both" && chosen !== side;
+      return element("span", { class: dropped ? "mlab-adjudication-dropped" : undefined },
+        element("strong", {}, `${this.names[side]} `), this.words(side, dispute));
+    });
+    const made = element("li", { role: "option", "aria-selected": String(number === this.number),
+      "data-chosen": chosen }, ...said,
+      element("em", {}, chosen ? this.t[`adjudication_${chosen}`] : this.t.adjudication_undecided));
     made.addEventListener("click", () => this.show(number));
     return made;
   }
@@ -236,7 +247,9 @@ class Adjudication {
 
   /** A span that was clicked: its dispute. @param {Span} span */
   pick(span) {
-    const number = this.shown?.disputes.findIndex((/** @type {Dispute} */ one) => one.left === span.id || one.right === span.id);
+    /** @type {Dispute[]} */
+    const disputes = this.shown?.disputes ?? [];
+    const number = disputes.findIndex((one) => one.left === span.id || one.right === span.id);
     if (number >= 0) this.show(number);
   }
 
@@ -279,8 +292,8 @@ class Adjudication {
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
-    if (event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement || event.isComposing) return;
-    const command = commandOf(event);
+    const typing = event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement;
+    const command = typing || event.isComposing ? null : commandOf(event);
     if (!command) return;
     event.preventDefault();
     event.stopPropagation();
@@ -291,24 +304,28 @@ class Adjudication {
   run([name, value]) {
     /** @type {Record<string, () => unknown>} */
     const commands = {
-      choose: () => this.decide(String(value)), own: () => this.openOwn(), step: () => this.show(this.number + Number(value)),
-      open: () => this.show(Math.max(0, nextOpen(this.shown?.chosen ?? [], this.number))), note: () => this.goTo(Number(value)),
+      choose: () => this.decide(String(value)), own: () => this.openOwn(),
+      step: () => this.show(this.number + Number(value)), note: () => this.goTo(Number(value)),
+      open: () => this.show(Math.max(0, nextOpen(this.shown?.chosen ?? [], this.number))),
       undo: () => this.turn(false), redo: () => this.turn(true), take: () => this.take(),
       agreement: () => { this.figures.open = !this.figures.open; },
     };
     commands[name]?.();
   }
 
-  /** @param {string} made @param {import("./adjudication_own.js").Own} [own] */
-  async decide(made, own) {
+  /**
+   * Decide the dispute that is shown, and go on to the next one at once: the keys of a quick hand must not wait.
+   *
+   * @param {string} made
+   * @param {import("./adjudication_own.js").Own} [own]
+   */
+  decide(made, own) {
     if (!this.dispute) return;
-    const number = this.number;
-    const answer = await this.act("decide", { dispute: number, choice: made, ...(own ? { own } : {}) });
-    if (answer && number === this.number) {
-      const next = nextOpen(this.shown.chosen, number);
-      if (next >= 0) this.show(next);
-      else this.say(this.t.adjudication_all_decided);
-    }
+    const dispute = this.number;
+    this.shown.chosen[dispute] = made;
+    const next = nextOpen(this.shown.chosen, dispute);
+    this.show(next < 0 ? dispute : next);
+    this.act("decide", { dispute, choice: made, ...(own ? { own } : {}) });
     this.desk.focus({ preventScroll: true });
   }
 
@@ -321,8 +338,8 @@ class Adjudication {
   }
 
   /** @param {boolean} again */
-  async turn(again) {
-    if (this.shown) await this.act("turn", { again });
+  turn(again) {
+    if (this.shown) this.act("turn", { again });
   }
 
   async take() {
@@ -332,17 +349,24 @@ class Adjudication {
     this.say(fill(this.t.adjudication_taken, { n: answer.taken }));
   }
 
-  /** An act on the note that is shown. @param {string} name @param {Record<string, unknown>} values */
-  async act(name, values) {
+  /** An act on the note that is shown; what stands is drawn when all acts are confirmed. */
+  async act(/** @type {string} */ name, /** @type {Record<string, unknown>} */ values) {
     const { place } = this.shown;
+    this.waiting += 1;
+    this.saved.textContent = "…";
     const answer = await this.tell(name, { place, ...values });
-    if (!answer) return null;
-    this.heard(answer);
-    if (this.shown.place !== place) return null;
-    Object.assign(this.shown, { chosen: answer.chosen, undo: answer.undo, redo: answer.redo, own: answer.own });
-    this.say("");
+    this.waiting -= 1;
+    if (answer) this.heard(answer);
+    if (this.shown.place !== place || this.waiting) return;
+    if (!answer) {
+      const fault = this.message.textContent ?? "";
+      await this.open(place);
+      this.say(fault, true);
+      return;
+    }
+    Object.assign(this.shown, { chosen: answer.chosen, undo: answer.undo, redo: answer.redo });
+    this.say(answer.row.open ? "" : this.t.adjudication_all_decided);
     this.draw();
-    return answer;
   }
 
   /** @param {string} name @param {Record<string, unknown>} values @returns {Promise<any>} null when it failed */

@@ -1,4 +1,5 @@
 /** Keys of the adjudication, and what is said of a dispute in words. Nothing here draws. */
+import { fill } from "./elements.js";
 
 /** @typedef {import("./span_runs.js").Span} Span */
 /** @typedef {{ left: string | null, right: string | null, start: number, end: number }} Dispute */
@@ -51,5 +52,6 @@ export function inWords(span, words, title, t) {
   if (span === undefined) return t.adjudication_nothing;
   const contexts = span.context.map((name) => t[`context_${name}`]).join(", ");
   const value = [span.value, span.unit].filter(Boolean).join(" ");
-  return [`${title}: «\u00A0${words}\u00A0»`, value && `= ${value}`, contexts && `(${contexts})`].filter(Boolean).join(" ");
+  return [fill(t.adjudication_said, { title, words }), value && `= ${value}`, contexts && `(${contexts})`]
+    .filter(Boolean).join(" ");
 }

@@ -1,5 +1,5 @@
 /** The adjudicator's own answer: attribute, value, context, and where it begins and ends. */
-import { button, choice, element, labelled } from "./elements.js";
+import { button, choice, element, labelled, signButton } from "./elements.js";
 import { characterFrom } from "./span_blocks.js";
 
 /** @typedef {import("./span_runs.js").Span} Span */
@@ -37,12 +37,15 @@ export class OwnAnswer {
   }
 
   bounds() {
-    /** @type {[string, "start" | "end", 1 | -1][]} */
-    const moves = [["start_earlier", "start", -1], ["start_later", "start", 1], ["end_earlier", "end", -1],
-      ["end_later", "end", 1]];
+    const shifts = (/** @type {"start" | "end"} */ edge) => [this.shifting(edge, "earlier", -1),
+      this.shifting(edge, "later", 1)];
     return element("div", { class: "mlab-bar", role: "group", "aria-label": this.t.adjudication_bounds },
-      ...moves.map(([name, edge, by]) => button(by < 0 ? "◂" : "▸", () => this.shift(edge, by),
-        { "aria-label": this.t[`adjudication_${name}`], title: this.t[`adjudication_${name}`], "data-bound": name })));
+      this.t.adjudication_begin, ...shifts("start"), this.t.adjudication_end, ...shifts("end"));
+  }
+
+  /** @param {"start" | "end"} edge @param {string} where @param {1 | -1} by */
+  shifting(edge, where, by) {
+    return signButton(by < 0 ? "◂" : "▸", this.t[`adjudication_${edge}_${where}`], () => this.shift(edge, by));
   }
 
   get shown() {

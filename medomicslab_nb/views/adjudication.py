@@ -94,8 +94,7 @@ class AdjudicationTable(Widget, module="adjudication"):
 
     def _standing(self, place: int) -> Json:
         work = self._pair.work(place)
-        return {"chosen": self._pair.chosen(place), "undo": work.can_undo, "redo": work.can_redo,
-                "own": [_sent(span) for span in work.holding if span.status == "added"]}
+        return {"chosen": self._pair.chosen(place), "undo": work.can_undo, "redo": work.can_redo}
 
     def _decide(self, question: Question) -> Json:
         place = int(question["place"])

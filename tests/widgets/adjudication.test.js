@@ -28,7 +28,8 @@ test("the next open dispute is further on, or from the beginning", () => {
 });
 
 test("a span is told with value, unit and context; a side without one says nothing", () => {
-  const t = { adjudication_nothing: "says nothing here", context_negated: "negated", context_history: "history" };
+  const t = { adjudication_said: "{title}: «\u00A0{words}\u00A0»", adjudication_nothing: "says nothing here",
+    context_negated: "negated", context_history: "history" };
   const span = /** @type {any} */ ({ value: "30", unit: "mm", context: ["negated", "history"] });
   assert.equal(inWords(span, "3 cm", "lesion size", t), "lesion size: «\u00A03 cm\u00A0» = 30 mm (negated, history)");
   assert.equal(inWords({ ...span, value: "", unit: "", context: [] }, "x", "grade", t), "grade: «\u00A0x\u00A0»");
