@@ -11,43 +11,60 @@ from collections.abc import Iterator
 from functools import cache
 
 from medomicslab_nb.text.facts import Found
-from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.folding import fold
+from medomicslab_nb.text.note import Note, stem
+from medomicslab_nb.text.rules.phrases import listed, phrases
 
+_LETTER = re.compile(r"(?<![^\s(])[gdlr](?![\w'-]|\.\w)")
+_BOTH = re.compile(r"\b(?:both sides|either side|des deux cotes|les deux cotes|de chaque cote)\b")
 _LETTERS = {"g": "left", "l": "left", "d": "right", "r": "right"}
 
 
 def find(note: Note) -> Iterator[Found]:
     """Words of side."""
-    for match in note.search(_sides()):
-        if not _says_otherwise(note, match):
-            yield Found("laterality", match.start(), match.end(), str(match.lastgroup))
-    for match in note.search(_letters()):
-        letter = match["letter"]
-        allowed = letter in ("gd" if note.language == "fr" else "lr")
-        if allowed and note.text[slice(*note.source(match.start("letter"), match.end("letter")))].isupper():
-            yield Found("laterality", match.start("letter"), match.end("letter"), _LETTERS[letter])
+    yield from _words(note)
+    if note.has("deux cote", "chaque cote", "both side", "either side"):
+        for match in note.search(_BOTH):
+            yield Found("laterality", match.start(), match.end(), "bilateral")
+    for match in note.search(_LETTER):
+        if match[0] in ("gd" if note.language == "fr" else "lr") and _is_side(note, match):
+            yield Found("laterality", match.start(), match.end(), _LETTERS[match[0]])
 
 
-def _says_otherwise(note: Note, match: re.Match[str]) -> bool:
+def _words(note: Note) -> Iterator[Found]:
+    words, sides = note.words, _sides()
+    for number, word in enumerate(words.stems):
+        side = sides.get(word)
+        if side and not _says_otherwise(note, words.starts[number], words.ends[number], side):
+            yield Found("laterality", words.starts[number], words.ends[number], side)
+
+
+def _is_side(note: Note, match: re.Match[str]) -> bool:
+    """Whether a letter is a capital beside a word that has sides."""
+    return (note.text[slice(*note.source(match.start(), match.end()))].isupper()
+            and _sided().search(note.folded, max(match.start() - 25, 0), match.start()) is not None)
+
+
+def _says_otherwise(note: Note, start: int, end: int, side: str) -> bool:
     """Whether the word of side is part of a turn of speech."""
-    if match.lastgroup == "bilateral":
+    if side == "bilateral":
         return False
-    before = note.folded[max(match.start() - 25, 0):match.start()]
-    if _not_before().match(note.folded, match.end()) or _not_after().search(before):
+    before = note.folded[max(start - 25, 0):start]
+    if _not_before().match(note.folded, end) or _not_after().search(before):
         return True
-    return match[0] in ("left", "right") and bool(_verb_after().search(before) and _verb_before().match(note.folded, match.end()))
+    return note.folded[start:end] in ("left", "right") and bool(_verb_after().search(before)
+                                                                and _verb_before().match(note.folded, end))
 
 
 @cache
-def _sides() -> re.Pattern[str]:
-    groups = "|".join(rf"(?P<{side}>{phrases('laterality', side)})" for side in ("bilateral", "left", "right"))
-    return re.compile(rf"\b(?:{groups})\b")
+def _sides() -> dict[str, str]:
+    """The words of side, as stems."""
+    return {stem(fold(word).folded): side for side in ("bilateral", "left", "right") for word in listed("laterality", side)}
 
 
 @cache
-def _letters() -> re.Pattern[str]:
-    return re.compile(rf"\b{phrases('laterality', 'sided')}s?\b\.?\s?\(?(?P<letter>[gdlr])\b(?!['.-]\w)")
+def _sided() -> re.Pattern[str]:
+    return re.compile(rf"\b{phrases('laterality', 'sided')}s?\b\.?\s?\(?$")
 
 
 @cache

@@ -24,7 +24,8 @@ from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.tables import cells
 
-_GUARD = ("p.s", "l.d", "c.e", "a.c", "a.f", "psa", "aps", "cea", "ace", "ca", "afp", "α", "foeto", "feto", "hcg", "ldh", "embryon", "antigen", "chorioni", "lact")
+_ABBREVIATED = ("psa", "ldh", "afp", " ace", "'ace", "(ace", "\nace", "cea", "hcg", "ca1", "ca 1", "ca-1", "ca(", "ca (", "p.s", "l.d", "c.e", "a.c", "a.f")
+_GUARD = (*_ABBREVIATED, "αfp", "lhd", "foeto", "feto", "embryon", "antigen", "chorioni", "lact", "aps")
 _DATE = (r"(?:\(?\s*(?:le|du|au|en|on|in|of|from)?\s*(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2}|"
          r"(?:\d{1,2}(?:er|st|nd|rd|th)?\s+)?(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
          r"(?:(?:\s+\d{1,2},)?\s+(?:19|20)\d\d)?(?![^\W_])|\d{1,2}[./]\d{1,2}\.?(?=\))|(?<=\()(?:19|20)\d\d(?=\))|(?:a|at|apres|after)\s\d{1,2}\s?(?:mois|months|weeks|semaines|ans|years|jours|days|month|year)(?![^\W_])|(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
@@ -53,7 +54,7 @@ def find(note: Note) -> Iterator[Found]:
 
 
 def _find(note: Note) -> Iterator[Found]:
-    if not note.has(*_GUARD):
+    if not note.has(*_GUARD) and not note.folded.startswith("ace"):
         return
     hits = _named(note)
     for group in _groups(note, hits):
@@ -73,10 +74,10 @@ def _named(note: Note) -> list[Hit]:
     """The markers that a note names; CA125 glued to its value, and the 15-3 of "CA 125, 15-3 and 19-9" among them."""
     hits = list(lexicon("markers").find(note))
     taken = [(hit.start, hit.end) for hit in hits]
-    for match in (*note.search(_GLUED), *note.search(_DOTTED)):
+    for match in (*note.search(_GLUED), *note.search(_DOTTED)) if note.has(*_ABBREVIATED) else ():
         if not any(start < match.end() and match.start() < end for start, end in taken):
             hits.append(_hit(match))
-    for match in note.search(_PARTS) if note.has("ca") else ():
+    for match in note.search(_PARTS) if note.has("ca1", "ca 1", "ca-1", "ca (") else ():
         before = note.folded[max(match.start() - 30, 0):match.start()]
         if not any(start < match.end() and match.start() < end for start, end in taken) and (
                 _CA.search(before) or any(hit.end == match.start() - len(gap) for hit in hits if hit.term.attribute.startswith("ca1")

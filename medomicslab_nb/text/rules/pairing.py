@@ -24,6 +24,7 @@ from medomicslab_nb.text.rules.tables import cells
 Kind = Literal["pos", "neg", "noun", "lack", "no", "none", "sought", "low", "normal", "equivocal", "ish", "ihc", "ratio", "hscore", "eighths",
                "twelfths", "percent", "score", "variant"]
 
+_AROUND = 150  # characters before the first and after the last test of a sentence in which results are looked for
 _FOREIGN_WORDS = 3  # between a test and its result
 _JOINING = frozenset("and et or ou ni nor the les des aux a la le l de du d au pour for both status statut as well e y "
                      "ainsi que gene genes in".split())
@@ -113,11 +114,12 @@ def _target_after() -> re.Pattern[str]:
 @lru_cache(maxsize=1)
 def statements(note: Note) -> tuple[Statement, ...]:
     """All that a note states of the tests of ``tissue_tests.csv``; kept for the next rule that reads the same note."""
-    hits = [hit for hit in _named(note) if not _is_target(note, hit) and _counts(note, hit)]
+    hits = [hit for hit in _named(note) if _counts(note, hit) and not _is_target(note, hit)]
     by_sentence: dict[tuple[int, int], list[Hit]] = {}
     for hit in hits:
         by_sentence.setdefault(note.sentence_at(hit.start), []).append(hit)
     read = [statement for (start, end), inside in by_sentence.items()
+            if any(hit.term.attribute != "other" for hit in inside)
             for statement in _Sentence(note, start, end, inside).read()]
     return tuple(statement for statement in (*read, *_in_tables(note, hits))
                  if any(name.term.attribute != "other" for name in statement.names))
@@ -140,7 +142,7 @@ def _named(note: Note) -> list[Hit]:
     """The tests that a note names, those that lack the space before their result too (KRASG12C, RE90%)."""
     hits = list(lexicon("tissue_tests").find(note))
     glued = [Hit(Term(_GENES.get(match["name"], match["name"]), "name", match["name"]), match.start("name"), match.end("name"))
-             for match in note.search(_GLUED)]
+             for match in (note.search(_GLUED) if note.has("kras", "egfr", "braf", "alk", "her2", "%") else ())]
     return sorted([*hits, *(each for each in glued if not any(hit.start < each.end and each.start < hit.end for hit in hits))],
                   key=lambda hit: hit.start)
 
@@ -180,7 +182,8 @@ class _Sentence:
     """One sentence, read from left to right."""
 
     def __init__(self, note: Note, start: int, end: int, names: Sequence[Hit]) -> None:
-        self._note, self._start, self._end = note, start, end
+        self._note = note
+        self._start, self._end = max(start, names[0].start - _AROUND), min(end, names[-1].end + _AROUND)
         self._items = sorted([*names, *self._said(names)], key=lambda item: item.start)
         self._read: list[Statement] = []
         self._leading: list[Said] = []

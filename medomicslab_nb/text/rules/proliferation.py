@@ -13,8 +13,8 @@ from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.tables import cells
 
 
-_NAME = re.compile(r"(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|(?<![^\W_])ki(?=\s*(?:a|at|of|:|=)?\s*\d{1,3}\s*%)|\b(?:indice|index) de proliferation\b|"
-                   r"\bproliferati(?:on|ve) (?:index|fraction|rate|activity)\b|\blabell?ing index\b")
+_NAME = re.compile(r"(?=[kmilp])(?:(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|(?<![^\W_])ki(?=\s*(?:a|at|of|:|=)?\s*\d{1,3}\s*%)|\b(?:indice|index) de proliferation\b|"
+                   r"\bproliferati(?:on|ve) (?:index|fraction|rate|activity)\b|\blabell?ing index\b)")
 _COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|~|less than|more than|greater than|lower than|higher than|up to|over|above|below|under|at least|"
             r"moins de|plus de|jusqu'a|superieure?s? (?:ou egale? )?a|inferieure?s? (?:ou egale? )?a|au moins)?\s*")
 _PERCENT = r"\s*(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100\b)"
@@ -40,7 +40,7 @@ def find(note: Note) -> Iterator[Found]:
 
 
 def _find(note: Note) -> Iterator[Found]:
-    if not note.has("ki", "mib", "prolif", "labeling", "labelling"):
+    if not note.has("ki67", "ki-67", "ki 67", "ki - 67", "ki- 67", "ki -67", "mib", "proliferati", "labeling", "labelling", "ki a", "ki:", "ki :", "ki ="):
         return
     reach = 0
     for name in note.search(_NAME):

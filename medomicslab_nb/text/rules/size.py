@@ -30,7 +30,7 @@ _CHAIN = re.compile(rf"(?<![\w.,/+])(?<!\w[-])(?:{_ONE})(?:{_LINK}(?:{_ONE}))*")
 _PART = re.compile(rf"(?P<link>{_LINK})?(?P<number>{_NUMERAL})(?:\s*-?\s*(?P<unit>{_UNIT}))?(?P<axis>{_AXIS})")
 _TIMES = frozenset(("x", "*", "by", "sur", "/", "par", "on"))
 _TO = frozenset(("-", "a", "to"))
-_HAS_UNIT = re.compile(rf"(?:\d|{spoken_pattern()})\s*-?\s*{_UNIT}")
+_HAS_UNIT = re.compile(r"(?<![a-z])(?:cms?|mms?|centim\s?et|millim\s?et)|(?<=-)(?:centim|millim)")
 _BETWEEN_BEFORE = re.compile(r"\b(?:entre|between)\s*$")
 _CHANGE = re.compile(r"(?:(?<!ranging )\bfrom|\b(?:pass|augment|progress|reduc|reduit|diminu|regress|increas|decreas|gr[eo]w|enlarg|shr[aiu]nk)\w*(?: \w+){0,4}(?: de)?)\s+$")
 _LONG = re.compile(r"(?:\s*(?:de |d'|in |en |of )(?:son |its |the )?(?:plus |maximum |maximal |greatest |largest |longest |grand |great )*"
@@ -67,7 +67,7 @@ def _chains(note: Note) -> Iterator[tuple[int, int]]:
         if near.start() < last:
             continue
         for chain in _CHAIN.finditer(note.folded, max(near.start() - 60, last, 0), min(near.end() + 80, len(note.folded))):
-            if chain.end() > near.start() and chain.start() <= near.start():
+            if chain.start() < near.start() < chain.end():
                 last = chain.end()
                 yield chain.start(), chain.end()
                 break
