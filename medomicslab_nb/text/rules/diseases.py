@@ -29,7 +29,7 @@ def disease_of(note: Note, start: int, end: int, others: Sequence[str] = ("other
     before = note.folded[max(begin, start - _BEFORE):start]
     after = note.folded[end:min(max(stop, end), end + _AFTER)]
     pattern = _diseases(tuple(others))
-    near: list[tuple[int, Kind]] = [(_distance(before[match.end():]), _kind(match)) for match in pattern.finditer(before)]
+    near = [(_distance(before[match.end():]), _kind(match)) for match in pattern.finditer(before)]
     near += [(_distance(after[:match.start()]), _kind(match)) for match in pattern.finditer(after)]
     return min(near)[1] if near else ""
 

@@ -1,9 +1,9 @@
 """Histological grades of tumours, with the system that the note names.
 
-Found are "grade II", "SBR 3", "grade nucléaire de Fuhrman 2", "G2" beside a tumour or its TNM, "haut grade" and "low-grade",
-and degrees of differentiation. Both ends of a range are found. Grades of toxicity, of other diseases, of dysplasia and of
-regression are told by the nearest disease in ``lexicons/graded_diseases.yaml``; Gleason patterns and grade groups of the
-prostate are none.
+Found are "grade II", "SBR 3", "grade nucléaire de Fuhrman 2", "G2" beside a tumour or its TNM, "haut grade" and
+"low-grade", and degrees of differentiation. Both ends of a range are found. Grades of toxicity, of other diseases, of
+dysplasia and of regression are told by the nearest disease in ``lexicons/graded_diseases.yaml``; Gleason patterns and
+grade groups of the prostate are none.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from medomicslab_nb.text.rules.statements import stated
 
 _SYSTEMS = "grade_systems"
 _OTHERS = ("other", "grade_other")
-_NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "l": "1", "ll": "2", "lll": "3", "lv": "4", "one": "1", "two": "2",
+_NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "l": "1", "ll": "2", "lll": "3", "lv": "4", "one": "1",
+            "two": "2",
             "three": "3", "four": "4", "un": "1", "deux": "2", "trois": "3", "quatre": "4"}
 _NUMERAL = (
     r"(?:(?<![^\W_])(?:iv|lv|i{1,3}|l{2,3}|one|two|three|four|un|deux|trois|quatre)|"
     r"(?<![\d.,<>≤≥])(?<![<>≤≥]\s)[1-4])")
 _AFTER = r"(?![^\W_])(?!\s?\+|\s?%|[.,]\d|\s?/\s?[5-9]|\s?/\s?10|'|-\d\d|\s?(?:mm|cm|mg)\b)"
-_VALUE = (rf"(?:g\s?)?(?P<value>{_NUMERAL}){_AFTER}(?:\s?(?:/|sur|of|out of)\s?(?:iii|iv|3|4)(?![^\W_]))?")
+_VALUE = (rf"(?:g\s?)?(?P<value>{_NUMERAL})(?:[ab](?![^\W_]))?{_AFTER}(?:\s?(?:/|sur|of|out of)\s?(?:iii|iv|3|"
+          rf"4)(?![^\W_]))?")
 _UPTO = re.compile(rf"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b)\s?(?:g(?:rade)?\s?)?(?P<value>iv|i{{1,3}}|"
                    rf"[1-4]){_AFTER}"
                    r"(?!\s?(?:mm|cm|mois|month|cycle|cure|day|jour|week|sem|an|year|node|gangl))")
@@ -59,7 +61,8 @@ _DIFFERENTIATED = re.compile(
     r"moderee?|moyen|moderate|intermediate)"
     r"|(?P<well_after>bonne|good|well|bien)|(?P<poor_after>mauvaise|faible|poor|mediocre|peu))(?![^\W_])")
 _LISTED = re.compile(r"(?P<moderate>moder|moyen)|(?P<well>well|bien)|(?P<poor>poor|peu|mal|faibl)")
-_HEIGHTS = {"high": "high", "haut": "high", "eleve": "high", "hauts": "high", "low": "low", "bas": "low", "faible": "low",
+_HEIGHTS = {"high": "high", "haut": "high", "eleve": "high", "hauts": "high", "low": "low", "bas": "low",
+            "faible": "low",
             "intermediate": "intermediate", "intermediaire": "intermediate", "moyen": "intermediate"}
 _HEIGHT = re.compile(
     r"\b(?:(?P<before>high|haut|hauts|low|bas|faible|intermediate|intermediaire|moyen)"
@@ -156,7 +159,8 @@ def of_the_kidney(note: Note, match: re.Match[str]) -> bool:
                  note.folded[max(match.start() - 10, 0):match.end()]):
         return True
     begin, stop = note.sentence_at(match.start())
-    kidney, prostate = (_nearest(pattern, note.folded, begin, stop, match) for pattern in (_OF_THE_KIDNEY, _OF_A_PROSTATE))
+    kidney, prostate = (_nearest(pattern, note.folded, begin, stop, match)
+                        for pattern in (_OF_THE_KIDNEY, _OF_A_PROSTATE))
     if kidney < 1000 or prostate < 1000:
         return kidney < prostate
     return not note.has("gleason", "prostat", "psa") and _OF_THE_KIDNEY.search(note.folded) is not None
@@ -164,7 +168,8 @@ def of_the_kidney(note: Note, match: re.Match[str]) -> bool:
 
 def _nearest(pattern: re.Pattern[str], folded: str, begin: int, stop: int, match: re.Match[str]) -> int:
     """How far the nearest word of a pattern is from a match, in characters; 1000 when there is none."""
-    gaps = [max(each.start() - match.end(), match.start() - each.end(), 0) for each in pattern.finditer(folded, begin, stop)]
+    gaps = [max(each.start() - match.end(), match.start() - each.end(), 0)
+            for each in pattern.finditer(folded, begin, stop)]
     return min(gaps, default=1000)
 
 

@@ -1,8 +1,8 @@
 """Performance status by ECOG (WHO, OMS, Zubrod) and Karnofsky's index.
 
-Found are the value after its name at any distance in the clause ("PS, assessed by two observers, is 3"), before it ("80 %
-sur l'échelle de Karnofsky"), the worse end of a range, and both values of a change ("KPS dropped from 90 to 70", the
-first as history). A PS that is no performance status (pressure support, a postscript), the OMS and WHO of
+Found are the value after its name at any distance in the clause ("PS, assessed by two observers, is 3"), before it
+("80 % sur l'échelle de Karnofsky"), the worse end of a range, and both values of a change ("KPS dropped from 90 to
+70", the first as history). A PS that is no performance status (pressure support, a postscript), the OMS and WHO of
 classifications and of tumour grades, thresholds and goals are none.
 """
 
@@ -20,7 +20,8 @@ from medomicslab_nb.text.rules.statements import stated
 _NUMBERS = {"zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "un": "1", "deux": "2", "trois": "3",
             "quatre": "4", "i": "1", "ii": "2", "iii": "3", "iv": "4", "nul": "0"}
 _TENS = {"hundred": "100", "ninety": "90", "eighty": "80", "seventy": "70", "sixty": "60", "fifty": "50", "forty": "40",
-         "thirty": "30", "twenty": "20", "cent": "100", "quatre-vingt-dix": "90", "quatre-vingt": "80", "quatre-vingts": "80",
+         "thirty": "30", "twenty": "20", "cent": "100", "quatre-vingt-dix": "90", "quatre-vingt": "80",
+         "quatre-vingts": "80",
          "soixante-dix": "70", "soixante": "60", "cinquante": "50", "quarante": "40", "trente": "30", "vingt": "20"}
 _TYPED_ECOG = r"(?:ecog|ecgo|eocg|ec0g|zubrod)"
 _STATUS = (r"(?:perfor[mn]an[cs]e?s?[\s-]?stat(?:us|ut|u)e?s?|statut?s?\s(?:de\s)?performances?|"
@@ -77,7 +78,8 @@ _KARNOFSKY = re.compile(
     rf"\d{{1,2}}/10){{0,90}}?)(?<![^\W_])(?P<low>{_TEN})"
     rf"(?:\s?(?:%|/\s?100|percent|per\scent|pour\scent|p\.\s?cent))?"
     rf"(?:\s?(?:-|/|->|→|to|et|and|ou|or|puis|then|a)\s?(?P<high>{_TEN}))?{_NO_INDEX}(?:\s?%)?|"
-    rf"(?<![^\W_])(?P<tight>(?:kps|ik)(?P<digits>100|[1-9]0))(?!\d)")
+    rf"(?<![^\W_])(?P<tight>(?:kps|ik)(?P<digits>100|[1-9]0))(?!\d)|"
+    rf"(?<![^\W_])(?P<of_ten>{_INDEX}[\s:=]{{0,3}}(?:a\s|est\sa\s|of\s)?(?P<tenths>[1-9]|10)\s?/\s?10)(?!\d|\W{{1,3}}soit)")
 _NO_GAP = re.compile(r"\b(?:not|non|pas|no|unknown|inconnu|age[de]*|poids|weight|unavailable|aucun|ecog|ps|oms|"
                      r"taille|fc|ta|spo2|hb|"
                      r"sans|without|bmi|imc|dose|mmhg|fevg|lvef)\b|%")
@@ -93,13 +95,15 @@ _PAIR = re.compile(rf"(?<![^\W_])(?:(?:kps|ik|karn\w+)\s?/\s?{_BOTH}[\s:=(]{{1,3
                    rf"[1-9]0)\s?%?\s?[/,-]\s?(?P<status>[0-4])"
                    rf"|{_BOTH}\s?/\s?(?:kps|ik|"
                    rf"karn\w+)[\s:=(]{{1,3}}(?P<status_first>[0-4])\s?[/,-]\s?(?P<index_second>100|[1-9]0))(?!\d)")
-_PAIRED = {"index": ("karnofsky", "%"), "index_second": ("karnofsky", "%"), "status": ("ecog", ""), "status_first": ("ecog", "")}
+_PAIRED = {"index": ("karnofsky", "%"), "index_second": ("karnofsky", "%"), "status": ("ecog", ""),
+           "status_first": ("ecog", "")}
 _AGAIN = re.compile(
     r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|"
     r"puis|then|now|actuellement|"
     r"aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
-    r"[^.;\d]{0,40}(?:,|\band|\bet)\s(?:(?:at|after|apres|a|au|lors)\s(?:[^\W\d]+\s){1,3})?(?=\d+\s?%?(?:\s(?:at|"
-    r"after|apres|now|on|by|today|a|en|le|"
+    r"[^.;\d]{0,40}(?:,\s|\band\s|\bet\s|\()(?:(?:at|after|apres|a|au|"
+    r"lors)\s(?:[^\W\d]+\s){1,3})?(?=\d+\s?%?(?:\s(?:at|"
+    r"after|apres|now|on|by|today|currently|actuellement|ce\sjour|maintenant|desormais|il\sy\sa|a|en|le|"
     r"lors|this|aujourd'hui)\b|\W*$)))"
     r"(?P<low>100|[1-9]0|[0-4])(?![^\W_]|[.,]\d)\s?(?P<percent>%)?")
 _NOW_AT = re.compile(r"[^\d\n]{0,100}?\b(?:actuellement|aujourd'hui|currently|now|(?:he|she|patiente?|il|"
@@ -111,11 +115,13 @@ _CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*
 _JOINING = re.compile(rf"(?:(?![,\n]){_SMALL}|karn\w+|%){{0,12}}")
 _NAMES = re.compile(rf"{_TYPED_ECOG}|\b(?:ps|oms|who)\b")
 _ECOG_NAMES = ("ecog", "ecgo", "eocg", "ec0g", "zubrod", "performa", "perfoman", "statut fonctionnel",
-               "indice fonctionnel", "functional status", "statut de perf", "indice de perf", "index de perf", "score de perf",
+               "indice fonctionnel", "functional status", "statut de perf", "indice de perf", "index de perf",
+               "score de perf",
                "etat de perf")
 _GRADED_TUMOUR = re.compile(
-    r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|grades?|"
-    r"classification|class[ei]|type|groupe?|group|palier|step|ladder)\w*[\s(,:-]{0,3}"
+    r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|"
+    r"grades?|isup|"
+    r"classification|class[ei]|type|groupe?|group|palier|step|ladder)\w*[\s(,:/-]{0,3}"
     r"(?:(?:de|of|the|l|la|selon|en|by|is|d|anaplasique|diffuse?|idh|mute|mutant)[\s'-]{1,2}){0,3}$")
 _PLURAL = re.compile(r"\s(?:more|other|autres|mutation|gene)\b|\s(?!(?:sans|dans|depuis|puis|mais|plus|was|has|is|as|"
                      r"this|apres|sous|alors|pas|hors|vs|"
@@ -142,7 +148,9 @@ def find(note: Note) -> Iterator[Found]:
 
 def _karnofsky(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
     for match in search(note, _KARNOFSKY, within):
-        if match["tight"]:
+        if match["of_ten"]:
+            yield Found("karnofsky", match.start(), match.end(), match["tenths"] + "0", "%")
+        elif match["tight"]:
             yield Found("karnofsky", match.start(), match.end(), match["digits"], "%")
         elif (match["name"].startswith(("karn", "kps")) or _capitals(note, match)) and not _NO_GAP.search(match["gap"]):
             yield from _values("karnofsky", match)
@@ -202,7 +210,7 @@ def _again(note: Note, match: re.Match[str], attribute: str) -> Iterator[Found]:
         return
     if attribute == "karnofsky" and (len(other["low"]) > 1 and (other["percent"] or "%" not in match[0])):
         yield Found(attribute, other.start("low"), other.end(), other["low"], "%")
-    elif attribute == "ecog" and len(other["low"]) == 1 and re.match(_ALONE + "$|" + _ALONE, note.folded[other.end():]) is not None:
+    elif attribute == "ecog" and len(other["low"]) == 1 and re.match(_ALONE, note.folded[other.end("low"):]):
         yield Found(attribute, other.start("low"), other.end("low"), other["low"])
 
 

@@ -19,7 +19,8 @@ from medomicslab_nb.text.rules.statements import stated
 _GLEASON = r"g+l[ea]{1,3}s{1,2}[oe]n+(?:'?s)?"
 _NAME = re.compile(rf"(?<![^\W_])(?:{_GLEASON}|gs(?=\s?[:=]?\s?(?:\d|\())|gl\.?(?=\s?[:=]?\s?\d\s?\+))(?![^\W\d_])")
 _GLEASON_NAMES = ("gleas", "gleea", "glees", "glaso", "gleso", "glaes", "ggleas", "gleson", "glesson")
-_GROUP_NAMES = ("isup", "grade group", "grade-group", "gradegroup", "grade groupe", "group grade", "groupe de grade", "groupe pronos",
+_GROUP_NAMES = ("isup", "grade group", "grade-group", "gradegroup", "grade groupe", "group grade", "groupe de grade",
+                "groupe pronos", "groupe de pron",
                 "groupes pronos", "groupe histopron", "groupes de grade", "whoisup", "prognostic grade")
 _SUM = r"(?:10|[2-9])"
 _PATTERNS = re.compile(
@@ -40,31 +41,38 @@ _SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|s
                     r"(?![.,]\d|\s?%|\s?\+|-[a-z]|\s?(?:mois|months?|ans|years?|ng|mm|cm|carottes?|cores?|jours?|"
                     r"days?|cycles?|biops|prelev|frag))"
                     r"(?:\s?(?:/|sur)\s?10)?")
+_GROUP_BESIDE = re.compile(r"isup|grade[\s-]?group|groupe\s(?:pronos|de\sgrade)|\bgg\s?\d")
 _PLUS = re.compile(r"\+")
 _MORE = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?(?P<sum>10|"
                    r"[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
                    r"years?|ng|mm|cm|car|cor|j|d|bio|sur|out|of))")
 _SINGLE = re.compile(r"(?:pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
-_PROSTATE = ("gleason", "prostat", "psa", "isup", "grade group", "gradegroup", "pi-rads", "pirads", "biops", "cribriform")
+_PROSTATE = ("gleason", "prostat", "psa", "isup", "grade group", "gradegroup", "pi-rads", "pirads", "biops",
+             "cribriform")
 _OTHER_SUM = re.compile(r"sbr|nottingham|elston|bloom|apgar|ganglion|lymph node|node|her-?2|aslo|glasgow")
-_WORDS = {"six": "6", "seven": "7", "sept": "7", "eight": "8", "huit": "8", "nine": "9", "neuf": "9", "ten": "10", "dix": "10"}
+_WORDS = {"six": "6", "seven": "7", "sept": "7", "eight": "8", "huit": "8", "nine": "9", "neuf": "9",
+          "ten": "10", "dix": "10"}
 _GROUP = re.compile(
     r"(?<![^\W_])(?P<name>isup(?:\s?/?\s?(?:who|oms))?|(?:who|oms)\s?/?\s?isup|(?:prognostic\s)?grade[\s-]?groups?|"
     r"group\sgrade|"
     r"grade[\s-]groupe|groupes?(?:\s(?:pronostique|pronostic))?\s?(?:de\s)?grades?|groupes?\spronostiques?|"
     r"groupes?\shistopronostiques?|"
     r"gradegroup|ggg?)(?![^\W\d_])"
-    r"(?:[\s:=(),\"'-]|\b(?:grade|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|"
+    r"(?:[\s:=(),\"'°-]|\b(?:grade|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|"
     r"20)\d\d|pronostique|global|"
     r"who|oms|final|finale|selon|classe|cote|stade|number|n|no|categorie|category|gleason|now|desormais|overall|max|"
     r"maximal|maximum|initial|"
     r"highest|reste|remains|estime|evalue|assigned|eleve|plus)\b){0,8}?(?<!\d)(?<![<>≤≥])(?<![<>≤≥]\s)"
     r"(?P<value>[1-5]|(?<![^\W_])(?:iv|v|i{1,3}|one|two|three|four|five|un|deux|trois|quatre|cinq))(?![^\W_])"
     r"(?![.,]\d|\s?[%+]|-[a-z]|\s?(?:mm|cm|mois|month|ans|carotte|core))(?:\s?/\s?5(?!\d))?")
+_GROUP_BEFORE = re.compile(r"(?<![^\W_])(?:grade|groupe?)\s(?P<value>[1-5]|iv|v|i{1,3})\s\(?(?:selon\s|de\s|of\s|"
+                           r"by\s)?(?:l'|the\s)?"
+                           r"isup(?![^\W_])(?!\W{0,3}(?:\d|gr))")
 _MORE_GROUPS = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|"
                           r"grade group\s)?(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|"
                           r"\s?(?:mm|cm|mois|month|an|car|cor|sur|of|out))")
-_NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
+_NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "one": "1", "two": "2", "three": "3", "four": "4",
+            "five": "5",
             "un": "1", "deux": "2", "trois": "3", "quatre": "4", "cinq": "5"}
 
 
@@ -99,11 +107,11 @@ def _score(match: re.Match[str]) -> str:
 
 
 def _is_score(note: Note, match: re.Match[str], names: Sequence[re.Match[str]]) -> bool:
-    """Whether two patterns are a Gleason score: one is named before them, or their sum is written and nothing else named.
+    """Whether two patterns are a Gleason score: one is named before them, or their sum is written.
 
     A name after them counts where it follows at once ("3+4 de Gleason").
     """
-    begin, stop = note.sentence_at(match.start())
+    begin, _ = note.sentence_at(match.start())
     if any(begin <= name.start() < match.start() or 0 <= name.start() - match.end() < 12 for name in names):
         return _OTHER_SUM.search(note.folded, max(begin, match.start() - 20), match.start()) is None
     total = int(match["first"]) + int(match["second"])
@@ -111,7 +119,7 @@ def _is_score(note: Note, match: re.Match[str], names: Sequence[re.Match[str]]) 
     if total < 6 or _OTHER_SUM.search(note.folded, begin, match.start()):
         return False
     beside = note.folded[max(begin, match.start() - 60):match.end() + 30]
-    return said == str(total) or re.search(r"isup|grade[\s-]?group|groupe\s(?:pronos|de\sgrade)|\bgg\s?\d", beside) is not None
+    return said == str(total) or _GROUP_BESIDE.search(beside) is not None
 
 
 def _sums(note: Note, name: re.Match[str], patterns: Sequence[re.Match[str]]) -> Iterator[Found]:
@@ -128,6 +136,9 @@ def _sums(note: Note, name: re.Match[str], patterns: Sequence[re.Match[str]]) ->
 
 
 def _groups(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    for match in search(note, _GROUP_BEFORE, within):
+        if not of_the_kidney(note, match):
+            yield Found("isup", match.start(), match.end(), _NUMBERS.get(match["value"], match["value"]))
     for match in search(note, _GROUP, within):
         if _is_group(note, match):
             yield Found("isup", match.start(), match.end("value"), _NUMBERS.get(match["value"], match["value"]))

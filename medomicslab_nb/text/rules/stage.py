@@ -27,7 +27,7 @@ _DUKES = {"a": "I", "b": "II", "c": "III", "d": "IV"}
 # A scanner makes l or 1 of I.
 _ONES = r"(?:iv|lv|1v|i{1,3}|l{2,3}|i?l{1,2}i|ill?|11i|i11)"
 _NUMERAL = rf"(?:{_ONES}|(?<!\d)[0-4]|(?<=[\s:])(?:one|two|three|four|deux|trois|quatre))"
-_LETTERS = r"(?:\s?-?[a-d](?:\s?[1-3](?!\d)|i{1,2})?)?"
+_LETTERS = r"(?:\s[a-d](?:\s?[1-3])?(?![^\W_])|\s?-?[a-d](?:\s?[1-3](?!\d)|i{1,2})?)?"
 _GROUP = (rf"(?P<numeral>{_NUMERAL})(?P<letters>{_LETTERS})(?P<ann>\s?[esx]{{1,2}}(?:\s?\+\s?s)?(?:\s?[ab])?)?"
           r"(?![^\W_]|'|[.,]\d|\s?%|/\d|-\d{2}|\s?(?:mm|cm|mg|mois|months?|ans|years?)\b)")
 _UPTO = re.compile(r"\s?(?:[-/,&→]|->|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b)\s?(?:(?:stade|"
@@ -50,9 +50,10 @@ _SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:clinique|clinical|clinically|pathologiqu
 _WORD = (
     r"(?:[cpy]|yp|yc)?(?:stades?|stages?|stge?s?|stad)|(?:up|down|re|pre)?stag(?:ed|ing)|(?:re)?stadi(?:fication|"
     r"fiee?s?)|st|classee?s?|classified")
+_OF_A_GRADE = re.compile(r"\bgrade\w*\s(?:de\s|of\s)?$")
 _NO_STAGE = re.compile(r"\b(?:ce|this|that|quel|which|any|tout|chaque|each|every)\s$")
-_STAGE_NAMES = ("stade", "stadi", "stage", "staging", "stge", "stg", "st", "stad", "classe", "classified", "cstage", "pstage",
-                "ycstage", "ypstage", "upstag", "downstag", "restag", "prestag")
+_STAGE_NAMES = ("stade", "stadi", "stage", "staging", "stge", "stg", "st", "stad", "classe", "classified", "cstage",
+                "pstage", "ycstage", "ypstage", "upstag", "downstag", "restag", "prestag")
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -94,7 +95,7 @@ def _groups(note: Note, match: re.Match[str]) -> Iterator[Found]:
     """The stage of a match and, where it is a range, its other end."""
     _, end = _extent(note, match)
     system = _system(note, match.start(), end)
-    value = _dukes(match, system) if match["duke"] else _value(note, match, system)
+    value = _dukes(match, system) if match["duke"] else _value(note, match)
     if not value or _is_other(note, match, end, system):
         return
     yield Found("stage", match.start(), end, value, qualifier=system)
@@ -103,7 +104,8 @@ def _groups(note: Note, match: re.Match[str]) -> Iterator[Found]:
         letters = upto["letters"] or upto["only"] or ""
         other = _join(upto["numeral"] or match["numeral"], letters)
         if other != value:
-            yield Found("stage", upto.end() - len(upto["numeral"] or "") - len(letters), upto.end(), other, qualifier=system)
+            start = upto.end() - len(upto["numeral"] or "") - len(letters)
+            yield Found("stage", start, upto.end(), other, qualifier=system)
 
 
 def _extent(note: Note, match: re.Match[str]) -> tuple[int, int]:
@@ -115,6 +117,8 @@ def _extent(note: Note, match: re.Match[str]) -> tuple[int, int]:
         if match[name] and (not match[name][0].isspace() or _capitals(note, *match.span(name))
                             or _CLOSED.match(note.folded, match.end(name))):
             end = match.end(name)
+        elif match[name]:
+            break
     return match.start("numeral"), end
 
 
@@ -126,7 +130,7 @@ def _capitals(note: Note, start: int, end: int) -> bool:
     return note.text[first:last].isupper()
 
 
-def _value(note: Note, match: re.Match[str], system: str) -> str:
+def _value(note: Note, match: re.Match[str]) -> str:
     letters = re.sub(r"[\s-]", "", match["letters"] or "")
     _, end = _extent(note, match)
     if end <= match.end("numeral"):
@@ -166,10 +170,10 @@ def _is_other(note: Note, match: re.Match[str], end: int, system: str) -> bool:
     """Whether it is the stage of another disease, a step, or a grade ("grade FIGO 1")."""
     if re.match(rf"\s(?:of\s)?{phrases('graded_diseases', 'steps')}\b", note.folded[end:end + 30]):
         return True
-    if match["system"] and (not _named_alone(note, match, system)
-                            or re.search(r"\bgrade\w*\s(?:de\s|of\s)?$", note.folded[max(match.start() - 12, 0):match.start()])):
+    before = note.folded[max(match.start() - 12, 0):match.start()]
+    if match["system"] and (not _named_alone(note, match, system) or _OF_A_GRADE.search(before)):
         return True
-    if _NO_STAGE.search(note.folded[max(match.start() - 12, 0):match.start()]):
+    if _NO_STAGE.search(before):
         return True
     if match["word"] and match["word"].startswith("class"):
         return not system or system == "TNM" or not _capitals(note, *match.span("numeral"))
@@ -187,7 +191,8 @@ def _named_alone(note: Note, match: re.Match[str], system: str) -> bool:
 
 
 _BEHIND = re.compile(r"(?<![^\W\d_])[a-z]*[mn]\s?[0-3x][a-d]?\d?\)?\s?(?:[,:;(=/-]\s?){0,2}(?:soit\s)?$")
-_GROUPS_ALONE = ("i", "ia", "ib", "ic", "ii", "iia", "iib", "iic", "iii", "iiia", "iiib", "iiic", "iv", "iva", "ivb", "ivc")
+_GROUPS_ALONE = ("i", "ia", "ib", "ic", "ii", "iia", "iib", "iic", "iii", "iiia", "iiib", "iiic", "iv", "iva", "ivb",
+                 "ivc")
 _GROUP_ALONE = re.compile(r"(?P<numeral>iv|i{1,3})(?P<letters>[a-d][1-3]?)?(?![^\W_]|\s?[-/]\s?[^\W_])")
 
 
@@ -206,7 +211,8 @@ def _groups_alone(note: Note) -> Iterator[Found]:
 def _beside_cancer(note: Note, start: int, end: int) -> bool:
     """Whether a cancer is named right before or after: "IIIB NSCLC"."""
     cancer = phrases("graded_diseases", "cancer")
-    return (re.search(rf"\b{cancer}[\s,(]{{1,2}}$", note.folded[max(start - 30, 0):start]) is not None
+    before = note.folded[max(start - 45, 0):start]
+    return (re.search(rf"\b{cancer}(?:\s[^\W\d_]+){{0,2}}[\s,(]{{1,2}}$", before) is not None
             or re.match(rf"[\s)]{{1,2}}{cancer}\b", note.folded[end:end + 30]) is not None)
 
 

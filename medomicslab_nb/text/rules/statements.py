@@ -1,7 +1,8 @@
 """What is said of scores, grades and stages that general words of context do not know: conditions, earlier values.
 
 "Reserved for stage III" and "KPS 50 would be a reason to stop" are no facts of the patient; in "OMS 2 il y a un mois,
-OMS 3 aujourd'hui" the first is history; "90 au lieu de 70" negates the second. Words stand in ``lexicons/statements.yaml``.
+OMS 3 aujourd'hui" the first is history; "90 au lieu de 70" negates the second. The words stand in
+``lexicons/statements.yaml``.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from medomicslab_nb.text.rules.phrases import phrases
 _NEAR = 90  # characters before a value in which words may speak of it
 
 
+_LATELY = re.compile(r"\b(?:over|in|during|for|sur|depuis|pendant)\s(?:the|le|la|l')?\s?(?:last|past|dernier).*")
+
+
 def stated(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
-    """The mentions that state something of the patient, with history and negated where other values take their place."""
+    """The mentions that state something of the patient, with history or negated where another takes their place."""
     found = sorted(mentions, key=lambda each: (each.attribute, each.start))
     for number, mention in enumerate(found):
         before, after = _clauses(note, found, number)
@@ -31,7 +35,7 @@ def _dated(note: Note, mention: Found, before: str, after: str, following: Seque
     if re.search(rf"\b{phrases('statements', 'instead')}\W{{0,3}}(?:\w+\W){{0,2}}$", before):
         return replace(mention, context=("negated",))
     before += note.folded[mention.start:mention.end]
-    after = re.sub(r"\b(?:over|in|during|for|sur|depuis|pendant)\s(?:the|le|la|l')?\s?(?:last|past|dernier).*", "", after)
+    after = _LATELY.sub("", after)
     earlier = _words("earlier_before").search(before) and not _words("now").search(before)
     if earlier or _words("earlier_after").search(after) or any(_replaced(note, mention, other) for other in following):
         return replace(mention, context=("history",))
@@ -45,7 +49,8 @@ def _replaced(note: Note, mention: Found, other: Found) -> bool:
     between = note.folded[mention.end:other.start]
     between = re.sub(rf"^[\s(%]*{phrases('statements', 'now')}\b", "", between)  # said of the mention itself
     after = re.match(rf"[\s,(]*{phrases('statements', 'now')}\b", note.folded[other.end:other.end + 40])
-    return bool(_words("now").search(between) or _words("changed").search(between) or "→" in between or "->" in between or after)
+    arrow = "→" in between or "->" in between
+    return bool(arrow or after or _words("now").search(between) or _words("changed").search(between))
 
 
 def _clauses(note: Note, found: Sequence[Found], number: int) -> tuple[str, str]:
