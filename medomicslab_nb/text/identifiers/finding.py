@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from medomicslab_nb.text.identifiers.candidate import Candidate
 from medomicslab_nb.text.identifiers.cased import cased
 from medomicslab_nb.text.identifiers.dates import find_dates
+from medomicslab_nb.text.identifiers.eponyms import with_eponyms
 from medomicslab_nb.text.identifiers.institutions import find_institutions
 from medomicslab_nb.text.identifiers.known import KnownIdentifiers
 from medomicslab_nb.text.identifiers.names import find_names
@@ -53,7 +54,7 @@ def find_identifiers(note: Note, known: KnownIdentifiers | None = None) -> list[
         Names, numbers and dates that the study holds of its patients; found misread, too.
     """
     text = cased(note)
-    tokens = tokenise(text)
+    tokens = with_eponyms(tokenise(text))
     found = [*find_numbers(text), *find_dates(text), *find_places(text, tokens),
              *find_institutions(text, tokens), *find_names(tokens),
              *(known.find(text, tokens) if known else ())]

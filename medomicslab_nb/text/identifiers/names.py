@@ -44,7 +44,7 @@ _RULES: dict[str, re.Pattern[str]] = {name: re.compile(pattern) for name, patter
     "initials": rf"(?P<name>(?:I\.-?){{1,3}}{_LINK}[FSU](?:-?[SUF])*)",
     "small pair": r"(?P<name>(?:f(?:-?f)*(?:p?'?p?)?[sufgw]|[su](?:p?'?p?)?f)(?:-?[fsu])*)",
     "split": r"(?<=[vxpHRT&,YB\n])(?P<name>Iu)",
-    "unknown": rf"(?<=[vxpHR&,YB'])(?P<name>{_LINK}U)(?![/z])",
+    "unknown": r"(?<=[vxpHR&,YB'])(?P<name>(?:P['-]?|I')*U)(?![/z])",
     "unknown at the start": rf"(?:(?<=[.\n])|^)(?P<name>{_LINK}U(?:-?{_LINK}[SUFW])*)(?=[']?[a-z&HR])",
     "before an age": rf"(?=[A-Zf-w'.-]{{1,12}},?\(?(?:nY|,?B))(?P<name>{_STARTING}),?\(?(?:nY|,?B)",
     "before an act": rf"(?P<name>(?:{_INITIALS}{{0,2}}{_LINK}[FSU](?:-?{_LINK}[FSUW])*|[fs](?:-?[fsu])*))(?=,?H)",
