@@ -44,7 +44,8 @@ def number(text: str, language: str) -> str | None:
 def spoken_pattern() -> str:
     """Pattern of a number in words; a lone "un" or "one" may be an article and is none."""
     words = "|".join(sorted(_words(), key=len, reverse=True))
-    return rf"(?<![^\W_])(?!(?:une?|one)(?![^\W_])(?!\s+(?:per|hundred|thousand)))(?:{words})(?:[\s-]+(?:and\s+|et\s+)?(?:{words}))*(?![^\W_])"
+    return (rf"(?<![^\W_])(?!(?:une?|one)(?![^\W_])(?!\s+(?:per|hundred|thousand)))(?:{words})(?:[\s-]+(?:and\s+|"
+            rf"et\s+)?(?:{words}))*(?![^\W_])")
 
 
 @cache

@@ -26,16 +26,24 @@ from medomicslab_nb.text.rules.tables import cells
 
 _ABBREVIATED = ("psa", "ldh", "afp", " ace", "'ace", "(ace", "\nace", "cea", "hcg", "ca1", "ca 1", "ca-1", "ca(", "ca (", "p.s", "l.d", "c.e", "a.c", "a.f")
 _GUARD = (*_ABBREVIATED, "αfp", "lhd", "foeto", "feto", "embryon", "antigen", "chorioni", "lact", "aps")
-_DATE = (r"(?:\(?\s*(?:le|du|au|en|on|in|of|from)?\s*(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2}|"
-         r"(?:\d{1,2}(?:er|st|nd|rd|th)?\s+)?(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
-         r"(?:(?:\s+\d{1,2},)?\s+(?:19|20)\d\d)?(?![^\W_])|\d{1,2}[./]\d{1,2}\.?(?=\))|(?<=\()(?:19|20)\d\d(?=\))|(?:a|at|apres|after)\s\d{1,2}\s?(?:mois|months|weeks|semaines|ans|years|jours|days|month|year)(?![^\W_])|(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
-_COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|less than|more than|greater than|below|under|above|over|inferieure?s? a|superieure?s? a|moins de|"
+_DATE = (r"(?:\(?\s*(?:le|du|au|en|on|in|of|from)?\s*(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}/\d{4}|"
+         r"\d{4}-\d{2}-\d{2}|"
+         r"(?:\d{1,2}(?:er|st|nd|rd|th)?\s+)?(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|"
+         r"dec)[a-z]*\.?"
+         r"(?:(?:\s+\d{1,2},)?\s+(?:19|20)\d\d)?(?![^\W_])|\d{1,2}[./]\d{1,2}\.?(?=\))|(?<=\()(?:19|20)\d\d(?=\))|"
+         r"(?:a|at|apres|after)\s\d{1,2}\s?(?:mois|months|weeks|semaines|ans|years|jours|days|month|year)(?![^\W_])|"
+         r"(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
+_COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|less than|more than|greater than|below|under|above|over|inferieure?s? a|"
+            r"superieure?s? a|moins de|"
             r"plus de|au-dela de)?\s*")
-_UNIT_NAME = r"(?:(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b)"
+_UNIT_NAME = (r"(?:(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |"
+              r"par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b)")
 _UNIT = rf"(?:\s?(?P<unit>{_UNIT_NAME}))?"
 _ASIDE = re.compile(r"\s*\([^)]*\)\s*(?=[:=])")
-_SEQUENCE = re.compile(r"puis|then|->|→|=>|(?<!<)>\s*$|\bto\b|(?:^|\s)a\s|contre|down|jusqu|followed|subsequently|et non|and not|from|today|\bnow|"
-                       r"aujourd|ce jour|precedemment|anterieur|previous|au lieu|instead|versus|\bvs\b|repeat|\(\s*(?:was|etait)")
+_SEQUENCE = re.compile(r"puis|then|->|→|=>|(?<!<)>\s*$|\bto\b|(?:^|\s)a\s|contre|down|jusqu|followed|subsequently|"
+                       r"et non|and not|from|today|\bnow|"
+                       r"aujourd|ce jour|precedemment|anterieur|previous|au lieu|instead|versus|\bvs\b|repeat|"
+                       r"\(\s*(?:was|etait)")
 _SAID = ((re.compile(r"et non|and not|au lieu de|instead of"), "negated"),
          (re.compile(r"contre|from|precedemment|anterieur|previous|versus|\bvs\b|crept|\(\s*(?:was|etait)"), "history"))
 
@@ -64,8 +72,10 @@ def _find(note: Note) -> Iterator[Found]:
     yield from _in_tables(note, hits)
 
 
-_GLUED = re.compile(r"(?<![^\W_])(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|psa|ldh|afp|ace|cea|hcg)(?=\d+(?:[.,]\d+)?(?![\w-]))")
-_DOTTED = re.compile(r"(?<![^\W_])(?P<name>p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|a\.\s?f\.\s?p)(?![^\W_])\.?")
+_GLUED = re.compile(r"(?<![^\W_])(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|psa|ldh|afp|ace|cea|"
+                    r"hcg)(?=\d+(?:[.,]\d+)?(?![\w-]))")
+_DOTTED = re.compile(r"(?<![^\W_])(?P<name>p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|"
+                     r"a\.\s?f\.\s?p)(?![^\W_])\.?")
 _PARTS = re.compile(r"(?<=[\s(,;/])(?P<name>125|15[-./]3|19[-./]9)(?![\w.%-]|,\d|\s?(?:u|ui|ku|iu)\s?/)")
 _CA = re.compile(r"(?<![^\W_])ca(?:\s?(?:125|15[-./ ]?3|19[-./ ]?9))?[\s,;/(]+(?:(?:and|et|&)\s+)?$")
 
@@ -81,7 +91,8 @@ def _named(note: Note) -> list[Hit]:
         before = note.folded[max(match.start() - 30, 0):match.start()]
         if not any(start < match.end() and match.start() < end for start, end in taken) and (
                 _CA.search(before) or any(hit.end == match.start() - len(gap) for hit in hits if hit.term.attribute.startswith("ca1")
-                                          for gap in re.findall(r"(?:\s?[,;/]\s?|\s(?:et|and)\s|[,;] (?:et|and) )$", before))):
+                                          for gap in re.findall(r"(?:\s?[,;/]\s?|\s(?:et|and)\s|[,;] (?:et|"
+                                                                r"and) )$", before))):
             hits.append(_hit(match))
     return sorted(hits, key=lambda hit: hit.start)
 
@@ -117,7 +128,8 @@ def _is_other(note: Note, hit: Hit) -> bool:
         return True
     clause = re.split(r"[;.]\s", note.folded[max(hit.start - 60, note.sentence_at(hit.start)[0]):hit.start])[-1]
     fluids = list(_fluid().finditer(clause + " " + re.split(r"[\d;.,:]", note.folded[hit.end:hit.end + 25])[0]))
-    return bool(fluids) and not re.search(r"\bser(?:um|ique|iques|ic)\b", note.folded[max(hit.start - 12, 0):hit.end + 12])
+    return bool(fluids) and not re.search(r"\bser(?:um|ique|iques|"
+                                          r"ic)\b", note.folded[max(hit.start - 12, 0):hit.end + 12])
 
 
 def _read(note: Note, group: Sequence[Hit], hits: Sequence[Hit]) -> Iterator[Found]:
@@ -170,8 +182,10 @@ def _listed(note: Note, at: int, stop: int, wanted: int) -> list[re.Match[str]]:
 
 
 def _row(note: Note, place: int, stop: int, wanted: int, decimal: str) -> list[re.Match[str]]:
-    number_here = rf"\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?|\d+(?:\.\d+)?(?:{decimal})?" if decimal != "," else r"\d+(?:\.\d+)?"
-    one = re.compile(rf"\s*(?:,|;|/|-(?=\s)|\||(?<=\s)(?:and|et)(?=\s)|(?:,|;) (?:and|et))?\s*(?:(?:a|to|at|de|of)\s+)?{_COMPARE}"
+    number_here = (rf"\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?|"
+                   rf"\d+(?:\.\d+)?(?:{decimal})?" if decimal != "," else r"\d+(?:\.\d+)?")
+    one = re.compile(rf"\s*(?:,|;|/|-(?=\s)|\||(?<=\s)(?:and|et)(?=\s)|(?:,|;) (?:and|et))?\s*(?:(?:a|to|at|de|"
+                     rf"of)\s+)?{_COMPARE}"
                      rf"(?P<number>(?>{number_here})){_UNIT}(?![\w%])")
     found: list[re.Match[str]] = []
     while len(found) < wanted:
@@ -252,7 +266,8 @@ def _units() -> dict[tuple[str, str], _Unit]:
 @cache
 def _value() -> str:
     """Pattern of a value with its unit; what is a multiple, a percentage, a time or a dose is none."""
-    return (rf"{_COMPARE}(?<![\w.,/])(?!\d{{1,2}}[./]\d{{1,2}}[./]\d)(?P<number>(?>{NUMBER}|{spoken_pattern()}))(?>{_UNIT})"
+    return (rf"{_COMPARE}(?<![\w.,/])(?!\d{{1,2}}[./]\d{{1,2}}[./]\d)(?P<number>(?>{NUMBER}|"
+            rf"{spoken_pattern()}))(?>{_UNIT})"
             rf"(?![\w/^]|[.,]\d|\.\)|-\d{{1,3}}(?!\d)|\s?-\s?\d|\s?/\s?\d)"
             rf"(?!\s?(?:{phrases('marker_words', 'not_units')})(?![^\W\d_]))")
 
@@ -260,7 +275,8 @@ def _value() -> str:
 @cache
 def _between() -> str:
     """Pattern of what may stand between a name and its value."""
-    return (rf"(?:[\s:=,'|\[\]-]|\((?!\s*(?:n|norm\w*|vn|ref\w*|uln|lsn)\b)|\)|(?<![^\W_]){phrases('marker_words', 'between')}(?![^\W_])|{_DATE}|"
+    return (rf"(?:[\s:=,'|\[\]-]|\((?!\s*(?:n|norm\w*|vn|ref\w*|uln|lsn)\b)|\)|"
+            rf"(?<![^\W_]){phrases('marker_words', 'between')}(?![^\W_])|{_DATE}|"
             r"\((?:n|norm\w*|vn|ref\w*|uln|lsn)\b[^)]{0,25}\))")
 
 
@@ -283,29 +299,37 @@ def _lead() -> re.Pattern[str]:
 @cache
 def _then() -> re.Pattern[str]:
     """A further value after one: past a word or sign of sequence, and the date of it."""
-    return re.compile(rf"\s*(?:[^;.\d(]{{0,30}}?,?\s*(?=contre\b))?(?:a j\d+)?(?:{_DATE})?\s*\)?\s*(?:,|;|/|->|→|-->|=>|>|\()?\s*(?:(?:puis|then|to|a|et non(?: pas)?|and not|et|and|jusqu'a|contre|versus|vs|up to|down to|"
-                      rf"followed by|subsequently|from|today|now|aujourd'hui|ce jour|precedemment|anterieur|previously|previous|au lieu de|instead of|lors|repeat|was|etait)\b\s*:?\s*)*"
-                      rf"(?:(?:a|at|of|de|to|le|en|in|la|apres|after|on|was|est|etait|j\d+|\d{{1,2}} (?:jours|days|mois|months|semaines|weeks))\s+|{_DATE}\s*(?:[:=,]|a\b)*\s*)*{_value()}")
+    return re.compile(rf"\s*(?:[^;.\d(]{{0,30}}?,?\s*(?=contre\b))?(?:a j\d+)?(?:{_DATE})?\s*\)?\s*(?:,|;|/|->|→|-->|"
+                      rf"=>|>|\()?\s*(?:(?:puis|then|to|a|et non(?: pas)?|and not|et|and|jusqu'a|contre|versus|vs|"
+                      rf"up to|down to|"
+                      rf"followed by|subsequently|from|today|now|aujourd'hui|ce jour|precedemment|anterieur|"
+                      rf"previously|previous|au lieu de|instead of|lors|repeat|was|etait)\b\s*:?\s*)*"
+                      rf"(?:(?:a|at|of|de|to|le|en|in|la|apres|after|on|was|est|etait|j\d+|\d{{1,2}} (?:jours|days|"
+                      rf"mois|months|semaines|weeks))\s+|{_DATE}\s*(?:[:=,]|a\b)*\s*)*{_value()}")
 
 
 @cache
 def _far() -> tuple[re.Pattern[str], ...]:
     """A value past words of its own: right after a verb, or with a unit after a verb or sign."""
     words = r"(?:(?![.;]\s)[^\n]){0,140}?"
-    return (re.compile(rf"{words}(?:(?:revenue?s?|est|etait|ete|stands?|passee?)\s+(?:now |encore )?(?:a|at)|now reads?|reads|is now|crept up to)\s+{_value()}"),
+    return (re.compile(rf"{words}(?:(?:revenue?s?|est|etait|ete|stands?|passee?)\s+(?:now |encore )?(?:a|at)|"
+                       rf"now reads?|reads|is now|crept up to)\s+{_value()}"),
             re.compile(rf"{words}(?:,|:|\bwas|\bis|\bof|\ba)\s*(?=[<>≤≥]?\s?(?>{NUMBER})\s?{_UNIT_NAME}){_value()}"))
 
 
 @cache
 def _own_value() -> re.Pattern[str]:
-    return re.compile(rf"[^\n]{{0,70}}?(?<![^\W_])(?:{phrases('results', 'own')}|today|now|aujourd'hui|ce jour|actuellement|stands at|now reads|currently)(?![^\W_])"
-                      rf"(?:[\s:=,(]|(?<![^\W_])(?:is|are|was|at|a|est|of|it|reads|stands|own|psa|level|de|un|taux)(?![^\W_]))*{_value()}")
+    return re.compile(rf"[^\n]{{0,70}}?(?<![^\W_])(?:{phrases('results', 'own')}|today|now|aujourd'hui|ce jour|"
+                      rf"actuellement|stands at|now reads|currently)(?![^\W_])"
+                      rf"(?:[\s:=,(]|(?<![^\W_])(?:is|are|was|at|a|est|of|it|reads|stands|own|psa|level|de|un|"
+                      rf"taux)(?![^\W_]))*{_value()}")
 
 
 @cache
 def _before() -> re.Pattern[str]:
     """A value with its unit before the name (6,6 ng/mL d'ACE)."""
-    return re.compile(rf"{_COMPARE}(?<![\w.,/])(?P<number>(?>{NUMBER}))\s?(?P<unit>{_UNIT_NAME})\s*(?:de |d'|of |pour le |pour l'|for )(?:the |la |le |l')?$")
+    return re.compile(rf"{_COMPARE}(?<![\w.,/])(?P<number>(?>{NUMBER}))\s?(?P<unit>{_UNIT_NAME})\s*(?:de |d'|of |"
+                      rf"pour le |pour l'|for )(?:the |la |le |l')?$")
 
 
 @cache

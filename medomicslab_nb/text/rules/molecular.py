@@ -20,16 +20,24 @@ _VALUES = {"egfr": ("mutated", "wild type"), "kras": ("mutated", "wild type"), "
 _KIDNEY = re.compile(r"[\s:=(]*(?:of|was|is|at|a|de|est|etait|<|>|≥|≤)*\s*(?:\d+|mdrd|ckd)")
 _PROTEIN = ("expression", "surexpress", "overexpress", "surexprim", "over-express", "exprim", "express", "amplif", "immunoreact")
 _PHOSPHATASE = re.compile(r"[\s.-]*(?:phos\w*|pase|p\b)")
-_TESTED = re.compile(r"[\s-]*(?P<status>status|statut|testing|test|tests|analysis|analyse|assay|screening|result|resultat|panel|therefore)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
-                     r"(?P<word>negati\w*|neg\b|absent\w*|non\b(?!\s\w)|no\b(?!\s\w)|not (?:found|detected|present)|stable\w*|mss\b|normal\w*|intact\w*|conserve\w*|"
-                     r"preserved|-(?=\s*(?:$|[,;.)/]))|positi\w*|present\w*|\+|high|elev\w*|instable\w*|unstable|msi\b|confirmed|detected|"
-                     r"non realise\w*|non fait\w*|non recherche\w*|non teste\w*|pending|en cours|en attente|unknown|inconnu\w*|demande\w*|"
-                     r"requested|omitted|panel|not (?:done|tested|performed|available|known|assessed|determined)|a faire|a rechercher|ordered|testing|test\b|tests\b|status|statut|analysis|analyse|awaited|"
+_TESTED = re.compile(r"[\s-]*(?P<status>status|statut|testing|test|tests|analysis|analyse|assay|screening|result|"
+                     r"resultat|panel|therefore)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
+                     r"(?P<word>negati\w*|neg\b|absent\w*|non\b(?!\s\w)|no\b(?!\s\w)|not (?:found|detected|present)|"
+                     r"stable\w*|mss\b|normal\w*|intact\w*|conserve\w*|"
+                     r"preserved|-(?=\s*(?:$|[,;.)/]))|positi\w*|present\w*|\+|high|elev\w*|instable\w*|unstable|"
+                     r"msi\b|confirmed|detected|"
+                     r"non realise\w*|non fait\w*|non recherche\w*|non teste\w*|pending|en cours|en attente|unknown|"
+                     r"inconnu\w*|demande\w*|"
+                     r"requested|omitted|panel|not (?:done|tested|performed|available|known|assessed|determined)|"
+                     r"a faire|a rechercher|ordered|testing|test\b|tests\b|status|statut|analysis|analyse|awaited|"
                      r"sent|was|est|(?:not|non|no)[\s-]\w+)?")
-_SOUGHT = re.compile(r"\b(?:recherche|rechercher|test\w*|statut|status|analyse|analysis|screening|depistage|search\w*|phenotypage|typage|evaluat\w*|evaluer|pcr|panel)\s+"
+_SOUGHT = re.compile(r"\b(?:recherche|rechercher|test\w*|statut|status|analyse|analysis|screening|depistage|search\w*|"
+                     r"phenotypage|typage|evaluat\w*|evaluer|pcr|panel)\s+"
                      r"(?:(?:for|de|du|d|des|la|le|l|of|the|un|une|a|systematique|phenotype|statut)[\s']+)*$")
-_DENIED = re.compile(r"(?:\b(?:no|not|non|pas|sans|without|absence|aucune?|lack|negative for|negatif pour|ni|neither|nor)[\s-]+"
-                     r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur|arguments?|pour|en faveur|for|sign|suggestion)[\s']+)*)$")
+_DENIED = re.compile(r"(?:\b(?:no|not|non|pas|sans|without|absence|aucune?|lack|negative for|negatif pour|ni|neither|"
+                     r"nor)[\s-]+"
+                     r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur|arguments?|pour|"
+                     r"en faveur|for|sign|suggestion)[\s']+)*)$")
 _LETTER = re.compile(r"[\s-]?(?P<letter>[lhdp])(?![^\W_]|')")
 _STABLE = ("neg", "abs", "stab", "mss", "norm", "intact", "conserv", "preserv", "-")
 
@@ -133,10 +141,14 @@ def _microsatellites(note: Note) -> Iterator[Found]:
             yield from _bare(note, hit, before)
 
 
-_PROTEINS = r"(?:(?:mlh-?1|msh-?2|msh-?6|pms-?2)(?![^\W_])|(?:mismatch repair|mmr) (?:proteins?|genes?)|proteines? (?:mmr|du systeme mmr))"
-_LOSS = re.compile(rf"(?<![^\W_])(?P<lost>loss|perte|absence|lack|deficit|extinction|lost|loses)(?![^\W_])[^.;,]{{0,45}}?{_PROTEINS}|"
-                   rf"{_PROTEINS}[^.;,\d]{{0,30}}?(?<![^\W_])(?P<off>lost|perdue?s?|absente?s?|absent|deficiente?s?|deficient|loss)(?![^\W_])|"
-                   rf"(?<![^\W_])(?P<kept>retained|preserved|intact|conservee?|maintien|maintained|normal|normale)(?![^\W_])[^.;,]{{0,30}}?{_PROTEINS}")
+_PROTEINS = (r"(?:(?:mlh-?1|msh-?2|msh-?6|pms-?2)(?![^\W_])|(?:mismatch repair|mmr) (?:proteins?|genes?)|"
+             r"proteines? (?:mmr|du systeme mmr))")
+_LOSS = re.compile(rf"(?<![^\W_])(?P<lost>loss|perte|absence|lack|deficit|extinction|lost|"
+                   rf"loses)(?![^\W_])[^.;,]{{0,45}}?{_PROTEINS}|"
+                   rf"{_PROTEINS}[^.;,\d]{{0,30}}?(?<![^\W_])(?P<off>lost|perdue?s?|absente?s?|absent|deficiente?s?|"
+                   rf"deficient|loss)(?![^\W_])|"
+                   rf"(?<![^\W_])(?P<kept>retained|preserved|intact|conservee?|maintien|maintained|normal|"
+                   rf"normale)(?![^\W_])[^.;,]{{0,30}}?{_PROTEINS}")
 
 
 def _proteins(note: Note, named: Sequence[Found]) -> Iterator[Found]:

@@ -29,15 +29,19 @@ _FOREIGN_WORDS = 3  # between a test and its result
 _JOINING = frozenset("and et or ou ni nor the les des aux a la le l de du d au pour for both status statut as well e y "
                      "ainsi que gene genes in".split())
 _BREAK = re.compile(r"[;.\n]\s|[;]|\b(?:but|mais|while|whereas|tandis|alors)\b")
-_LEADS = re.compile(r"(?:^|\s)(?:for|pour|of|de|des|du|d'|aux?|in)\s*(?:la|les?|l'|the|both|le gene|the gene|gene|proteine|"
-                    r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:\w+ment\s+|strongly\s+|weakly\s+)?(?:(?:les?|la|l'|des|un|the|both)\s*)?$")
+_LEADS = re.compile(r"(?:^|\s)(?:for|pour|of|de|des|du|d'|aux?|in)\s*(?:la|les?|l'|the|both|le gene|the gene|gene|"
+                    r"proteine|"
+                    r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:\w+ment\s+|strongly\s+|weakly\s+)?(?:(?:les?|la|l'|des|"
+                    r"un|the|both)\s*)?$")
 _CODE = re.compile(r"(?:,|;|and|et)\s+(?!(?:exon|codon)?\d)(?:[a-z]{1,6}\d+[a-z]*|[a-z]+-\d+)(?![^\W_])(?![\s-]?\+)")
 _EXPRESSED = re.compile(r"(?:^|\s)(?:exprim|express|surexprim|over-?\s?express)")
 _TOUCHES = re.compile(r"[\s-]*(?:\(|d'|de )?$")
 _WORD = re.compile(r"[^\W\d_]+")
-_BESIDE = re.compile(r"[\s:=()\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|etait|revenus?|"
+_BESIDE = re.compile(r"[\s:=()\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|"
+                     r"etait|revenus?|"
                      r"tous|deux|les|a|strongly|weakly|fortement|faiblement|score|in|dans|allred|expression|tumou?rs?|"
-                     r"taux|very|tres|diffusely|the|cancers?|de|focally|focalement|stables?|moderately|moderement|toujours|still|inchanges?|diffusement|at|to|\d{1,3} ?%)[\s:=(/,-]*){0,3}$")
+                     r"taux|very|tres|diffusely|the|cancers?|de|focally|focalement|stables?|moderately|moderement|"
+                     r"toujours|still|inchanges?|diffusement|at|to|\d{1,3} ?%)[\s:=(/,-]*){0,3}$")
 _COMPARED = r"(?P<compare>[<>≤≥~]\s?=?|less than|more than|moins de|plus de|superieure? a|inferieure? a|at least)?\s*"
 _MEASURES = (
     rf"(?P<ratio>ratio[^.;\d]{{0,20}}(?:her-?2\s?/\s?c(?:ep|en)[- ]?17)?[^.;\d]{{0,12}}(?P<ratio_n>{NUMBER}))",
@@ -45,14 +49,19 @@ _MEASURES = (
     r"(?P<eighths>(?:allred\s*)?(?:score\s*)?(?:allred|quick)?\D{0,9}?(?P<eighths_n>\d)\s?/\s?8\b|"
     r"allred\s*(?:score)?\s*(?:of|de|a|:|=)?\s*(?P<allred_n>\d)\b)",
     r"(?P<twelfths>(?:irs|score)?\s*[:=]?\s*(?P<twelfths_n>\d{1,2})\s?/\s?12\b)",
-    rf"(?P<percent>(?P<within>between\s|entre\s)?{_COMPARED}(?P<percent_n>{NUMBER})(?:\s*%?\s*(?:-|a|to|(?(within)et|to)|"
+    rf"(?P<percent>(?P<within>between\s|entre\s)?{_COMPARED}(?P<percent_n>{NUMBER})(?:\s*%?\s*(?:-|a|to|(?(within)et|"
+    rf"to)|"
     rf"(?(within)and|to))\s*(?P<percent_top>{NUMBER}))?\s*"
     r"(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100))",
-    r"(?P<score>(?:\bscore\s*[:=]?\s*(?:a|of|de|at)?\s*)?(?<![\d.,/])\(?(?:(?P<score_n>[0-3])\s?\+(?:\+\+?)?|\+\s?(?P<score_p>[0-3])|"
-    r"(?P<score_s>\+\+\+?\+?))(?!\s?\d)\)?|\b(?:score|ihc|ihch)\s*[:=]?\s*(?:a|of|de|at)?\s*(?P<score_b>[0-3])\b(?!\s?[/%.,]\s?\d))",
+    r"(?P<score>(?:\bscore\s*[:=]?\s*(?:a|of|de|at)?\s*)?(?<![\d.,/])\(?(?:(?P<score_n>[0-3])\s?\+(?:\+\+?)?|"
+    r"\+\s?(?P<score_p>[0-3])|"
+    r"(?P<score_s>\+\+\+?\+?))(?!\s?\d)\)?|\b(?:score|ihc|ihch)\s*[:=]?\s*(?:a|of|de|"
+    r"at)?\s*(?P<score_b>[0-3])\b(?!\s?[/%.,]\s?\d))",
     r"(?P<variant>(?:(?:deletion|insertion|duplication|mutation)s?\s*(?:(?:of|in|de|de l'|dans l'|du)\s*)?)?\bexons?\s*"
-    r"(?:1[1-9]|2[0-2]|[2-4])(?:\s*(?:deletion|insertion|del|ins)s?\b)?|\b(?:del(?:etion)?\s?(?:of\s)?(?:exon\s?)?19|19\s?del)\b|"
-    r"\bc\.\s?\d{2,5}\S*(?:\s?[acgt]\s?>\s?[acgt]\b)?|\b(?:p\.\s?)?\(?[a-z]{3}\d{2,4}(?:[a-z]{3}|\*)\b|(?:\b|(?<=kras)|(?<=braf)|(?<=egfr))(?:p\.\s?)?[a-z]\d{2,3}(?:[a-z]|_\w+)\b(?:\s*/\s*[a-z]\b)?)",
+    r"(?:1[1-9]|2[0-2]|[2-4])(?:\s*(?:deletion|insertion|del|ins)s?\b)?|\b(?:del(?:etion)?\s?(?:of\s)?(?:exon\s?)?19|"
+    r"19\s?del)\b|"
+    r"\bc\.\s?\d{2,5}\S*(?:\s?[acgt]\s?>\s?[acgt]\b)?|\b(?:p\.\s?)?\(?[a-z]{3}\d{2,4}(?:[a-z]{3}|\*)\b|(?:\b|"
+    r"(?<=kras)|(?<=braf)|(?<=egfr))(?:p\.\s?)?[a-z]\d{2,3}(?:[a-z]|_\w+)\b(?:\s*/\s*[a-z]\b)?)",
 )
 
 
@@ -135,7 +144,9 @@ def _in_tables(note: Note, hits: Sequence[Hit]) -> Iterator[Statement]:
                 yield Statement([name], [sign] if sign else list(_between(note.folded, cell.start, cell.end)))
 
 
-_GLUED = re.compile(r"(?<![^\W_])(?:v600e|v600)?(?P<name>kras|egfr|braf|alk|her2|re|rp|er|pr)(?=(?<=v600ebraf)(?![^\W_])|(?:wt|mut|neg|pos)(?![^\W_])|[gvlt]\d{2,3}[a-z](?![^\W_])|\d{1,3}\s?%)")
+_GLUED = re.compile(r"(?<![^\W_])(?:v600e|v600)?(?P<name>kras|egfr|braf|alk|her2|re|rp|er|"
+                    r"pr)(?=(?<=v600ebraf)(?![^\W_])|(?:wt|mut|neg|pos)(?![^\W_])|[gvlt]\d{2,3}[a-z](?![^\W_])|"
+                    r"\d{1,3}\s?%)")
 
 
 def _named(note: Note) -> list[Hit]:
@@ -158,8 +169,10 @@ def _is_target(note: Note, hit: Hit) -> bool:
                 or _COPIES.match(note.folded, hit.end))
 
 
-_BLOOD = re.compile(r"(?:\bgr?oupe?\w*|\bsang\w*|\bblood\b|rhesus|(?<![^\W_])(?:o|a|b|ab))[\s:=,-]*(?:\w{1,8}[\s:=]*)?$")
-_MEASURED = re.compile(r"[\s:=(]{0,3}(?:[<>≤≥]\s?)?(?:\d{1,3}\s?(?:%|-\s?\d{1,3}\s?%)|\+|-(?=\s*[,;)])|(?:neg|pos)(?:atif|itif|ative|itive)?)")
+_BLOOD = re.compile(r"(?:\bgr?oupe?\w*|\bsang\w*|\bblood\b|rhesus|(?<![^\W_])(?:o|a|b|"
+                    r"ab))[\s:=,-]*(?:\w{1,8}[\s:=]*)?$")
+_MEASURED = re.compile(r"[\s:=(]{0,3}(?:[<>≤≥]\s?)?(?:\d{1,3}\s?(?:%|-\s?\d{1,3}\s?%)|\+|-(?=\s*[,;)])|(?:neg|"
+                       r"pos)(?:atif|itif|ative|itive)?)")
 
 
 def _counts(note: Note, hit: Hit) -> bool:
@@ -251,7 +264,7 @@ class _Sentence:
 
     def _leads(self, number: int, said: Said, gap: str) -> bool:
         """Whether a result is that of the names that follow it."""
-        if number + 1 >= len(self._items) or said.kind in ("percent", "ihc") and not self._leading:
+        if number + 1 >= len(self._items) or (said.kind in ("percent", "ihc") and not self._leading):
             following = self._items[number + 1] if number + 1 < len(self._items) else None
             return said.kind == "percent" and isinstance(following, Said) and following.kind == "pos" and (
                 self._leads(number + 1, following, self._gap(number + 1))) and _foreign(self._gap(number + 1)) == 0
@@ -292,7 +305,7 @@ class _Sentence:
 def _goes_on(statement: Statement, said: Said) -> bool:
     """Whether a result after names is that of them all: tested for A and B, which were negative; no A or B was found."""
     kinds = {each.kind for each in statement.said}
-    return kinds <= {"sought", "noun"} and "sought" in kinds or (said.kind == "pos" and bool(kinds & {"no", "lack"}))
+    return (kinds <= {"sought", "noun"} and "sought" in kinds) or (said.kind == "pos" and bool(kinds & {"no", "lack"}))
 
 
 def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
@@ -339,7 +352,8 @@ def _near_enough(first: Said, second: Said) -> bool:
 
 
 _SIGN = re.compile(r"\s?[:=]?\s?[(\[]?\s?(?P<sign>\+{1,4}|-)(?P<ve>\s?ve\b)?\s?[)\]]?")
-_AFTER_MINUS = re.compile(r"\s*(?:$|[,;.)\]/\n]|\(?\d|[a-z0-9]{2,6}\s?[:(]?\s?[+-](?!\w)|her-?2(?:/neu)?\s*[:(]?\s*[0-3+])")
+_AFTER_MINUS = re.compile(r"\s*(?:$|[,;.)\]/\n]|\(?\d|[a-z0-9]{2,6}\s?[:(]?\s?[+-](?!\w)|"
+                          r"her-?2(?:/neu)?\s*[:(]?\s*[0-3+])")
 _SUSPENDED = re.compile(r"\s+(?:and|or|et|ou)\s+[a-z0-9]+-\w")
 
 
@@ -356,7 +370,8 @@ def _sign(folded: str, name: Hit) -> Said | None:
     return Said("neg", match.start(), match.end(), match[0].strip()) if _is_minus(folded, name, match) else None
 
 
-_DIGIT = re.compile(r"(?:\s?[:=(]\s?\(?(?P<marked>[0-3])\b(?!\s?[%/+]|[.,/-]\d)|\s?\(?(?P<bare>[0-3])\)?(?=\s*(?:$|[,;.)\n]|\(|fish|ish|cish|"
+_DIGIT = re.compile(r"(?:\s?[:=(]\s?\(?(?P<marked>[0-3])\b(?!\s?[%/+]|[.,/-]\d)|\s?\(?(?P<bare>[0-3])\)?(?=\s*(?:$|"
+                    r"[,;.)\n]|\(|fish|ish|cish|"
                     r"sish|her|rp|pr|ki))(?![.,]\d))")
 
 

@@ -15,22 +15,38 @@ from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.proliferation import _COMPARE, _PERCENT, _sign
 
 _NAME = re.compile(r"(?<![^\W_])(?P<name>pd\s?-?\s?l-?\s?1)(?![^\W_])")
-_SCORE = re.compile(r"(?<![^\W_])(?P<name>tps|cps|tumou?r proportion score|combined positive score|score combine|tc|ic)(?![^\W\d_])")
+_SCORE = re.compile(r"(?<![^\W_])(?P<name>tps|cps|tumou?r proportion score|combined positive score|score combine|tc|"
+                    r"ic)(?![^\W\d_])")
 _TARGET = re.compile(r"(?:anti|inhibit\w+ (?:de |du |d'|of )?|pd-?1\s?/|pd-?1 (?:and|et|ou|or) )[\s-]*$")
-_DRUG = re.compile(r"[\s-]*(?:inhibit\w*|inhibiteur\w*|blockade|antibod\w*|antagon\w*|checkpoint|therapy|axis|axe|pathway|ligand)")
+_DRUG = re.compile(r"[\s-]*(?:inhibit\w*|inhibiteur\w*|blockade|antibod\w*|antagon\w*|checkpoint|therapy|axis|axe|"
+                   r"pathway|ligand)")
 _CLONE = r"(?:22c3|28-8|sp\s?142|sp\s?263|e1l3n|73-10|qr1|dako|ventana|clone|anticorps)"
-_LINK = (rf"(?:[\s:=(,)\[\]-]|(?:{_CLONE}|tps|cps|ic|tc|tumou?r proportion score|combined positive score|score|scores|expression|status|statut|of|was|were|is|"
-         r"at|a|de|est|etait|du|le|la|the|les|des|on|in|dans|sur|par|by|with|avec|immunohistochim\w*|immunohistochem\w*|ihc|level|taux|"
-         r"cellules|cells|tumorales|tumora\w*|tumou?r|tumou?rs|cell|staining|marquage|exprime|expressed|high|eleve|elevee|strong|forte|fort|testing|test|found|"
-         r"revenu|showed|positive|positif|pos|negative|negatif|neg|faiblement|fortement|weakly|strongly|low|faible|entre|between|tumor proportion|stain|percentage|pourcentage|proportion|combine|evalue|estime|estimated|immunomarquage|chez|l'|analysis|et|and)(?![^\W\d_]))")
-_NUMBER = re.compile(rf"(?P<link>{_LINK}*?)(?!{_CLONE}){_COMPARE}(?:(?<![\w.,-])|(?<=tps)|(?<=cps)|(?<=l1))(?P<low>{NUMBER}|{spoken_pattern()})(?P<one>{_PERCENT})?(?:\s*(?:-|a|to|et|and)\s*(?P<high>{NUMBER}))?"
-                     rf"(?P<percent>{_PERCENT})?(?![\w/]|[.,]\d|-\d)(?!\s?(?:mois|months|jours|days|mg|cycles|ans|years)\b)")
-_BEFORE = re.compile(rf"{_COMPARE}(?<![\w.,-])(?P<low>{NUMBER})(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?(?P<percent>{_PERCENT})\s*"
-                     r"(?:(?:of|des|de|tumou?r|cells|cellules|tumorales|expressing|expriment|exprimant|expression|positive|positives|for|pour|le|du|were|sont|stained|marquees|staining)\s+)*$")
-_WORD = re.compile(rf"(?:{_LINK})*?(?<![^\W_])(?P<word>non exprime\w*|pas exprime\w*|not expressed|not detected|negati\w*|neg\b|nul\w*|absent\w*|positi\w*|pos\b|exprime\w*|expressed|expression|"
+_LINK = (rf"(?:[\s:=(,)\[\]-]|(?:{_CLONE}|tps|cps|ic|tc|tumou?r proportion score|combined positive score|score|scores|"
+         rf"expression|status|statut|of|was|were|is|"
+         r"at|a|de|est|etait|du|le|la|the|les|des|on|in|dans|sur|par|by|with|avec|immunohistochim\w*|"
+         r"immunohistochem\w*|ihc|level|taux|"
+         r"cellules|cells|tumorales|tumora\w*|tumou?r|tumou?rs|cell|staining|marquage|exprime|expressed|high|eleve|"
+         r"elevee|strong|forte|fort|testing|test|found|"
+         r"revenu|showed|positive|positif|pos|negative|negatif|neg|faiblement|fortement|weakly|strongly|low|faible|"
+         r"entre|between|tumor proportion|stain|percentage|pourcentage|proportion|combine|evalue|estime|estimated|"
+         r"immunomarquage|chez|l'|analysis|et|and)(?![^\W\d_]))")
+_NUMBER = re.compile(rf"(?P<link>{_LINK}*?)(?!{_CLONE}){_COMPARE}(?:(?<![\w.,-])|(?<=tps)|(?<=cps)|"
+                     rf"(?<=l1))(?P<low>{NUMBER}|{spoken_pattern()})(?P<one>{_PERCENT})?(?:\s*(?:-|a|to|et|"
+                     rf"and)\s*(?P<high>{NUMBER}))?"
+                     rf"(?P<percent>{_PERCENT})?(?![\w/]|[.,]\d|-\d)(?!\s?(?:mois|months|jours|days|mg|cycles|ans|"
+                     rf"years)\b)")
+_BEFORE = re.compile(rf"{_COMPARE}(?<![\w.,-])(?P<low>{NUMBER})(?:\s*(?:-|a|"
+                     rf"to)\s*(?P<high>{NUMBER}))?(?P<percent>{_PERCENT})\s*"
+                     r"(?:(?:of|des|de|tumou?r|cells|cellules|tumorales|expressing|expriment|exprimant|expression|"
+                     r"positive|positives|for|pour|le|du|were|sont|stained|marquees|staining)\s+)*$")
+_WORD = re.compile(rf"(?:{_LINK})*?(?<![^\W_])(?P<word>non exprime\w*|pas exprime\w*|not expressed|not detected|"
+                   rf"negati\w*|neg\b|nul\w*|absent\w*|positi\w*|pos\b|exprime\w*|expressed|expression|"
                    r"surexprime\w*|overexpress\w*|-(?=\s*(?:$|[,;.)]))|\+)")
-_NONE = re.compile(r"\b(?:pending|en cours|en attente|non teste\w*|not tested|unknown|inconnu\w*|non fait\w*|not done|not performed|demande\w*|requested|non recherche\w*|non disponible|not available|a demander|a faire|recherche\w*|awaited|insufficient|insuffisant\w*|non realise\w*|sent|unavailable)\b")
-_ABSENT = re.compile(r"(?:absence d[e']|no|not|sans|pas d[e']|aucune|lack of|negative for|negatif pour|without)\s*(?:expression (?:of|de|du)? ?)?$")
+_NONE = re.compile(r"\b(?:pending|en cours|en attente|non teste\w*|not tested|unknown|inconnu\w*|non fait\w*|not done|"
+                   r"not performed|demande\w*|requested|non recherche\w*|non disponible|not available|a demander|"
+                   r"a faire|recherche\w*|awaited|insufficient|insuffisant\w*|non realise\w*|sent|unavailable)\b")
+_ABSENT = re.compile(r"(?:absence d[e']|no|not|sans|pas d[e']|aucune|lack of|negative for|negatif pour|"
+                     r"without)\s*(?:expression (?:of|de|du)? ?)?$")
 _NEGATIVE = ("neg", "nul", "non", "pas", "not", "abs", "-")
 
 
@@ -81,7 +97,8 @@ def _worded(note: Note, name: re.Match[str], word: re.Match[str] | None, begin: 
     lead = _ABSENT.search(note.folded, max(begin, name.start() - 40), name.start())
     if lead:
         return Found("pdl1", lead.start(), name.end(), "negative")
-    ahead = re.search(r"(?P<word>positive|positif|negative|negatif)s? (?:for|pour)(?: le| the)?\s*$", note.folded[max(begin, name.start() - 30):name.start()])
+    ahead = re.search(r"(?P<word>positive|positif|negative|negatif)s? (?:for|pour)(?: le|"
+                      r" the)?\s*$", note.folded[max(begin, name.start() - 30):name.start()])
     if ahead:
         return Found("pdl1", name.start(), name.end(), "negative" if ahead["word"].startswith("neg") else "positive")
     if word is None or (_NONE.search(note.folded, name.end(), min(stop, word.end() + 30)) and word["word"] == "expression"):

@@ -12,25 +12,35 @@ from medomicslab_nb.text.numbers import NUMBER, number, scaled
 from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.tables import cells
 
-
-_NAME = re.compile(r"(?=[kmilp])(?:(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|(?<![^\W_])ki(?=\s*(?:a|at|of|:|=)?\s*\d{1,3}\s*%)|\b(?:indice|index) de proliferation\b|"
+_NAME = re.compile(r"(?=[kmilp])(?:(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|(?<![^\W_])ki(?=\s*(?:a|at|of|:|"
+                   r"=)?\s*\d{1,3}\s*%)|\b(?:indice|index) de proliferation\b|"
                    r"\bproliferati(?:on|ve) (?:index|fraction|rate|activity)\b|\blabell?ing index\b)")
-_COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|~|less than|more than|greater than|lower than|higher than|up to|over|above|below|under|at least|"
+_COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|~|less than|more than|greater than|lower than|higher than|up to|over|"
+            r"above|below|under|at least|"
             r"moins de|plus de|jusqu'a|superieure?s? (?:ou egale? )?a|inferieure?s? (?:ou egale? )?a|au moins)?\s*")
 _PERCENT = r"\s*(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100\b)"
-_VALUE = re.compile(rf"{_COMPARE}(?<![\w.,])(?P<low>{NUMBER})(?:(?P<mid>{_PERCENT})?\s*(?:-|/|a|to|et|and)\s*(?P<high>{NUMBER}))?"
+_VALUE = re.compile(rf"{_COMPARE}(?<![\w.,])(?P<low>{NUMBER})(?:(?P<mid>{_PERCENT})?\s*(?:-|/|a|to|et|"
+                    rf"and)\s*(?P<high>{NUMBER}))?"
                     rf"(?P<percent>{_PERCENT})")
-_BARE = re.compile(rf"[\s:=(,]*(?:(?:index|indice|labell?ing|score|was|is|of|at|a|de|est|etait|eleve|proliferation|taux)[\s:=(,]+){{0,4}}"
+_BARE = re.compile(rf"[\s:=(,]*(?:(?:index|indice|labell?ing|score|was|is|of|at|a|de|est|etait|eleve|proliferation|"
+                   rf"taux)[\s:=(,]+){{0,4}}"
                    rf"{_COMPARE}(?P<low>{NUMBER})(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?(?!\s?[\w/+%-]|[.,]\d)")
-_BARRIER = re.compile(r"[;\n]|\b(?:er|pr|re|rp|ro|her-?2|cd\d+|ck\d+|p53|grade|necros\w*|surviv\w*|survie|recepteur\w*|receptor\w*|chimio\w*|chemo\w*)\b")
-_FURTHER = re.compile(rf"(?P<lead>[^;.\n%]{{0,12}}?(?<![^\W_])(?P<word>to|a|puis|then|->|→|versus|vs|contre|et non(?: pas)?|and not|not|from|de|down to|formerly)"
+_BARRIER = re.compile(r"[;\n]|\b(?:er|pr|re|rp|ro|her-?2|cd\d+|ck\d+|p53|grade|necros\w*|surviv\w*|survie|"
+                      r"recepteur\w*|receptor\w*|chimio\w*|chemo\w*)\b")
+_FURTHER = re.compile(rf"(?P<lead>[^;.\n%]{{0,12}}?(?<![^\W_])(?P<word>to|a|puis|then|->|→|versus|vs|contre|"
+                      rf"et non(?: pas)?|and not|not|from|de|down to|formerly)"
                       rf"\s*(?:in the \w+ )?){_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
-_OWN = re.compile(rf"[^%\n]{{0,60}}?(?<![^\W_])(?:hers|his|ours|here|ici|celui-ci|in this case|in our patient|in our case|dans notre cas|chez notre patiente?|"
-                  rf"now|today|aujourd'hui|actuellement|desormais|down to|it is|the patient's)[^;\n%\d]{{0,25}}?{_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
+_OWN = re.compile(rf"[^%\n]{{0,60}}?(?<![^\W_])(?:hers|his|ours|here|ici|celui-ci|in this case|in our patient|"
+                  rf"in our case|dans notre cas|chez notre patiente?|"
+                  rf"now|today|aujourd'hui|actuellement|desormais|down to|it is|"
+                  rf"the patient's)[^;\n%\d]{{0,25}}?{_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
 _ASIDE = re.compile(r"\s*\([^)]*\)\s*(?=[:=])")
-_BEFORE = re.compile(rf"{_VALUE.pattern}\s*(?:of (?:the )?(?:tumou?r |neoplastic )?(?:cells|nuclei)|des (?:cellules|noyaux)(?: tumora\w+)?)?\s*"
-                     r"(?:(?:were|was|are|sont|etaient|positive|positives|positifs|expressing|expriment|exprimant|stained|marquees?|showed|reactive|"
-                     r"for|pour|de|du|le|la|l'|au|with|of|on|the|index|by|avec|staining|score|expression|labell?ing|par|immunoreactive|nuclear|anti)[\s-]+){0,6}"
+_BEFORE = re.compile(rf"{_VALUE.pattern}\s*(?:of (?:the )?(?:tumou?r |neoplastic )?(?:cells|nuclei)|des (?:cellules|"
+                     rf"noyaux)(?: tumora\w+)?)?\s*"
+                     r"(?:(?:were|was|are|sont|etaient|positive|positives|positifs|expressing|expriment|exprimant|"
+                     r"stained|marquees?|showed|reactive|"
+                     r"for|pour|de|du|le|la|l'|au|with|of|on|the|index|by|avec|staining|score|expression|labell?ing|"
+                     r"par|immunoreactive|nuclear|anti)[\s-]+){0,6}"
                      r"(?:l')?$")
 
 

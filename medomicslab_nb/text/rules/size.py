@@ -19,10 +19,14 @@ from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
 from medomicslab_nb.text.rules.phrases import phrases
 
-_UNIT = r"(?:cms?|mms?|centim\s?et(?:re|er)s?|millim\s?et(?:re|er)s?)(?![\w^²³])(?!\s?[/*]\s?[^\d\s])(?!\s?(?:hg\b|h2o|of water|d'eau|of mercury|de mercure))"
-_AXIS = (r"(?:\s*\([^()\d]{1,20}\)|\s*(?:de |d'|in |en |of )?(?:grand axe|plus grand axe|petit axe|grand diametre|diametre|diameter|"
-         r"longueur|length|long|longest|largeur|width|large|wide|hauteur|height|haut|high|tall|epaisseurs?|depth|deep|thick|"
-         r"axe|axis|cc|ap|tr|ll|sl|ml|transverse|antero-?posterior|cranio-?caudal|craniocaudal|sagittal|axial|coronal|dimension)\b)?")
+_UNIT = (r"(?:cms?|mms?|centim\s?et(?:re|er)s?|millim\s?et(?:re|er)s?)(?![\w^²³])(?!\s?[/*]\s?[^\d\s])(?!\s?(?:hg\b|"
+         r"h2o|of water|d'eau|of mercury|de mercure))")
+_AXIS = (r"(?:\s*\([^()\d]{1,20}\)|\s*(?:de |d'|in |en |of )?(?:grand axe|plus grand axe|petit axe|grand diametre|"
+         r"diametre|diameter|"
+         r"longueur|length|long|longest|largeur|width|large|wide|hauteur|height|haut|high|tall|epaisseurs?|depth|deep|"
+         r"thick|"
+         r"axe|axis|cc|ap|tr|ll|sl|ml|transverse|antero-?posterior|cranio-?caudal|craniocaudal|sagittal|axial|coronal|"
+         r"dimension)\b)?")
 _NUMERAL = rf"(?:{NUMBER}|{spoken_pattern()})"
 _ONE = rf"{_NUMERAL}(?:\s*-?\s*{_UNIT})?{_AXIS}"
 _LINK = r"\s*(?:x|\*|/|-|,|;|&|(?<![^\W_])(?:by|sur|par|on|a|to|et|and|ou|or|puis|then|x)(?![^\W\d_]))\s*"
@@ -32,10 +36,14 @@ _TIMES = frozenset(("x", "*", "by", "sur", "/", "par", "on"))
 _TO = frozenset(("-", "a", "to"))
 _HAS_UNIT = re.compile(r"(?<![a-z])(?:cms?|mms?|centim\s?et|millim\s?et)|(?<=-)(?:centim|millim)")
 _BETWEEN_BEFORE = re.compile(r"\b(?:entre|between)\s*$")
-_CHANGE = re.compile(r"(?:(?<!ranging )\bfrom|\b(?:pass|augment|progress|reduc|reduit|diminu|regress|increas|decreas|gr[eo]w|enlarg|shr[aiu]nk)\w*(?: \w+){0,4}(?: de)?)\s+$")
-_LONG = re.compile(r"(?:\s*(?:de |d'|in |en |of )(?:son |its |the )?(?:plus |maximum |maximal |greatest |largest |longest |grand |great )*"
-                   r"(?:grand axe|axe|grand diametre|diametre|diameter|long|longueur|length|largeur|width|size|taille|dimensions?|"
-                   r"hauteur|height|axis|axes?)\b(?:\s*(?:maximum|maximal|transversal\w*|max))?|\s*(?:long|wide|diameter)\b)+")
+_CHANGE = re.compile(r"(?:(?<!ranging )\bfrom|\b(?:pass|augment|progress|reduc|reduit|diminu|regress|increas|decreas|"
+                     r"gr[eo]w|enlarg|shr[aiu]nk)\w*(?: \w+){0,4}(?: de)?)\s+$")
+_LONG = re.compile(r"(?:\s*(?:de |d'|in |en |of )(?:son |its |the )?(?:plus |maximum |maximal |greatest |largest |"
+                   r"longest |grand |great )*"
+                   r"(?:grand axe|axe|grand diametre|diametre|diameter|long|longueur|length|largeur|width|size|taille|"
+                   r"dimensions?|"
+                   r"hauteur|height|axis|axes?)\b(?:\s*(?:maximum|maximal|transversal\w*|max))?|\s*(?:long|wide|"
+                   r"diameter)\b)+")
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,8 @@ def _unit_after(numbers: Sequence[_Number], group: Sequence[_Number]) -> str:
 @cache
 def _nouns() -> re.Pattern[str]:
     groups = [rf"(?P<{kind}>{phrases('measured', kind)})" for kind in ("other", "lesion", "organ")]
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(groups)}|(?P<oma>(?!sympt|syndro|geno|chromo|strom|diplo|glauc)\w{{3,}}(?:omas?|omata|omes?)))(?![^\W_])")
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(groups)}|(?P<oma>(?!sympt|syndro|geno|chromo|strom|diplo|"
+                      rf"glauc)\w{{3,}}(?:omas?|omata|omes?)))(?![^\W_])")
 
 
 @cache
@@ -165,15 +174,23 @@ def _distance_after() -> re.Pattern[str]:
 
 @cache
 def _distance_before() -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){phrases('measured', 'distance_before')}[\s:=]*(?:(?:about|environ|approximately|de)\s+)?$")
+    return re.compile(rf"(?<![^\W_]){phrases('measured', 'distance_before')}[\s:=]*(?:(?:about|environ|approximately|"
+                      rf"de)\s+)?$")
 
 
 _AT = re.compile(r"(?<![^\W_])(?:a|at)\s+(?:environ |about |approximately |moins de |plus de )?$")
-_MEASURED_AT = re.compile(r"(?:mesur\w*|evalu\w*|estim\w*|pass\w*|augment\w*|diminu\w*|regress\w*|cot\w*|chiffr\w*|taille|diametre|measured|stable|increased|decreased)\s+\w{0,8}\s?a\s+$")
+_MEASURED_AT = re.compile(r"(?:mesur\w*|evalu\w*|estim\w*|pass\w*|augment\w*|diminu\w*|regress\w*|cot\w*|chiffr\w*|"
+                          r"taille|diametre|measured|stable|increased|decreased)\s+\w{0,8}\s?a\s+$")
 _OF = re.compile(r"\s*(?:de |du |des |d')(?!(?:son |plus |grand|diam|long|larg|haut|axe|taille|cote))")
-_COMPLEMENT = re.compile(r"(?<![^\W_])(?:with|avec|against|contre|beside|alongside|of|in|on|within|into|at|involving|along|from|near|over|to|de|du|des|d|au|aux|dans|sur|en|sous|intra|par|entre|contre|a|hors)[\s']"
-                         r"(?:(?:the|la|le|les|l|un|une|his|her|sa|son|niveau|du|de|both|right|left|upper|lower|mid|middle|tete|queue|corps|head|"
-                         r"body|tail|segment|cote|lateral|medial|quadrant|tiers|third|inferieur|superieur|droit|gauche|bord|face|paroi|wall|pole|region|part|posterior|anterior|posterieur|anterieure?|posterieure|superieure|inferieure|gauche|droite|left|distal|proximal|common|main|\w+ic|\w+ique)\b[\s']*){0,6}$")
+_COMPLEMENT = re.compile(r"(?<![^\W_])(?:with|avec|against|contre|beside|alongside|of|in|on|within|into|at|involving|"
+                         r"along|from|near|over|to|de|du|des|d|au|aux|dans|sur|en|sous|intra|par|entre|contre|a|"
+                         r"hors)[\s']"
+                         r"(?:(?:the|la|le|les|l|un|une|his|her|sa|son|niveau|du|de|both|right|left|upper|lower|mid|"
+                         r"middle|tete|queue|corps|head|"
+                         r"body|tail|segment|cote|lateral|medial|quadrant|tiers|third|inferieur|superieur|droit|"
+                         r"gauche|bord|face|paroi|wall|pole|region|part|posterior|anterior|posterieur|anterieure?|"
+                         r"posterieure|superieure|inferieure|gauche|droite|left|distal|proximal|common|main|\w+ic|"
+                         r"\w+ique)\b[\s']*){0,6}$")
 
 
 def _is_lesion(note: Note, start: int, end: int, chain: tuple[int, int]) -> bool:
@@ -224,10 +241,13 @@ def _is_beside(folded: str, before: Sequence[re.Match[str]], organ: re.Match[str
     if not before or _kind(before[-1]) != "lesion":
         return False
     gap = folded[before[-1].end():organ.start()]
-    return len(gap) < 40 and not re.search(r"[,;:.]|\b(?:et|and|with|avec|is|was|est|dont|puis|then|while|normal\w*)\b", gap)
+    return len(gap) < 40 and not re.search(r"[,;:.]|\b(?:et|and|with|avec|is|was|est|dont|puis|then|while|"
+                                           r"normal\w*)\b", gap)
 
 
-_MEASURE_WORD = re.compile(r"\b(?:mesur\w*|measur\w*|size|taille|diamet\w*|dimension\w*|grand axe|axe|it|elle|il|gr[eo]w\w*|increas\w*|decreas\w*|enlarg\w*|augment\w*|regress\w*|this|celui-ci|celle-ci)\b")
+_MEASURE_WORD = re.compile(r"\b(?:mesur\w*|measur\w*|size|taille|diamet\w*|dimension\w*|grand axe|axe|it|elle|il|"
+                           r"gr[eo]w\w*|increas\w*|decreas\w*|enlarg\w*|augment\w*|regress\w*|this|celui-ci|"
+                           r"celle-ci)\b")
 
 
 def _goes_on(note: Note, start: int, begin: int) -> bool:
