@@ -161,8 +161,8 @@ def test_deidentified_copies_hold_no_identifier_and_keep_the_facts(tmp_path: Pat
     assert "review" in made.warnings[0] and "anonym" not in made.warnings[0].replace("not anonymous", "")
 
 
-@pytest.mark.parametrize("odd", ["\r\n", "\t", "\u00a0", "\U0001F600 ", "e\u0301tat ge\u0301ne\u0301ral : ", "\u200b", "ﬁn ",
-                                 "œdème. "])
+@pytest.mark.parametrize("odd", ["\r\n", "\t", "\u00a0", "\U0001F600 ", "e\u0301tat ge\u0301ne\u0301ral : ", "\u200b",
+                                 "ﬁn ", "œdème. "])
 def test_bad_input_56_offsets_after_odd_characters(odd: str) -> None:
     text = f"{odd}Tumeur pT2N0M0.{odd}\nKi-67 : 20 %"
     facts = next(read_texts([(text, "fr")]))
