@@ -27,6 +27,7 @@ FOLDER = Path(__file__).with_name("lexicons")
 _BETWEEN = re.compile(r"[\s'\-/]{0,3}|\.")
 _WORD = re.compile(r"[^\W_]+")
 _LINKS = 4  # words passed over between two words of a term, at most
+_AROUND = 15  # characters before and after an abbreviation that tell whether all is in capitals
 _SHORT = 5  # letters up to which a word keeps its ending
 _REST = 4  # letters that a compound word has after its beginning, at least
 _PERMUTED = 4  # words up to which a term is found in any order
@@ -143,6 +144,9 @@ def _is_written(term: Term, note: Note, first: int, last: int) -> bool:
     if not term.as_written:
         return True
     start, end = note.source(note.words.starts[first], note.words.ends[last])
+    around = note.text[max(start - _AROUND, 0):start] + note.text[end:end + _AROUND]
+    if around.isupper() and term.text in _yaml()["words_too"]:
+        return False
     return note.text[start:end] in (term.text, f"{term.text}s")
 
 

@@ -30,8 +30,8 @@ def _is_none(note: Note, hit: Hit) -> bool:
     written = note.folded[hit.start:hit.end]
     before = note.folded[max(start, hit.start - _NEAR):hit.start]
     after = note.folded[hit.end:min(end, hit.end + _NEAR)]
-    return (_is_place(written, before, after) or _is_elsewhere(written, before, after) or _is_taking(written, after)
-            or _is_taken(written, before, after) or _is_for_other(note, hit, start, end))
+    beside = any(test(written, before, after) for test in (_is_place, _is_elsewhere, _is_taking, _is_taken, _is_pain))
+    return beside or _is_for_other(note, hit, start, end)
 
 
 def _is_place(written: str, before: str, after: str) -> bool:
@@ -46,7 +46,7 @@ def _is_elsewhere(written: str, before: str, after: str) -> bool:
         _last_words("elsewhere", 0).search(before) or _next_word("elsewhere_after", 2).match(after))
 
 
-def _is_taking(written: str, after: str) -> bool:
+def _is_taking(written: str, _before: str, after: str) -> bool:
     """Ablation de la sonde, excision of necrotic tissue, resection margins."""
     if _whole("resection").fullmatch(written) and _next_word("margin", 0).match(after):
         return True
@@ -57,6 +57,11 @@ def _is_taken(written: str, before: str, after: str) -> bool:
     """The resected specimen, le sein irradié."""
     return bool(_whole("participle").fullmatch(written)) and bool(
         _last_words("taken_before", 0).search(before) or _next_word("taken_after", 0).match(after))
+
+
+def _is_pain(written: str, before: str, after: str) -> bool:
+    """Douleur lombaire avec irradiation dans la jambe."""
+    return bool(_whole("radiating").fullmatch(written)) and bool(_within("pain").search(before + after))
 
 
 def _is_for_other(note: Note, hit: Hit, start: int, end: int) -> bool:

@@ -69,6 +69,8 @@ def test_english(text: str, answer: list[tuple[str, str]]) -> None:
     ("desmine et AML (actine musculaire lisse) positives", "fr"),
     ("carcinose péritonéale", "fr"),
     ("all lesions were net of disease", "en"),
+    ("ALL NODES WERE NEGATIVE", "en"),
+    ("CBC count and CCI (Charlson)", "en"),
 ])
 def test_what_names_no_type(text: str, language: str) -> None:
     assert read(text, language) == []

@@ -66,6 +66,9 @@ def test_english(text: str, answer: list[tuple[str, str]]) -> None:
     ("methotrexate for rheumatoid arthritis", "en"),
     ("removal of the drain; biopsy; lumbar puncture", "en"),
     ("C-reactive protein 12, 38.5°C, ac, ec, ice", "en"),
+    ("Douleur lombaire avec irradiation dans la jambe ; opérée d'une appendicite", "fr"),
+    ("EP massive, TC normal, S1, PLT 250", "fr"),
+    ("RT-PCR negative; PCI in 2010; MAP 70 mmHg; CT CAP", "en"),
     ("Vipère, une alimentation, le cap, la map", "fr"),
 ])
 def test_what_is_no_treatment(text: str, language: str) -> None:
