@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from medomicslab_nb.text.rules import (
+    comorbidity,
     dates,
+    death,
     grade,
     histology,
     laterality,
     markers,
+    menopause,
+    metastasis,
     molecular,
     pdl1,
     performance,
@@ -15,6 +19,8 @@ from medomicslab_nb.text.rules import (
     prostate,
     radiotherapy,
     receptors,
+    recurrence,
+    response,
     site,
     size,
     smoking,
@@ -43,6 +49,12 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (
     Rule("treatment", 1, ("treatment",), treatment.find),
     Rule("treatment_line", 1, ("treatment_line",), treatment_line.find),
     Rule("smoking", 1, ("smoking_status", "pack_years"), smoking.find, says_negation=True, says_history=True),
+    Rule("response", 1, ("response",), response.find),
+    Rule("recurrence", 1, ("recurrence",), recurrence.find),
+    Rule("metastasis", 1, ("metastasis",), metastasis.find),
+    Rule("comorbidity", 1, ("comorbidity",), comorbidity.find),
+    Rule("menopause", 1, ("menopause",), menopause.find, says_negation=True, says_history=True),
+    Rule("death", 1, ("death",), death.find, says_negation=True, says_history=True),
     Rule("dates", 1, ("date",), dates.find, says_negation=True),
     Rule("radiotherapy", 1, ("radiotherapy_dose",), radiotherapy.find),
 )}

@@ -1,0 +1,58 @@
+"""Conditions of the Charlson index (1987), and hypertension: names in ``lexicons/comorbidities.csv``.
+
+Diabetes with an organ's damage beside it and cirrhosis of Child B or C are the graver of their two values. Leukaemia and
+lymphoma count where the words say that they are earlier or beside the present cancer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.lexicon import Hit
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.outcomes import (
+    clause_after,
+    clause_before,
+    is_relatives,
+    is_unreal,
+    named,
+    words,
+)
+
+_CANCERS = ("leukaemia", "lymphoma")
+_BESIDE = 40  # characters after a condition in which its gravity is said
+
+
+def find(note: Note) -> Iterator[Found]:
+    """The conditions of a note."""
+    for hit in named(note, "comorbidity"):
+        family = is_relatives(note, hit.start, hit.end)
+        if _counts(note, hit, family):
+            value, end = _graded(note, hit)
+            yield Found("comorbidity", hit.start, end, value, context=("family",) if family else ())
+
+
+def _counts(note: Note, hit: Hit, family: bool) -> bool:
+    if hit.term.value == "none" or is_unreal(note, hit):
+        return False
+    return hit.term.value not in _CANCERS or family or _is_other_cancer(note, hit)
+
+
+def _is_other_cancer(note: Note, hit: Hit) -> bool:
+    """Whether a leukaemia or lymphoma is not the cancer that the note is about."""
+    return (note.section_at(hit.start) in ("history", "family")
+            or bool(words("earlier_cancer").search(clause_before(note, hit.start)))
+            or bool(re.match(r"\W{0,2}(?:since|depuis)\b.*,", clause_after(note, hit.end))))
+
+
+def _graded(note: Note, hit: Hit) -> tuple[str, int]:
+    """The value and where it ends, with what the words after a condition say of its gravity."""
+    after = clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
+    if hit.term.value == "diabetes" and (found := words("complicated").search(after)) and not words("uncomplicated").search(after):
+        return "diabetes with complications", hit.end + found.end()
+    if hit.term.value == "mild liver disease" and "cirrho" in note.folded[hit.start:hit.end]:
+        found = words("severe_liver").search(after)
+        return ("moderate or severe liver disease", hit.end + found.end()) if found else (hit.term.value, hit.end)
+    return hit.term.value, hit.end

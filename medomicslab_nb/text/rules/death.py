@@ -1,0 +1,30 @@
+"""Death of the patient, or that the patient is alive: names in ``lexicons/outcomes.csv``.
+
+Death of cells, of relatives (none in French notes, in the context family in English ones), risks and fears of death are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.lexicon import Hit
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.outcomes import follows, is_relatives, named, precedes
+
+
+def find(note: Note) -> Iterator[Found]:
+    """What a note says of the patient's being alive."""
+    for hit in named(note, "death"):
+        relatives = is_relatives(note, hit.start, hit.end)
+        if not _is_none(note, hit) and not (relatives and note.language == "fr"):
+            context = (("family",) if relatives else ()) + (("negated",) if _is_denied(note, hit) else ())
+            yield Found("death", hit.start, hit.end, hit.term.value, context=context)
+
+
+def _is_none(note: Note, hit: Hit) -> bool:
+    return follows(note, hit.start, "death_none_before") or precedes(note, hit.end, "death_none_after")
+
+
+def _is_denied(note: Note, hit: Hit) -> bool:
+    return follows(note, hit.start, "death_not", 1) or precedes(note, hit.end, "death_not")

@@ -1,0 +1,51 @@
+"""Menopausal status of the patient: words and tables ("ménopause : non", "menopausal status: post")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.outcomes import follows, is_relatives, named, precedes
+from medomicslab_nb.text.rules.phrases import phrases
+
+_VALUES = {"pre": "premenopausal", "peri": "perimenopausal", "post": "postmenopausal"}
+
+
+def find(note: Note) -> Iterator[Found]:
+    """The statuses of a note; a table's name and value are one mention, which the name alone then does not add to."""
+    tables = list(_tables(note))
+    yield from tables
+    for hit in named(note, "menopause"):
+        within = any(table.start < hit.end and hit.start < table.end for table in tables)
+        if not within and not _is_none(note, hit.start, hit.end):
+            yield from _stated(note, hit.start, hit.end, hit.term.value)
+
+
+def _tables(note: Note) -> Iterator[Found]:
+    if note.has("menop", "statut hormonal"):
+        for match in note.search(_table_pattern()):
+            yield from _stated(note, *match.span(), _VALUES[str(match.lastgroup)])
+
+
+def _stated(note: Note, start: int, end: int, value: str) -> Iterator[Found]:
+    """A status with what only this rule knows of it; in French notes that of a relative is left out."""
+    if is_relatives(note, start, end):
+        if note.language != "fr":
+            yield Found("menopause", start, end, value, context=("family",))
+        return
+    earlier = precedes(note, end, "menopause_earlier_after", 1)
+    yield Found("menopause", start, end, value, context=("history",) if earlier else ())
+
+
+def _is_none(note: Note, start: int, end: int) -> bool:
+    noun = note.folded[start:end] in ("menopause", "menopausal")
+    return precedes(note, end, "menopause_none_after") or (noun and follows(note, start, "menopause_none_before"))
+
+
+@cache
+def _table_pattern() -> re.Pattern[str]:
+    values = "|".join(rf"(?P<{name}>{phrases('outcome_words', f'menopause_{name}')})" for name in _VALUES)
+    return re.compile(rf"(?<![^\W_]){phrases('outcome_words', 'menopause_name')}(?:\s?[:=(\t]\s?|\s)(?:{values})(?![^\W_])")

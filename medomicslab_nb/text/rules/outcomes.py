@@ -1,0 +1,84 @@
+"""Names of courses and conditions in a note: one pass over their lexicons, and what the words beside a name say.
+
+The rules response, recurrence, metastasis, comorbidity, menopause and death read it. Words stand in
+``lexicons/outcome_words.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+from medomicslab_nb.text.lexicon import FOLDER, Hit, Lexicon, read_terms
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.phrases import phrases
+
+_LEXICONS = ("outcomes", "metastases", "comorbidities")
+_NEAR = 70  # characters before and after a name in which words say what it is
+
+
+def named(note: Note, attribute: str) -> Iterator[Hit]:
+    """The terms of an attribute that a note names, in order."""
+    return (hit for hit in _all(note) if hit.term.attribute == attribute)
+
+
+@lru_cache(maxsize=1)
+def _all(note: Note) -> tuple[Hit, ...]:
+    """All terms of the note that was read last."""
+    return tuple(_lexicon().find(note))
+
+
+@cache
+def _lexicon() -> Lexicon:
+    return Lexicon(term for name in _LEXICONS for term in read_terms(FOLDER / f"{name}.csv"))
+
+
+def clause_before(note: Note, at: int) -> str:
+    """What stands before a place in its sentence, from the last semicolon or full stop on."""
+    return re.split(r"[;.]\s|\n", note.folded[max(note.sentence_at(at)[0], at - _NEAR):at])[-1]
+
+
+def clause_after(note: Note, at: int) -> str:
+    """What stands after a place, up to the next semicolon or full stop."""
+    return re.split(r"[;.](?:\s|$)|\n", note.folded[at:at + _NEAR])[0]
+
+
+def follows(note: Note, at: int, name: str, between: int = 0) -> bool:
+    """Whether words of the list ``name`` stand right before a place, with at most so many others between."""
+    return bool(_last(name, between).search(clause_before(note, at)))
+
+
+def precedes(note: Note, at: int, name: str, between: int = 0) -> bool:
+    """Whether words of the list ``name`` stand right after a place, with at most so many others between."""
+    return bool(_next(name, between).match(clause_after(note, at)))
+
+
+def is_unreal(note: Note, hit: Hit) -> bool:
+    """Whether a risk, a condition, a study or the time until something is spoken of."""
+    return follows(note, hit.start, "unreal_before", 2) or precedes(note, hit.end, "unreal_after")
+
+
+def is_relatives(note: Note, start: int, end: int) -> bool:
+    """Whether what is said is a relative's: named before in the clause and no one after, or right after."""
+    before = clause_before(note, start)
+    relatives = list(words("relative").finditer(before))
+    if relatives and not words("own").search(before, relatives[-1].end()):
+        return True
+    return precedes(note, end, "relative_after")
+
+
+@cache
+def words(name: str) -> re.Pattern[str]:
+    """Any of the words of a list."""
+    return re.compile(rf"(?<![^\W_]){phrases('outcome_words', name)}(?![^\W_])")
+
+
+@cache
+def _last(name: str, between: int) -> re.Pattern[str]:
+    return re.compile(rf"{words(name).pattern}(?:[\s'/-]+[^\W_]+){{0,{between}}}[\s'/:(-]*$")
+
+
+@cache
+def _next(name: str, between: int) -> re.Pattern[str]:
+    return re.compile(rf"(?:[\s'/-]+[^\W_]+){{0,{between}}}[\s'/:(-]*{words(name).pattern}")

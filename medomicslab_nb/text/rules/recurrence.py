@@ -1,0 +1,27 @@
+"""Recurrence or relapse of the cancer, not of other diseases; risks and scores of recurrence are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.lexicon import Hit
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.outcomes import clause_after, clause_before, is_relatives, is_unreal, named, words
+
+_BESIDE = 30  # characters in which another disease is named
+
+
+def find(note: Note) -> Iterator[Found]:
+    """The recurrences that ``lexicons/outcomes.csv`` names."""
+    for hit in named(note, "recurrence"):
+        if not (is_unreal(note, hit) or _is_of_other(note, hit)):
+            context = ("family",) if is_relatives(note, hit.start, hit.end) else ()
+            yield Found("recurrence", hit.start, hit.end, "recurrence", context=context)
+
+
+def _is_of_other(note: Note, hit: Hit) -> bool:
+    """Recurrent pneumonia, récidive herniaire, relapse of depression."""
+    after = clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
+    before = clause_before(note, hit.start)[-_BESIDE:].rpartition(",")[2]
+    return bool(words("elsewhere").search(after) or words("elsewhere").search(before))

@@ -1,0 +1,102 @@
+"""Response of the tumour to treatment: RECIST words and abbreviations, in French and English.
+
+Abbreviations (CR, PR, SD, PD; RC, RP, SM, PM) count beside words of an assessment or a treatment, or alone on a line, and
+not where they are a report (CR opératoire), a receptor (PR 80 %) or a standard deviation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from medomicslab_nb.text.facts import Found
+from medomicslab_nb.text.lexicon import Hit
+from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.outcomes import (
+    clause_after,
+    clause_before,
+    follows,
+    is_relatives,
+    is_unreal,
+    named,
+    precedes,
+    words,
+)
+from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.rules.terms import named as tumours_and_treatments
+
+_SIGN = re.compile(r"\s?[:=]?\s?(?:[+-](?!\s?\d)|[<>]?\d+(?!\s?(?:x|cures?|cycles?|mois|months?|weeks?|sem)\b)|\()|/[a-z]")
+_NUMBER_BEFORE = re.compile(r"(?:[+/±-]|\d\s?%?)\s?\(?$")
+_BESIDE = 30  # characters in which another disease is named
+
+
+def find(note: Note) -> Iterator[Found]:
+    """The responses of a note."""
+    hits = list(named(note, "response"))
+    for hit in hits:
+        if _is_response(note, hit):
+            yield _found(note, hit.start, hit.end, hit.term.value, note.folded[hit.start:hit.end])
+    if note.has("stab"):
+        for match in note.search(_stable_pattern()):
+            yield _found(note, *match.span("stable"), "stable disease")
+    if note.has("repons", "respon", "remission"):
+        for match in note.search(_graded_pattern()):
+            value = "complete response" if match["complete"] or match["complete_first"] else "partial response"
+            if not words("near_complete").search(match[0]) and not follows(note, match.start(), "near_complete"):
+                yield _found(note, *match.span(), value)
+
+
+def _found(note: Note, start: int, end: int, value: str, written: str = "") -> Found:
+    context = ("family",) if is_relatives(note, start, end) else ()
+    return Found("response", start, end, value, qualifier="pCR" if written == "pcr" else "", context=context)
+
+
+def _is_response(note: Note, hit: Hit) -> bool:
+    if hit.term.qualifier == "abbreviation":
+        return _is_assessed(note, hit)
+    if is_unreal(note, hit) or follows(note, hit.start, "near_complete"):
+        return False
+    written = note.folded[hit.start:hit.end]
+    if (written.startswith("stabili") and " " not in written) or written == "stability":
+        return False
+    beside = clause_before(note, hit.start)[-_BESIDE:].rpartition(",")[2], clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
+    return not any(words("elsewhere").search(each) for each in beside)
+
+
+def _is_assessed(note: Note, hit: Hit) -> bool:
+    """Whether an abbreviation is a response, by its neighbours."""
+    before, after = clause_before(note, hit.start), clause_after(note, hit.end)
+    if not before.strip(" -*•\t") and not after.strip(" .-\t\n"):
+        return True
+    if (_SIGN.match(after) and not after.lstrip().startswith("(")) or _NUMBER_BEFORE.search(before):
+        return False
+    if precedes(note, hit.end, "abbreviation_other_after"):
+        return False
+    if follows(note, hit.start, "abbreviation_other_before", 0) and not before.endswith(("en ", "in ")):
+        return False
+    return bool(words("response_cues").search(before) or words("response_cues").search(after)
+                or _is_treated(note, hit))
+
+
+def _is_treated(note: Note, hit: Hit) -> bool:
+    """Whether the sentence names a treatment."""
+    start, end = note.sentence_at(hit.start)
+    return any(start <= other.start < end and other.term.attribute == "treatment" for other in tumours_and_treatments(note))
+
+
+@cache
+def _stable_pattern() -> re.Pattern[str]:
+    """What is stable, with a few words between: "TDM : stable", "les lésions restent stables"."""
+    return re.compile(
+        rf"{words('subject').pattern}(?:[\s:'-]+(?!{phrases('outcome_words', 'elsewhere')}\b)[^\W\d_]+){{0,4}}?[\s:-]+"
+        r"(?P<stable>stables?|stabilise(?:e?s?|d)|stabilized|stability|stabilite)\b")
+
+
+@cache
+def _graded_pattern() -> re.Pattern[str]:
+    """Réponse radiologique jugée complète, complete radiological and clinical response."""
+    noun, between = r"(?:reponses?|remissions?|responses?)", r"(?:[\s:-]+[^\W_]+){0,3}?[\s:-]+"
+    return re.compile(
+        rf"\b{noun}{between}(?:(?P<complete>completes?)|partielles?|partial)\b"
+        rf"|\b(?:(?P<complete_first>completes?)|partial|partielles?){between.replace('3', '2')}{noun}\b")
