@@ -93,12 +93,15 @@ class Annotator {
     this.text.root.addEventListener("keydown", (event) => this.onKey(event));
     const acted = () => this.onActed();
     this.model.on("change:acted", acted);
+    const ready = () => this.onReady();
+    this.model.on("change:ready", ready);
     const watch = new ResizeObserver(() => this.text.paint());
     watch.observe(this.text.root);
     const warn = (/** @type {BeforeUnloadEvent} */ event) => this.saving.waiting && event.preventDefault();
     window.addEventListener("beforeunload", warn);
     signal.addEventListener("abort", () => {
       this.model.off("change:acted", acted);
+      this.model.off("change:ready", ready);
       window.removeEventListener("beforeunload", warn);
       watch.disconnect();
       this.text.close();
@@ -111,6 +114,7 @@ class Annotator {
     const first = rows.find((row) => !row.done) ?? rows[0];
     if (first) await this.open(first.place, false);
     else this.say(this.t.annotator_no_notes);
+    if (this.model.get("ready")) await this.onReady();
   }
 
   // -- notes --------------------------------------------------------------------------------------------------------
@@ -122,7 +126,17 @@ class Annotator {
     const sent = await this.tell("open", { place, words: this.list.filter.words });
     clearTimeout(slow);
     if (!sent || this.opening !== place) return;
+    const same = this.state?.place === place && this.state.text === sent.text;
+    if (same && this.saving.waiting) { // something was done since it was asked for
+      await this.open(place, focus);
+      return;
+    }
     this.state = new NoteState(sent);
+    if (same && !focus) {
+      this.text.renew(this.state);
+      if (sent.fault) this.say(sent.fault, true);
+      return;
+    }
     this.source = null;
     this.text.active = null;
     this.text.show(this.state);
@@ -130,8 +144,7 @@ class Annotator {
     this.list.mark(place);
     this.drawTitle();
     this.refresh();
-    if (sent.fault) this.say(sent.fault, true);
-    else this.say("");
+    this.say(sent.fault || (this.model.get("ready") ? "" : this.t.annotator_rules_load), Boolean(sent.fault));
     const hit = this.state.hits[0];
     if (hit) this.text.select(...hit);
     if (focus) this.text.root.focus({ preventScroll: true });
@@ -162,6 +175,13 @@ class Annotator {
     const { token, place } = this.model.get("acted");
     if (token === this.token || place !== this.state?.place) return;
     this.open(place, false);
+  }
+
+  /** Suggestions can be made now: those for the note that is open are asked for. */
+  async onReady() {
+    if (this.state) await this.open(this.state.place, false);
+    if (this.message.textContent === this.t.annotator_rules_load) this.say("");
+    this.el.dataset.ready = "";
   }
 
   /** @param {Record<string, unknown>} values @param {string} nothing what to say when there is no such note */
@@ -198,8 +218,8 @@ class Annotator {
     const { state } = this;
     if (!state) return;
     if (this.text.active && !state.spans.has(this.text.active)) this.text.active = null;
-    const { filter } = this.list;
-    this.text.fitting = (span) => fits(span, filter);
+    const { attribute, status, context } = this.list.filter;
+    this.text.filter = { attribute, status, context };
     this.details.show(state, this.active, this.source);
     this.done.setAttribute("aria-pressed", String(state.done));
     this.undo.disabled = !state.undo;
@@ -272,7 +292,7 @@ class Annotator {
       context: () => this.toggleContext(String(values[0])),
       undo: () => this.turn("undo"), redo: () => this.turn("redo"), done: () => this.markDone(),
       note: () => this.goTo({ by }, this.t.annotator_no_more), uncertain_note: () => this.uncertainNote(),
-      tags: () => this.toggleTags(), search: () => this.list.search.focus(), help: () => showHelp(this.el, this.t),
+      hit: () => this.nextHit(), tags: () => this.toggleTags(), search: () => this.list.search.focus(), help: () => showHelp(this.el, this.t),
     };
     return commands[name]?.();
   }
@@ -323,6 +343,20 @@ class Annotator {
     this.text.tags = !this.text.tags;
     this.el.classList.toggle("mlab-span-bare", !this.text.tags);
     this.refresh();
+  }
+
+  /** Select the next place of the words that were searched. */
+  nextHit() {
+    const hits = this.state?.hits ?? [];
+    const next = hits.find(([start]) => start >= this.text.selection[1]) ?? hits[0];
+    if (!next) {
+      this.say(this.t.annotator_no_hit);
+      return;
+    }
+    this.text.active = null;
+    this.refresh();
+    this.text.select(...next);
+    this.speak(this.state?.text.slice(...next) ?? "");
   }
 
   /** @param {number} digit */

@@ -14,7 +14,7 @@ const PLAIN = {
   " ": ["word"], Enter: ["find_label"], ".": ["same_label"], Escape: ["escape"],
   j: ["span", 1], k: ["span", -1], s: ["suggestion"], a: ["accept"], r: ["reject"], e: ["edit"], b: ["bounds"],
   x: ["remove"], Delete: ["remove"], Backspace: ["remove"], t: ["relate"], z: ["undo"], y: ["redo"], d: ["done"],
-  v: ["tags"], "/": ["search"], "?": ["help"],
+  v: ["tags"], "/": ["search"], g: ["hit"], "?": ["help"],
   ...Object.fromEntries(Object.entries(CONTEXT_KEYS).map(([context, key]) => [key, ["context", context]])),
 };
 
@@ -71,5 +71,6 @@ export const HELP = /** @type {[string, [string, string][]][]} */ ([
   ["help_saying", [["n", "context_negated"], ["u", "context_uncertain"], ["f", "context_family"],
     ["h", "context_history"], ["p", "context_planned"], ["t", "help_relate"]]],
   ["help_going", [["d", "help_done"], ["Shift J  K", "help_notes"], ["Shift U", "help_uncertain"], ["/", "help_search"],
+    ["g", "help_hit"],
     ["Ctrl Z  z", "help_undo"], ["Ctrl Y  y", "help_redo"], ["v", "help_tags"], ["?", "help_help"]]],
 ]);

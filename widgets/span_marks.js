@@ -9,6 +9,7 @@ import { element } from "./elements.js";
  * @property {import("./span_labels.js").Labels} labels
  * @property {Map<string, number>} levels on which line under the text each span lies
  * @property {string | null} active
+ * @property {Set<string>} related spans that have a relation with the active one
  * @property {(span: Span) => boolean} fitting whether the filters leave a span in view
  * @property {boolean} tags whether labels are shown
  */
@@ -36,24 +37,10 @@ export function tagOf(span, title, words) {
 }
 
 /** What the drawing of a run depends on. @param {Run} run @param {Look} look */
-export function looksOf(run, { state, levels, active, fitting, tags }) {
+export function looksOf(run, { levels, active, related, fitting, tags }) {
   return [run.start, run.end, run.hit, ...run.spans.map((span) => [span.id, span.attribute, span.status, span.value,
-    span.context.join(), levels.get(span.id), relationTo(span, state, active), fitting(span),
+    span.context.join(), levels.get(span.id), span.id === active, related.has(span.id), fitting(span),
     run.ends.includes(span) && tags])];
-}
-
-/**
- * Whether a span is the active one, or related to it.
- *
- * @param {Span} span
- * @param {import("./span_state.js").NoteState} state
- * @param {string | null} active
- * @returns {"active" | "related" | ""}
- */
-function relationTo(span, state, active) {
-  if (span.id === active) return "active";
-  const links = active === null ? [] : state.relationsOf(active);
-  return links.some((link) => link.source === span.id || link.target === span.id) ? "related" : "";
 }
 
 /** A run of characters with its spans. @param {Run} run @param {Text} node @param {Look} look @returns {HTMLElement} */
@@ -93,12 +80,12 @@ function lineOf(span, number, level, depth) {
 
 /** The tag of a span; the stylesheet draws its words, so that they are no part of the text.
  * @param {Span} span @param {Look} look @returns {HTMLElement} */
-export function tagFor(span, { state, labels, active, fitting, tags }) {
+export function tagFor(span, { state, labels, active, related, fitting, tags }) {
   const colour = labels.colour(span.attribute);
   const made = element("span", { class: `mlab-span-tag mlab-span-${span.status}`, "data-id": span.id,
     "aria-hidden": "true", "data-tag": tags ? tagOf(span, labels.title(span.attribute), state.wordsOf(span)) : "" });
-  const relation = relationTo(span, state, active);
-  if (relation) made.classList.add(`mlab-span-${relation}`);
+  if (span.id === active) made.classList.add("mlab-span-active");
+  if (related.has(span.id)) made.classList.add("mlab-span-related");
   if (!fitting(span)) made.classList.add("mlab-span-dim");
   made.style.setProperty("--mlab-own", `var(--mlab-tint${colour})`);
   made.style.setProperty("--mlab-own-line", `var(--mlab-line${colour})`);

@@ -99,16 +99,18 @@ export class NoteState {
     this.waiting = this.waiting.filter((one) => one !== touched);
     const later = (/** @type {string} */ id) => this.waiting.some((one) => one.has(id));
     const changed = Object.entries(answer.spans).filter(([id]) => !later(id));
+    const before = JSON.stringify([changed.map(([id]) => this.spans.get(id)), [...this.relations]]);
     for (const [id, span] of changed) {
       if (span === null) this.spans.delete(id);
-      else this.spans.set(id, this.received(/** @type {Span} */ (span)));
+      else this.spans.set(id, { ...this.spans.get(id), ...this.received(/** @type {Span} */ (span)) });
     }
     for (const [id, one] of Object.entries(answer.relations)) {
       if (one === null) this.relations.delete(id);
       else this.relations.set(id, /** @type {Relation} */ (one));
     }
     if (this.waiting.length === 0) ({ done: this.done, undo: this.undo, redo: this.redo } = answer);
-    this.sorted();
+    // Mostly it is what is shown already, and nothing has to be drawn again.
+    if (before !== JSON.stringify([changed.map(([id]) => this.spans.get(id)), [...this.relations]])) this.sorted();
     return changed.map(([id]) => id);
   }
 

@@ -4,6 +4,7 @@ import { blockAt, characterFrom, wordFrom } from "./span_blocks.js";
 import { dressed, looksOf, tagFor } from "./span_marks.js";
 import { LINE, Places } from "./span_places.js";
 import { byBlock, levelsOf, runsOf } from "./span_runs.js";
+import { fits } from "./span_state.js";
 
 /** @typedef {import("./span_runs.js").Span} Span */
 /** @typedef {import("./span_runs.js").Run} Run */
@@ -45,8 +46,10 @@ export class TextView {
     /** @type {string | null} */
     this.active = null;
     this.tags = true;
-    /** @type {(span: Span) => boolean} */
-    this.fitting = () => true;
+    /** @type {import("./span_state.js").Wanted} */
+    this.filter = { attribute: "", status: "", context: "" };
+    /** What the drawing was made from. */
+    this.shown = "";
     /** @type {Range | null} */
     this.range = null;
     this.root.addEventListener("mouseup", (event) => this.onMouse(event));
@@ -61,10 +64,19 @@ export class TextView {
     this.at = this.anchor = 0;
     this.active = this.goal = null;
     this.plan.version = -1;
+    this.shown = "";
     this.places.show(state);
     this.root.scrollTop = 0;
     this.draw();
     this.paint();
+  }
+
+  /** The same note as it is stored now: caret and selection stay. @param {NoteState} state */
+  renew(state) {
+    this.state = state;
+    this.plan.version = -1;
+    this.shown = "";
+    this.later("draw");
   }
 
   /** Have something done once, after everything else that a key does and before the browser paints. */
@@ -88,6 +100,9 @@ export class TextView {
   draw() {
     const { state, plan } = this;
     if (!state) return;
+    const shown = JSON.stringify([state.version, this.active, this.tags, this.filter]);
+    if (shown === this.shown) return;
+    this.shown = shown;
     if (plan.version !== state.version) {
       const hits = state.hits.map(([start, end]) => /** @type {any} */ ({ start, end }));
       this.plan = { version: state.version, levels: levelsOf(state.order),
@@ -95,7 +110,9 @@ export class TextView {
     }
     const { levels, spans, hits } = this.plan;
     /** @type {import("./span_marks.js").Look} */
-    const look = { state, labels: this.labels, levels, active: this.active, fitting: this.fitting, tags: this.tags };
+    const look = { state, labels: this.labels, levels, active: this.active, fitting: (span) => fits(span, this.filter), tags: this.tags,
+      related: new Set(this.active === null ? [] : state.relationsOf(this.active).flatMap((link) =>
+        [link.source, link.target]).filter((id) => id !== this.active)) };
     for (const place of new Set([...spans.keys(), ...hits.keys(), ...this.drawn.keys()])) {
       const runs = runsOf(state.blocks[place], spans.get(place) ?? [],
         (hits.get(place) ?? []).map(({ start, end }) => [start, end]));
@@ -214,12 +231,21 @@ export class TextView {
     const [from, to] = this.selection;
     this.range.setStart(...this.places.domAt(from));
     this.range.setEnd(...this.places.domAt(to));
-    if (to > from) highlight?.add(this.range);
+    if (to > from) this.showRange(this.range);
     const rect = this.places.rectAt(this.at);
     const box = block.getBoundingClientRect();
     Object.assign(this.caret.style, { left: `${rect.left - box.left}px`, top: `${rect.top - box.top}px`,
       height: `${rect.height}px` });
     if (this.caret.parentElement !== block) block.append(this.caret);
+  }
+
+  /** @param {Range} range */
+  showRange(range) {
+    if (highlight) highlight.add(range);
+    else if (document.activeElement === this.root) { // browsers without painted ranges, such as Firefox before 140
+      document.getSelection()?.setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer,
+        range.endOffset);
+    }
   }
 
   /** Scroll so that the caret is in sight. */

@@ -120,6 +120,11 @@ class Desk:
         self.changed(place)
         return work
 
+    def rehearse(self) -> None:
+        """Have something suggested and drop it: whatever suggests may load much when it is first asked."""
+        for _ in self._suggest(_REHEARSAL, ""):
+            break
+
     def changed(self, place: int) -> Standing:
         """To be called after an act on a note; how far it is now."""
         work = self.work(place)
@@ -141,9 +146,9 @@ class Desk:
         """Look through notes that were never opened, for about that long; how many are still unknown."""
         until = clock() + seconds
         for place in self._unknown():
-            self._looked[place] = self.suggestions(place)
-            if clock() > until:
+            if clock() >= until:
                 break
+            self._looked[place] = self.suggestions(place)
         return len(self._unknown())
 
     def places(self, wanted: Filter) -> list[int]:
@@ -205,6 +210,7 @@ class Desk:
 
 
 _UNTOUCHED = Standing()
+_REHEARSAL = "Tumeur du sein, grade 2. Breast tumour, grade 2."
 
 
 def as_span(text: str, found: Any) -> Span:

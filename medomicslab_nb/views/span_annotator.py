@@ -11,6 +11,7 @@ import datetime as dt
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,8 @@ class SpanAnnotator(Widget, module="span_annotator"):
         Those of the notes.
     acted : dict
         Number of the note of the last act and the tab that did it, so that other tabs ask anew.
+    ready : bool
+        Whether what suggests has been loaded, which can take long; until then notes come without suggestions.
     """
 
     groups: Any = traitlets.List().tag(sync=True)
@@ -56,6 +59,7 @@ class SpanAnnotator(Widget, module="span_annotator"):
     contexts: Any = traitlets.List().tag(sync=True)
     languages: Any = traitlets.List().tag(sync=True)
     acted = traitlets.Dict().tag(sync=True)
+    ready = traitlets.Bool(default_value=False).tag(sync=True)
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -66,11 +70,20 @@ class SpanAnnotator(Widget, module="span_annotator"):
             "undo": _undo, "redo": _redo}
         super().__init__(groups=_groups(), contexts=list(CONTEXTS), languages=desk.languages(), relations=[
             [kind, title[language()]] for kind, title in relation_kinds().items()])
+        self._loaded = threading.Event()
+        threading.Thread(target=self._load, name="suggestions", daemon=True).start()
         self._answers = Answers(self, {"list": self._list, "open": self._open, "step": self._step,
                                        "uncertain": self._uncertain, "act": self._act})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"  # what it shows would stand in the notebook's output
+
+    def _load(self) -> None:
+        """Have suggestions made once, so that what they need is there when a note is opened."""
+        with suppress(Exception):  # it is told when a note is opened
+            self.desk.rehearse()
+        self._loaded.set()
+        self.ready = True
 
     # -- questions -----------------------------------------------------------------------------------------------
 
@@ -79,11 +92,15 @@ class SpanAnnotator(Widget, module="span_annotator"):
         start, count = max(0, int(question.get("start", 0))), min(MOST_ROWS, max(1, int(question.get("count", 50))))
         with self._lock:
             wanted = _filter(question)
-            unknown = self.desk.look(_LOOK_S) if wanted.of_spans else 0
+            unknown = self._look() if wanted.of_spans else 0
             places = self._places(wanted, anew=bool(question.get("anew")))
             return {"start": start, "total": len(places), "unknown": unknown, "progress": self.desk.progress(),
                     "annotator": self.desk.annotations.annotator,
                     "rows": [self._row(place) for place in places[start:start + count]]}
+
+    def _look(self) -> int:
+        """Look through notes for a moment; how many are still unknown."""
+        return self.desk.look(_LOOK_S if self._loaded.wait(_LOOK_S) else 0)
 
     def _places(self, wanted: Filter, *, anew: bool) -> list[int]:
         """Numbers of the notes that fit. They stay while one works, so that no note vanishes under one's hands."""
@@ -101,7 +118,7 @@ class SpanAnnotator(Widget, module="span_annotator"):
         with self._lock:
             fault = ""
             try:
-                work = self.desk.open(place)
+                work = self.desk.open(place) if self._loaded.is_set() else self.desk.work(place)
             except Exception as error:  # what suggests may be anybody's code; the note is shown without it
                 work, fault = self.desk.work(place), text("annotator_no_suggestions", reason=in_words(error))
             found = pattern_of(str(question.get("words", "")))
@@ -125,7 +142,7 @@ class SpanAnnotator(Widget, module="span_annotator"):
 
     def _uncertain(self, question: Question) -> Json:
         with self._lock:
-            unknown = self.desk.look(_LOOK_S)
+            unknown = self._look()
             places = self._places(_filter(question), anew=False)
             return {"place": None if unknown else self.desk.uncertain(int(question["place"]), places),
                     "unknown": unknown}

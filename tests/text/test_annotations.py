@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from medomicslab_nb.errors import DataError, StudyError
 from medomicslab_nb.study import Study, create_study
-from medomicslab_nb.text import annotation_journal
+from medomicslab_nb.text import annotation_journal, annotations
 from medomicslab_nb.text.annotations import FOLDER, annotators, everybody, open_annotations, read_annotations
 from medomicslab_nb.text.note_work import NoteWork
 from medomicslab_nb.text.span import ACCEPTED, CONTEXTS, REJECTED, SUGGESTED, Relation, Span
@@ -25,6 +26,13 @@ from medomicslab_nb.text.span import ACCEPTED, CONTEXTS, REJECTED, SUGGESTED, Re
 REPOSITORY = Path(__file__).parents[2]
 TEXT = "🙂 E\u0301tude : tumeur T2a, grade 2, pas de métastase. <script>alert(1)</script>\r\nFin."
 T2A = TEXT.index("T2a")
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    for opened in list(annotations._OPEN.values()):
+        opened.close()
 
 
 @pytest.fixture
@@ -327,6 +335,21 @@ def test_last_record_that_was_cut_off_is_dropped(study: Study, cut: int) -> None
     opened = open_annotations(study, "Anne")
     opened.note("N-1", TEXT).put(Span.of(TEXT, "grade", 4, 9, value="4"))
     assert [span.value for span in reopened(study).spans] == ["1", "2", "4"]
+
+
+def test_69_wherever_writing_stops_what_was_confirmed_before_is_there(study: Study) -> None:
+    opened = open_annotations(study, "Anne")
+    work, path = opened.note("A", TEXT), study.path / FOLDER / "anne.jsonl"
+    states = {path.stat().st_size: said(work)}  # after each confirmed action
+    for number in range(6):
+        act_once = [lambda: work.put(Span.of(TEXT, "grade", 0, 1)), lambda: work.mark_done(True), work.undo][number % 3]
+        act_once()
+        states[path.stat().st_size] = said(work)
+    opened.close()
+    content = path.read_bytes()
+    for size in range(min(states), len(content) + 1):
+        path.write_bytes(content[:size])
+        assert said(reopened(study, note="A")) == states[max(end for end in states if end <= size)]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 30])

@@ -131,7 +131,7 @@ class Annotating:
     def show(self) -> None:
         self.notebook.run_cells("# SHOW")
         self.widget.locator(".mlab-span-block").first.wait_for()
-        expect(self.widget.locator(".mlab-span-note").first).not_to_be_empty()
+        self.page.locator(".mlab-annotator[data-ready]").last.wait_for()
         self.text.scroll_into_view_if_needed()
 
     @property
@@ -308,6 +308,9 @@ def test_every_action_by_keyboard_alone(annotating: Annotating) -> None:  # noqa
     press("Enter")
     annotating.at_note("N-5")
     assert annotating.widget.locator(".mlab-span-hit").all_inner_texts() == ["Second look"]
+    press("ArrowRight", "g", "2", "2")
+    annotating.saved()
+    assert spans(annotating)["grade"].text == "Second look"
     assert cells(annotating) == 2, "no key reached the notebook"
 
 
@@ -424,7 +427,7 @@ def test_key_to_paint_in_a_note_of_5000_words(annotating: Annotating, artefacts:
         annotating.page.evaluate("window.painted = []")
         for key in keys:
             annotating.page.keyboard.press(key)
-            annotating.page.wait_for_timeout(15)
+            annotating.page.wait_for_timeout(60)  # 16 keys a second, faster than anybody answers
         annotating.page.wait_for_timeout(300)
         found[name] = annotating.page.evaluate("window.painted")
         assert len(found[name]) == len(keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from medomicslab_nb.errors import MissingExtraError, StudyError
 from medomicslab_nb.study import Study, create_study
+from medomicslab_nb.text import annotations
 from medomicslab_nb.text.annotation_desk import Desk, NoteText
 from medomicslab_nb.text.annotations import open_annotations, read_annotations
 from medomicslab_nb.views import nlp_annotator
@@ -23,6 +25,13 @@ TEXT = "🙂 grade 2, métastase possible"
 NOTES = [NoteText("SECRET-1", TEXT, "2024-01-01", "fr"), NoteText("SECRET-2", "grade 3", "", "en"),
          NoteText("SECRET-3", "")]
 NEW = "0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    for opened in list(annotations._OPEN.values()):
+        opened.close()
 
 
 @pytest.fixture
@@ -37,8 +46,9 @@ def study(tmp_path: Path) -> Study:
 class Browser:
     """Asks as a tab does."""
 
-    def __init__(self, widget: SpanAnnotator) -> None:
+    def __init__(self, widget: SpanAnnotator, *, loaded: bool = True) -> None:
         self.widget, self.sent = widget, []
+        assert not loaded or widget._loaded.wait(60)
         widget.send = self.sent.append  # type: ignore[method-assign]
 
     def ask(self, name: str, **values: Any) -> Any:
@@ -149,6 +159,22 @@ def test_rules_that_fail_leave_the_note_without_suggestions(study: Study) -> Non
 def test_newer_annotator_of_the_same_name_goes_on(browser: Browser, study: Study) -> None:
     open_annotations(study, "Anne").close()
     assert "not open for writing here" in browser.act("done", value=True)["fault"]
+
+
+def test_note_is_shown_while_what_suggests_is_being_loaded(study: Study) -> None:
+    may_end = threading.Event()
+
+    def slow(text: str, language: str) -> list[Any]:
+        may_end.wait(60)
+        return list(suggest(text, language))
+
+    widget = SpanAnnotator(Desk(open_annotations(study, "Anne"), NOTES, slow))
+    browser = Browser(widget, loaded=False)
+    assert browser.ask("open", place=0)["spans"] == []
+    assert not widget.ready
+    may_end.set()
+    assert widget._loaded.wait(60)
+    assert len(browser.ask("open", place=0)["spans"]) == 2
 
 
 # -- where nobody looks -----------------------------------------------------------------------------------------------

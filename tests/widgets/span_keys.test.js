@@ -38,7 +38,7 @@ test("undo and redo have their usual keys", () => {
 
 test("the help names every key that does something", () => {
   const shown = HELP.flatMap(([, keys]) => keys.flatMap(([key]) => key.split(/\s+/)));
-  for (const key of ["s", "a", "r", "e", "b", "x", "j", "k", "n", "u", "f", "h", "p", "t", "d", "z", "y", "v", "/", "?", "."]) {
+  for (const key of ["s", "a", "r", "e", "b", "x", "j", "k", "n", "u", "f", "h", "p", "t", "d", "z", "y", "v", "g", "/", "?", "."]) {
     assert.ok(press(key), key);
     assert.ok(shown.includes(key), key);
   }
