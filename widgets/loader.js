@@ -34,11 +34,13 @@ function letGo(model) {
 }
 
 export default {
-  /** @param {{ model: Model }} context */
-  async initialize({ model }) {
+  /**
+   * Loads nothing: a model that is not ready within two seconds hears nothing from its kernel, says anywidget.
+   * @param {{ model: Model }} context
+   */
+  initialize({ model }) {
     model.on("destroy", letGo);
     model.get("layout")?.on?.("destroy", letGo);
-    await loaded(model.get("_modules"));
   },
   /** @param {import("@anywidget/types").RenderProps} shown */
   async render(shown) {

@@ -39,16 +39,16 @@ test("a view is drawn by the model's module, and none that has ended while that 
   const model = /** @type {any} */ (modelOf({ _modules: MODULES }));
   /** @type {any} */
   const el = [];
-  await loader.initialize({ model });
+  loader.initialize({ model });
   await loader.render(/** @type {any} */ ({ model, el, signal: new AbortController().signal }));
   await loader.render(/** @type {any} */ ({ model, el, signal: AbortSignal.abort() }));
   assert.deepEqual(el, [1]);
 });
 
-test("models that are closed let go of their comms", async () => {
+test("models that are closed let go of their comms", () => {
   const layout = modelOf({});
   const model = modelOf({ _modules: MODULES, layout });
-  await loader.initialize({ model: /** @type {any} */ (model) });
+  loader.initialize({ model: /** @type {any} */ (model) });
   for (const { heard } of [model, layout]) {
     /** @type {Record<string, unknown>} */
     const comm = {};
