@@ -1,8 +1,8 @@
 """Results of tests that are a rule's and not the patient's, that are not certain, or that hold no more.
 
 "Eligible if CA 19-9 < 500", "reference range", "PD-L1 >= 50 % would permit" are no facts; "HER2 probably positive" is
-uncertain, which the words between a test and its result say. The words stand in ``results.yaml``; what scores and results
-have in common is read by ``statements.py``.
+uncertain, which the words between a test and its result say. The words stand in ``results.yaml``; what scores and
+results have in common is read by ``statements.py``.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ def _is_rule(note: Note, mention: Found) -> bool:
     begin, stop = note.sentence_at(mention.start)
     before = re.split(r"(?:;|(?<!ref)\.)\s", note.folded[max(begin, mention.start - _NEAR):mention.start])[-1]
     announced = list(_words("condition_before").finditer(before))
-    if announced and not _words("own").search(before, announced[-1].end()) and not _between(before[announced[-1].end():]):
-        return True
+    if announced:
+        since = before[announced[-1].end():]
+        if not _words("own").search(since) and not _between(since):
+            return True
     after = re.split(r"[;.\n]", note.folded[mention.end:min(stop, mention.end + 40)])[0]
-    return bool(re.match(r"[^,]{0,12}$", after[:(found.start() if (found := _words("condition_after").search(after)) else 0)])
-                and _words("condition_after").search(after))
+    found = _words("condition_after").search(after)
+    return found is not None and re.fullmatch(r"[^,]{0,12}", after[:found.start()]) is not None
 
 
 def _between(text: str) -> bool:
@@ -48,7 +50,8 @@ def _between(text: str) -> bool:
 def _hedged(note: Note, mention: Found) -> Found:
     within = note.folded[mention.start:mention.end]
     beside = note.folded[max(mention.start - 14, note.sentence_at(mention.start)[0]):mention.start]
-    if "uncertain" not in mention.context and (_words("hedge").search(within) or re.search(rf"{_words('hedge').pattern}\W*$", beside)):
+    doubted = _words("hedge").search(within) or re.search(rf"{_words('hedge').pattern}\W*$", beside)
+    if doubted and "uncertain" not in mention.context:
         return replace(mention, context=(*mention.context, "uncertain"))
     if not mention.context and _words("earlier").search(within):
         return replace(mention, context=("history",))

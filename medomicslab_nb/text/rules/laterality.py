@@ -1,7 +1,7 @@
 """Sides of structures, lesions and procedures: left, right, bilateral.
 
-Every word of side counts but in the turns of speech that ``laterality.yaml`` lists (right away, left the hospital, grand
-droit). G and D, L and R count beside a word that has sides (sein G, lobe sup D) or in brackets after one.
+Every word of side counts but in the turns of speech that ``laterality.yaml`` lists (right away, left the hospital,
+grand droit). G and D, L and R count beside a word that has sides (sein G, lobe sup D) or in brackets after one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _says_otherwise(note: Note, start: int, end: int, side: str) -> bool:
 @cache
 def _sides() -> dict[str, str]:
     """The words of side, as stems."""
-    return {stem(fold(word).folded): side for side in ("bilateral", "left", "right") for word in listed("laterality", side)}
+    return {stem(fold(word).folded): side for side in ("bilateral", "left", "right")
+            for word in listed("laterality", side)}
 
 
 @cache

@@ -24,8 +24,10 @@ from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.tables import cells
 
-_ABBREVIATED = ("psa", "ldh", "afp", " ace", "'ace", "(ace", "\nace", "cea", "hcg", "ca1", "ca 1", "ca-1", "ca(", "ca (", "p.s", "l.d", "c.e", "a.c", "a.f")
-_GUARD = (*_ABBREVIATED, "αfp", "lhd", "foeto", "feto", "embryon", "antigen", "chorioni", "lact", "aps")
+_ABBREVIATED = ("psa", "ldh", "afp", " ace", "'ace", "(ace", "\nace", "cea", "hcg", "ca1", "ca 1", "ca-1", "ca(",
+                "ca (", "p.s", "l.d", "c.e", "a.c", "a.f")
+_GUARD = (*_ABBREVIATED, "\N{GREEK SMALL LETTER ALPHA}fp",
+          "lhd", "foeto", "feto", "embryon", "antigen", "chorioni", "lact", "aps")
 _DATE = (r"(?:\(?\s*(?:le|du|au|en|on|in|of|from)?\s*(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}/\d{4}|"
          r"\d{4}-\d{2}-\d{2}|"
          r"(?:\d{1,2}(?:er|st|nd|rd|th)?\s+)?(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|"
@@ -77,6 +79,7 @@ _GLUED = re.compile(r"(?<![^\W_])(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|p
 _DOTTED = re.compile(r"(?<![^\W_])(?P<name>p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|"
                      r"a\.\s?f\.\s?p)(?![^\W_])\.?")
 _PARTS = re.compile(r"(?<=[\s(,;/])(?P<name>125|15[-./]3|19[-./]9)(?![\w.%-]|,\d|\s?(?:u|ui|ku|iu)\s?/)")
+_PART_GAP = re.compile(r"(?:,\s?(?:et|and)\s|;\s(?:et|and)\s|\s?[,;/]\s?|\s(?:et|and)\s)$")
 _CA = re.compile(r"(?<![^\W_])ca(?:\s?(?:125|15[-./ ]?3|19[-./ ]?9))?[\s,;/(]+(?:(?:and|et|&)\s+)?$")
 
 
@@ -89,10 +92,11 @@ def _named(note: Note) -> list[Hit]:
             hits.append(_hit(match))
     for match in note.search(_PARTS) if note.has("ca1", "ca 1", "ca-1", "ca (") else ():
         before = note.folded[max(match.start() - 30, 0):match.start()]
-        if not any(start < match.end() and match.start() < end for start, end in taken) and (
-                _CA.search(before) or any(hit.end == match.start() - len(gap) for hit in hits if hit.term.attribute.startswith("ca1")
-                                          for gap in re.findall(r"(?:\s?[,;/]\s?|\s(?:et|and)\s|[,;] (?:et|"
-                                                                r"and) )$", before))):
+        gap = _PART_GAP.search(before)
+        last = match.start() - len(gap[0]) if gap else -1
+        beside = any(hit.end == last and hit.term.attribute.startswith("ca1") for hit in hits)
+        taken_up = any(start < match.end() and match.start() < end for start, end in taken)
+        if not taken_up and (_CA.search(before) or beside):
             hits.append(_hit(match))
     return sorted(hits, key=lambda hit: hit.start)
 
@@ -152,8 +156,7 @@ def _read(note: Note, group: Sequence[Hit], hits: Sequence[Hit]) -> Iterator[Fou
         yield from _found(note, hit, match, hit.start if place == 0 else match.start("number"))
     if not values:
         end = min(following, note.sentence_at(hit.start)[1])
-        match = next((match for pattern in _far() if (match := pattern.match(note.folded, hit.end, end))), None)
-        if match:
+        for match in [found for pattern in _far() if (found := pattern.match(note.folded, hit.end, end))][:1]:
             yield from _found(note, hit, match, match.start("number"))
     yield from _own(note, hit, values[-1].end() if values else hit.end, following)
 
@@ -212,8 +215,9 @@ def _values(note: Note, at: int, stop: int) -> Iterator[re.Match[str]]:
 
 
 def _is_year(note: Note, match: re.Match[str]) -> bool:
-    return (match["unit"] is None and re.fullmatch(r"(?:19|20)\d\d", match["number"]) is not None
-            and re.search(r"\b(?:in|en|since|depuis)\s*$", note.folded[max(match.start("number") - 8, 0):match.start("number")]) is not None)
+    start = match.start("number")
+    before = re.search(r"\b(?:in|en|since|depuis)\s*$", note.folded[max(start - 8, 0):start])
+    return match["unit"] is None and before is not None and re.fullmatch(r"(?:19|20)\d\d", match["number"]) is not None
 
 
 def _continues(match: re.Match[str]) -> bool:
@@ -233,7 +237,8 @@ def _in_tables(note: Note, hits: Sequence[Hit]) -> Iterator[Found]:
 def _found(note: Note, hit: Hit, match: re.Match[str], start: int, end: int = 0) -> Iterator[Found]:
     attribute = hit.term.attribute
     value = number(match["number"], note.language)
-    written = re.sub(r"[\s.]", "", (match["unit"] or "").replace("per", "/").replace("par", "/")).replace("litre", "l").replace("liter", "l")
+    written = re.sub(r"[\s.]", "", re.sub(r"per|par", "/", match["unit"] or ""))
+    written = re.sub(r"lit(?:re|er)", "l", written)
     unit = _units().get((attribute, written))
     if value is None or (written and unit is None):
         return
@@ -243,8 +248,8 @@ def _found(note: Note, hit: Hit, match: re.Match[str], start: int, end: int = 0)
     if Decimal(value) < 10**8:
         lead = note.folded[match.start():match.start("number")]
         context = next((name for words, name in _SAID if words.search(lead)), "")
-        yield Found(attribute, start, max(end, match.end("unit"), match.end("number")), value, own, _sign(match["compare"] or ""),
-                    (context,) if context else ())
+        stop = max(end, match.end("unit"), match.end("number"))
+        yield Found(attribute, start, stop, value, own, _sign(match["compare"] or ""), (context,) if context else ())
 
 
 def _sign(words: str) -> str:

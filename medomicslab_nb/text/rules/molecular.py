@@ -18,7 +18,7 @@ from medomicslab_nb.text.rules.pairing import Said, statements
 _VALUES = {"egfr": ("mutated", "wild type"), "kras": ("mutated", "wild type"), "braf": ("mutated", "wild type"),
            "alk": ("rearranged", "not rearranged")}
 _KIDNEY = re.compile(r"[\s:=(]*(?:of|was|is|at|a|de|est|etait|<|>|≥|≤)*\s*(?:\d+|mdrd|ckd)")
-_PROTEIN = ("expression", "surexpress", "overexpress", "surexprim", "over-express", "exprim", "express", "amplif", "immunoreact")
+_PROTEIN = ("surexpress", "overexpress", "surexprim", "over-express", "exprim", "express", "amplif", "immunoreact")
 _PHOSPHATASE = re.compile(r"[\s.-]*(?:phos\w*|pase|p\b)")
 _TESTED = re.compile(r"[\s-]*(?P<status>status|statut|testing|test|tests|analysis|analyse|assay|screening|result|"
                      r"resultat|panel|therefore)?\s*(?:was |is |est |etait |:|=|\(|-)*\s*"
@@ -73,7 +73,8 @@ def _means_else(note: Note, name: Hit) -> bool:
     start, end = note.source(name.start, name.end)
     written = note.text[start:end]
     if name.term.attribute == "egfr":
-        return written[:2] == "eG" or bool(_KIDNEY.match(note.folded, name.end) and not _PERCENT.match(note.folded, name.end))
+        kidney = _KIDNEY.match(note.folded, name.end) and not _PERCENT.match(note.folded, name.end)
+        return written[:2] == "eG" or bool(kidney)
     if name.term.attribute == "alk":
         return bool(_PHOSPHATASE.match(note.folded, name.end))
     return False
@@ -101,7 +102,7 @@ def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
     if attribute != "alk" and any(each.text.startswith(_PROTEIN) for each in said) and "variant" not in kinds and (
             not any("mut" in each.text for each in said)):
         return None
-    decided = next(("neg" if each.kind == "normal" else each.kind for each in said if each.kind in ("neg", "pos", "normal")), "")
+    decided = next((each.kind for each in said if each.kind in ("neg", "pos", "normal")), "").replace("normal", "neg")
     if decided == "neg" and _second_variant(said):
         return True
     if decided:
@@ -172,5 +173,6 @@ def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:
         yield Found("msi", hit.start, tested.end() if tested else hit.end, "stable")
     elif word.startswith(("posi", "pres", "+", "high", "elev", "inst", "unst", "conf", "det", "msi")):
         yield Found("msi", hit.start, tested.end() if tested else hit.end, "unstable")
-    elif hit.term.value == "instability" and not word and not (tested and tested["status"]) and not _SOUGHT.search(before):
+    elif hit.term.value == "instability" and not word and not (
+            (tested and tested["status"]) or _SOUGHT.search(before)):
         yield Found("msi", hit.start, hit.end, "unstable")

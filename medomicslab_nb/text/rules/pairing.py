@@ -1,7 +1,7 @@
 """Tests and their results within a sentence: which result belongs to which test.
 
-"ER and PR positive, HER2 negative", "negative for ER and PR", "RE: 90 %  RP: -", "no HER2 amplification": the sentence is
-read from left to right as names and results. A result belongs to the names before it that have none yet, unless it
+"ER and PR positive, HER2 negative", "negative for ER and PR", "RE: 90 %  RP: -", "no HER2 amplification": the sentence
+is read from left to right as names and results. A result belongs to the names before it that have none yet, unless it
 leads to the names after it ("negative for", "absence of", "EGFR mutation" the other way round). What stands between is
 measured in words that mean something else (``results.yaml`` lists those that do not count).
 """
@@ -21,10 +21,12 @@ from medomicslab_nb.text.numbers import NUMBER
 from medomicslab_nb.text.rules.phrases import alternation, listed
 from medomicslab_nb.text.rules.tables import cells
 
-Kind = Literal["pos", "neg", "noun", "lack", "no", "none", "sought", "low", "normal", "equivocal", "ish", "ihc", "ratio", "hscore", "eighths",
-               "twelfths", "percent", "score", "variant"]
+Kind = Literal["pos", "neg", "noun", "lack", "no", "none", "sought", "low", "normal", "equivocal", "ish", "ihc",
+               "ratio", "hscore", "eighths", "twelfths", "percent", "score", "variant"]
 
 _AROUND = 150  # characters before the first and after the last test of a sentence in which results are looked for
+_LEADING = frozenset(("no", "lack", "pos", "neg", "noun", "sought", "variant", "low"))
+_MEASURED_KINDS = ("ratio", "hscore", "eighths", "twelfths", "percent", "score", "variant")
 _FOREIGN_WORDS = 3  # between a test and its result
 _JOINING = frozenset("and et or ou ni nor the les des aux a la le l de du d au pour for both status statut as well e y "
                      "ainsi que gene genes in".split())
@@ -152,10 +154,10 @@ _GLUED = re.compile(r"(?<![^\W_])(?:v600e|v600)?(?P<name>kras|egfr|braf|alk|her2
 def _named(note: Note) -> list[Hit]:
     """The tests that a note names, those that lack the space before their result too (KRASG12C, RE90%)."""
     hits = list(lexicon("tissue_tests").find(note))
-    glued = [Hit(Term(_GENES.get(match["name"], match["name"]), "name", match["name"]), match.start("name"), match.end("name"))
+    glued = [Hit(Term(_GENES.get(match["name"], match["name"]), "name", match["name"]), *match.span("name"))
              for match in (note.search(_GLUED) if note.has("kras", "egfr", "braf", "alk", "her2", "%") else ())]
-    return sorted([*hits, *(each for each in glued if not any(hit.start < each.end and each.start < hit.end for hit in hits))],
-                  key=lambda hit: hit.start)
+    apart = [each for each in glued if not any(hit.start < each.end and each.start < hit.end for hit in hits)]
+    return sorted([*hits, *apart], key=lambda hit: hit.start)
 
 
 _GENES = {"re": "er", "rp": "pr"}
@@ -197,7 +199,7 @@ class _Sentence:
     def __init__(self, note: Note, start: int, end: int, names: Sequence[Hit]) -> None:
         self._note = note
         self._start, self._end = max(start, names[0].start - _AROUND), min(end, names[-1].end + _AROUND)
-        self._items = sorted([*names, *self._said(names)], key=lambda item: item.start)
+        self._items: list[Hit | Said] = sorted([*names, *self._said(names)], key=lambda item: item.start)
         self._read: list[Statement] = []
         self._leading: list[Said] = []
 
@@ -270,8 +272,8 @@ class _Sentence:
                 self._leads(number + 1, following, self._gap(number + 1))) and _foreign(self._gap(number + 1)) == 0
         after, following = self._gap(number + 1), self._items[number + 1]
         if isinstance(following, Said):
-            return _foreign(after) <= 1 and not _BREAK.search(after) and not after.startswith(",") and (
-                said.kind in ("no", "lack", "pos", "neg", "noun", "sought", "variant", "low") and self._leads(number + 1, following, after))
+            near = _foreign(after) <= 1 and not _BREAK.search(after) and not after.startswith(",")
+            return near and said.kind in _LEADING and self._leads(number + 1, following, after)
         if said.kind in ("no", "lack"):
             return _foreign(after) <= (said.kind == "lack") and not _BREAK.search(after) and "," not in after
         if re.fullmatch(r"\s?:\s?", after) and not self._gap(number).strip(" -*") and said.kind in ("pos", "neg"):
@@ -279,7 +281,8 @@ class _Sentence:
         if re.search(r"(?:for|pour)\s*(?:the|les?|la|l')?\s*$", after):
             return True
         if said.kind in ("noun", "sought", "variant") or _EXPRESSED.search(said.text):
-            return bool(_LEADS.search(after) and "," not in after) or (bool(_TOUCHES.match(after)) and not self._taken(gap))
+            leads = _LEADS.search(after) and "," not in after
+            return bool(leads) or (bool(_TOUCHES.match(after)) and not self._taken(gap))
         return said.kind in ("pos", "neg", "low", "variant") and bool(_TOUCHES.match(after)) and not self._taken(gap)
 
     def _taken(self, gap: str) -> bool:
@@ -303,7 +306,7 @@ class _Sentence:
 
 
 def _goes_on(statement: Statement, said: Said) -> bool:
-    """Whether a result after names is that of them all: tested for A and B, which were negative; no A or B was found."""
+    """Whether a result after names is that of them all: tested for A and B, which were negative; no A was found."""
     kinds = {each.kind for each in statement.said}
     return (kinds <= {"sought", "noun"} and "sought" in kinds) or (said.kind == "pos" and bool(kinds & {"no", "lack"}))
 
@@ -311,9 +314,10 @@ def _goes_on(statement: Statement, said: Said) -> bool:
 def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
     for match in _pattern().finditer(folded[start:stop]):
         kind = str(match.lastgroup).rstrip("_")
-        kind = next((each for each in ("ratio", "hscore", "eighths", "twelfths", "percent", "score", "variant") if match[each]), kind)
-        number = next((match[name] for name in (f"{kind}_n", "score_p", "score_b", "allred_n") if name in match.re.groupindex
-                       and match[name]), "")
+        kind = next((each for each in _MEASURED_KINDS if match[each]), kind)
+        groups = match.groupdict()
+        parts = (f"{kind}_n", "score_p", "score_b", "allred_n")
+        number = next((groups[name] for name in parts if groups.get(name)), "")
         if match["score_s"]:
             number = str(min(match["score_s"].count("+"), 3))
         each = Said(kind, start + match.start(), start + match.end(), match[0], number,  # type: ignore[arg-type]
@@ -325,7 +329,8 @@ def _with_sign(folded: str, said: Said) -> Iterator[Said]:
     """In situ hybridisation with the + or - beside it."""
     yield said
     match = _SIGN.match(folded, said.end) if said.kind in ("ish", "variant") else None
-    if match and (said.kind == "ish" or match["sign"] == "+") and not re.match(r"\s?\w", folded[match.end():match.end() + 2]):
+    allowed = match and (said.kind == "ish" or match["sign"] == "+")
+    if match and allowed and not re.match(r"\s?\w", folded[match.end():match.end() + 2]):
         yield Said("pos" if match["sign"] != "-" else "neg", match.start(), match.end(), match[0].strip())
 
 
@@ -379,7 +384,8 @@ def _digit(folded: str, name: Hit) -> Said | None:
     """The score of a HER2, or the 0 of a receptor, that stands bare beside its name."""
     match = _DIGIT.match(folded, name.end)
     digit = (match["marked"] or match["bare"]) if match else ""
-    if match is None or not (name.term.attribute == "her2" or (digit == "0" and name.term.attribute in ("er", "pr", "er;pr"))):
+    zero = digit == "0" and name.term.attribute in ("er", "pr", "er;pr")
+    if match is None or not (name.term.attribute == "her2" or zero):
         return None
     return Said("score", match.start(), match.end(), match[0].strip(), digit)
 

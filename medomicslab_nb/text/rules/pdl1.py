@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
@@ -42,9 +43,6 @@ _BEFORE = re.compile(rf"{_COMPARE}(?<![\w.,-])(?P<low>{NUMBER})(?:\s*(?:-|a|"
 _WORD = re.compile(rf"(?:{_LINK})*?(?<![^\W_])(?P<word>non exprime\w*|pas exprime\w*|not expressed|not detected|"
                    rf"negati\w*|neg\b|nul\w*|absent\w*|positi\w*|pos\b|exprime\w*|expressed|expression|"
                    r"surexprime\w*|overexpress\w*|-(?=\s*(?:$|[,;.)]))|\+)")
-_NONE = re.compile(r"\b(?:pending|en cours|en attente|non teste\w*|not tested|unknown|inconnu\w*|non fait\w*|not done|"
-                   r"not performed|demande\w*|requested|non recherche\w*|non disponible|not available|a demander|"
-                   r"a faire|recherche\w*|awaited|insufficient|insuffisant\w*|non realise\w*|sent|unavailable)\b")
 _ABSENT = re.compile(r"(?:absence d[e']|no|not|sans|pas d[e']|aucune|lack of|negative for|negatif pour|"
                      r"without)\s*(?:expression (?:of|de|du)? ?)?$")
 _NEGATIVE = ("neg", "nul", "non", "pas", "not", "abs", "-")
@@ -90,10 +88,10 @@ def _found(note: Note, name: re.Match[str]) -> Found | None:
         return _measured(note, before, before.start(), name.end(), _score_name(name[0]))
     if name[0].strip() in ("tc", "ic", "tps", "cps"):
         return None
-    return _worded(note, name, word, begin, stop)
+    return _worded(note, name, word, begin)
 
 
-def _worded(note: Note, name: re.Match[str], word: re.Match[str] | None, begin: int, stop: int) -> Found | None:
+def _worded(note: Note, name: re.Match[str], word: re.Match[str] | None, begin: int) -> Found | None:
     lead = _ABSENT.search(note.folded, max(begin, name.start() - 40), name.start())
     if lead:
         return Found("pdl1", lead.start(), name.end(), "negative")
@@ -101,20 +99,27 @@ def _worded(note: Note, name: re.Match[str], word: re.Match[str] | None, begin: 
                       r" the)?\s*$", note.folded[max(begin, name.start() - 30):name.start()])
     if ahead:
         return Found("pdl1", name.start(), name.end(), "negative" if ahead["word"].startswith("neg") else "positive")
-    if word is None or (_NONE.search(note.folded, name.end(), min(stop, word.end() + 30)) and word["word"] == "expression"):
-        return None
-    if word["word"] == "expression":
+    if word is None or word["word"] == "expression":
         return None
     return Found("pdl1", name.start(), word.end(), "negative" if word["word"].startswith(_NEGATIVE) else "positive")
 
 
 def _measured(note: Note, match: re.Match[str], start: int, end: int, score: str) -> Found | None:
     low, high = number(match["low"], note.language), number(match["high"] or "", note.language)
-    if low is None or float(low) > 100 or (not match["percent"] and not match.groupdict().get("one") and not score and not re.search(r"[:=]|\b(?:a|at|of|de|was|est)\b|^\s*$", match.groupdict().get("link") or "")):
+    if low is None or Decimal(low) > 100 or not (score or _is_marked(match)):
         return None
-    if high is not None and float(low) < float(high) <= 100:
-        return Found("pdl1", start, end, scaled(str(float(low) + float(high)), "0.5"), "", f"{score} {low}-{high}".strip())
+    if high is not None and Decimal(low) < Decimal(high) <= 100:
+        middle = scaled(str(Decimal(low) + Decimal(high)), "0.5")
+        return Found("pdl1", start, end, middle, "", f"{score} {low}-{high}".strip())
     return Found("pdl1", start, end, low, "", f"{score} {_sign(match['compare'] or '')}".strip())
+
+
+def _is_marked(match: re.Match[str]) -> bool:
+    """Whether a number is a percentage, or stands after a sign or word that announces a value."""
+    groups = match.groupdict()
+    if groups.get("percent") or groups.get("one"):
+        return True
+    return re.search(r"[:=]|\b(?:a|at|of|de|was|est)\b|^\s*$", groups.get("link") or "") is not None
 
 
 def _score_name(text: str) -> str:

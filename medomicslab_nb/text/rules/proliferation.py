@@ -44,13 +44,19 @@ _BEFORE = re.compile(rf"{_VALUE.pattern}\s*(?:of (?:the )?(?:tumou?r |neoplastic
                      r"(?:l')?$")
 
 
+_GUARD = ("ki67", "ki-67", "ki 67", "ki - 67", "ki- 67", "ki -67", "mib", "proliferati", "labeling", "labelling",
+          "ki a", "ki:", "ki :", "ki =")
+_SAID = {"et non": "negated", "et non pas": "negated", "and not": "negated", "not": "negated", "contre": "history",
+         "from": "history", "formerly": "history", "vs": "history", "versus": "history"}
+
+
 def find(note: Note) -> Iterator[Found]:
     """Ki-67 with its percentage."""
     return results(note, _find(note))
 
 
 def _find(note: Note) -> Iterator[Found]:
-    if not note.has("ki67", "ki-67", "ki 67", "ki - 67", "ki- 67", "ki -67", "mib", "proliferati", "labeling", "labelling", "ki a", "ki:", "ki :", "ki ="):
+    if not note.has(*_GUARD):
         return
     reach = 0
     for name in note.search(_NAME):
@@ -87,8 +93,7 @@ def _further(note: Note, start: int, stop: int) -> Iterator[Found]:
     """A second value of the same test: what it became, what it was, what it is not, or the patient's own."""
     further = _FURTHER.match(note.folded, start, stop)
     if further:
-        said = {"et non": "negated", "et non pas": "negated", "and not": "negated", "not": "negated", "contre": "history",
-                "from": "history", "formerly": "history", "vs": "history", "versus": "history"}.get(further["word"])
+        said = _SAID.get(further["word"])
         yield from _found(note, further, further.start("low"), further.end(), (said,) if said else ())
         return
     own = _OWN.match(note.folded, start, stop)

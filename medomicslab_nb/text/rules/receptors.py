@@ -2,7 +2,7 @@
 
 Hormone receptors together are two facts, triple negative is three. HER2 is read from immunohistochemistry and in situ
 hybridisation together: 3+ or amplified is positive, 2+ alone equivocal, 0 and 1+ negative unless the note says low.
-Receptors are positive from 1 % on (ASCO/CAP 2020), from an Allred score of 3, an H-score of 1, unless the note says more.
+Receptors are positive from 1 % on (ASCO/CAP 2020), from an Allred score of 3, an H-score of 1, unless the note says it.
 """
 
 from __future__ import annotations
@@ -69,12 +69,13 @@ def _span(name: Hit, said: Sequence[Said]) -> tuple[int, int]:
 def _screened(note: Note, name: Hit) -> bool:
     """Whether HPV is that of a smear or a vaccine."""
     start, end = note.sentence_at(name.start)
-    return "hpv" in name.term.text and bool(_SCREENING.search(note.folded, max(start, name.start - 60), min(end, name.end + 60)))
+    near = max(start, name.start - 60), min(end, name.end + 60)
+    return "hpv" in name.term.text and _SCREENING.search(note.folded, *near) is not None
 
 
 def _receptor(said: Sequence[Said], note: Note) -> tuple[str, str] | None:
     value = _polarity(said, note.language)
-    measures = [each for each in said if each.kind in ("percent", "eighths", "twelfths", "hscore", "score") and each.text.strip()]
+    measures = [each for each in said if each.kind in ("percent", "eighths", "twelfths", "hscore", "score")]
     qualifier = "; ".join(_tidy(each.text) for each in measures)
     return (value, qualifier) if value else None
 
@@ -128,8 +129,7 @@ def _her2(said: Sequence[Said], note: Note) -> tuple[str, str] | None:
     if "low" in kinds and not any(each.kind == "score" and each.number in ("0", "3") for each in scores):
         return "low", qualifier
     if scores:
-        value = {"0": "negative", "1": "negative", "2": "equivocal"}.get(scores[0].number, "positive")
-        return value, qualifier
+        return {"0": "negative", "1": "negative", "2": "equivocal"}.get(scores[0].number, "positive"), qualifier
     if "equivocal" in kinds:
         return "equivocal", qualifier
     value = _polarity([each for each in said if each.kind != "percent"], note.language)
@@ -144,6 +144,12 @@ def _ish_text(said: Sequence[Said]) -> str:
     return next((each.text.upper() if len(each.text) < 7 else "ISH" for each in said if each.kind == "ish"), "")
 
 
+def _by_ratio(value: str | None) -> str | None:
+    if value is None:
+        return None
+    return "positive" if Decimal(value) >= 2 else "negative"
+
+
 def _hybridised(said: Sequence[Said]) -> str | None:
     """The result of in situ hybridisation: amplified or not, in words, by sign or by the ratio."""
     ratio = next((each for each in said if each.kind == "ratio"), None)
@@ -152,10 +158,11 @@ def _hybridised(said: Sequence[Said]) -> str | None:
         return "negative" if amplified.kind in ("neg", "lack") or _turned(said, amplified) else "positive"
     at = next((place for place, each in enumerate(said) if each.kind == "ish"), None)
     if at is not None:
-        beside = [each for each in (*said[at + 1:at + 3], *said[max(at - 1, 0):at]) if each.kind in ("pos", "neg", "none")]
+        around = (*said[at + 1:at + 3], *said[max(at - 1, 0):at])
+        beside = [each for each in around if each.kind in ("pos", "neg", "none")]
         if beside and beside[0].kind != "none":
             return "positive" if beside[0].kind == "pos" else "negative"
     if ratio is not None:
         value = number(ratio.number, "en")
-        return None if value is None else "positive" if Decimal(value) >= 2 else "negative"
+        return _by_ratio(value)
     return None

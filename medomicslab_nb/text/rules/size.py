@@ -1,9 +1,10 @@
 """Sizes of lesions: every dimension of one measurement, in mm.
 
-"3,2 x 2,8 cm", "3 cm x 25 mm", "4 by 3 cm", "5 cm sur 4", "100/52mm", "16, 13 et 12 mm" (three facts). Whether a length is
-that of a lesion is decided by the noun that it goes with (``measured.yaml``): in English the one after it ("a 3 cm renal
-mass"), otherwise the nearest before it in the sentence; an organ that only says where the lesion is does not count
-("masse du foie de 5 cm"). Distances, depths, margins, specimens and instruments are none.
+"3,2 x 2,8 cm", "3 cm x 25 mm", "4 by 3 cm", "5 cm sur 4", "100/52mm", "16, 13 et 12 mm" (three facts). Whether a length
+is that of a lesion is decided by the noun that it goes with (``measured.yaml``): in English the one after it ("a 3 cm
+renal mass"), otherwise the nearest before it in the sentence; an organ that only says where the lesion is does not
+count ("masse du foie de 5 cm"). Distances, depths, margins, specimens and instruments are none. Of a range the greater
+end is the value.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _LINK = r"\s*(?:x|\*|/|-|,|;|&|(?<![^\W_])(?:by|sur|par|on|a|to|et|and|ou|or|pui
 _CHAIN = re.compile(rf"(?<![\w.,/+])(?<!\w[-])(?:{_ONE})(?:{_LINK}(?:{_ONE}))*")
 _PART = re.compile(rf"(?P<link>{_LINK})?(?P<number>{_NUMERAL})(?:\s*-?\s*(?P<unit>{_UNIT}))?(?P<axis>{_AXIS})")
 _TIMES = frozenset(("x", "*", "by", "sur", "/", "par", "on"))
+_LAST = frozenset(("et", "and", "ou", "or", "&", "puis", "then", "a", "to"))
 _TO = frozenset(("-", "a", "to"))
 _HAS_UNIT = re.compile(r"(?<![a-z])(?:cms?|mms?|centim\s?et|millim\s?et)|(?<=-)(?:centim|millim)")
 _BETWEEN_BEFORE = re.compile(r"\b(?:entre|between)\s*$")
@@ -74,7 +76,8 @@ def _chains(note: Note) -> Iterator[tuple[int, int]]:
     for near in note.search(_HAS_UNIT):
         if near.start() < last:
             continue
-        for chain in _CHAIN.finditer(note.folded, max(near.start() - 60, last, 0), min(near.end() + 80, len(note.folded))):
+        stop = min(near.end() + 80, len(note.folded))
+        for chain in _CHAIN.finditer(note.folded, max(near.start() - 60, last, 0), stop):
             if chain.start() < near.start() < chain.end():
                 last = chain.end()
                 yield chain.start(), chain.end()
@@ -87,7 +90,8 @@ def _numbers(note: Note, start: int, end: int) -> list[_Number]:
         value = number(match["number"], note.language)
         unit = match["unit"] or ""
         stop = match.end("unit") if unit else match.end("number")
-        found.append(_Number(match.start("number"), stop, value or "", unit[:1], (match["link"] or "").strip(), match["axis"].strip()))
+        link, axis = (match["link"] or "").strip(), match["axis"].strip()
+        found.append(_Number(match.start("number"), stop, value or "", unit[:1], link, axis))
     return found
 
 
@@ -125,7 +129,8 @@ def _groups(numbers: Sequence[_Number], between: bool, change: bool) -> Iterator
     """The numbers of each measurement: dimensions and ranges together, lists apart."""
     group: list[_Number] = []
     for each in numbers:
-        tied = each.link in _TIMES or (len(group) == 1 and not change and _is_range(group[0], each, between)) or _goes_with(group, each)
+        ranged = len(group) == 1 and not change and _is_range(group[0], each, between)
+        tied = each.link in _TIMES or ranged or _goes_with(group, each)
         if group and not tied:
             yield group
             group = []
@@ -136,7 +141,9 @@ def _groups(numbers: Sequence[_Number], between: bool, change: bool) -> Iterator
 
 def _goes_with(group: Sequence[_Number], each: _Number) -> bool:
     """Whether a number is a further dimension by the words of axes (5 cm in length and 3 cm in width)."""
-    return bool(group and each.axis and group[-1].axis and each.axis != group[-1].axis and each.link in (",", "and", "et", ""))
+    if not (group and each.axis and group[-1].axis):
+        return False
+    return each.axis != group[-1].axis and each.link in (",", "and", "et", "")
 
 
 def _is_range(first: _Number, second: _Number, between: bool) -> bool:
@@ -150,7 +157,7 @@ def _unit_after(numbers: Sequence[_Number], group: Sequence[_Number]) -> str:
     after = [each for each in numbers if each.start >= group[0].start]
     for each in after:
         if each.unit:
-            linked = any(other.link in ("et", "and", "ou", "or", "&", "puis", "then", "a", "to") for other in after[1:after.index(each) + 1])
+            linked = any(other.link in _LAST for other in after[1:after.index(each) + 1])
             return each.unit if linked else ""
     return ""
 
