@@ -118,7 +118,11 @@ def _grade() -> re.Pattern[str]:
 
 
 def _numbered(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    last = -9
     for match in search(note, _grade(), within):
+        if match["system"] and match.start() - last < 3:
+            continue  # the system of the grade before it: "grade 3 FNCLCC (différenciation 3)"
+        last = match.end()
         system = _system(note, match.start(), match.end("value"))
         if _of_the_prostate(note, match) or _is_other(note, match, system):
             continue

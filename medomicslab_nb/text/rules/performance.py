@@ -170,14 +170,18 @@ def _ecog(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
         yield from _values("ecog", match)
         yield from _again(note, match, "ecog")
     for match in search(note, _ECOG_FAR, within):
-        apart = not any(match.start() <= other.end() and other.start() <= match.end() for other in near)
-        if apart and not _NO_GAP.search(_NAMES.sub("", match["gap"])):
+        if not _said(match, near) and not _NO_GAP.search(_NAMES.sub("", match["gap"])):
             yield from _values("ecog", match)
             yield from _again(note, match, "ecog")
     for match in search(note, _ECOG_BEHIND, within):
         begin, _ = note.sentence_at(match.start())
-        if _CARED_FOR.search(note.folded, begin, match.end()):
+        if not _said(match, near) and _CARED_FOR.search(note.folded, begin, match.end()):
             yield from _values("ecog", match)
+
+
+def _said(match: re.Match[str], others: Sequence[re.Match[str]]) -> bool:
+    """Whether another match said it already."""
+    return any(match.start() <= other.end() and other.start() <= match.end() for other in others)
 
 
 def _values(attribute: str, match: re.Match[str]) -> Iterator[Found]:
