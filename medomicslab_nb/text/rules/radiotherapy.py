@@ -1,4 +1,14 @@
-"""Total doses of radiotherapy in Gy, with the fractions; "25 x 2 Gy" alone is their product."""
+"""Total doses of radiotherapy in Gy, with the fractions; "25 x 2 Gy" alone is their product.
+
+Not found are doses of one fraction and limits of an organ (``lexicons/radiotherapy.yaml``). A boost is a fact of its
+own.
+
+Measured on the half of the E3C layer 3 case reports that was not read while the rule was made (annotated by simulated
+annotators, no clinicians): all 7 French (exact interval of recall .59 to 1) and all 4 English doses (.40 to 1) found
+with their value; with the context 7 and 2.
+
+Limits: few examples; numbers in words (eight fractions) are not read; doses are not summed over a plan and its boost.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,16 @@
-"""Primary sites: the organ that a mention of a cancer or tumour names as its origin, as ICD-O topography."""
+"""Primary sites: the organ that a mention of a cancer or tumour names as its origin, as ICD-O topography.
+
+An organ of ``lexicons/sites.csv`` counts directly before or after a tumour with nothing but the words of
+``lexicons/site_words.yaml`` between (breast cancer, cancer primitif du sein gauche), within its name (renal cell
+carcinoma), joined to such an organ by "and", or named by the tumour itself (hepatocellular, NSCLC). Organs of
+metastases do not count.
+
+No annotated corpus: the gold and the challenge set leave sites out. Tested on sentences of its own
+(``test_site.py``).
+
+Limits: three characters, no quadrants or lobes; an origin that is told in another sentence is not found; "liver
+tumour" counts though it may turn out to be a metastasis.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""Treatments of cancer by name: drugs, regimens, operations that remove a tumour or its organ, modalities."""
+"""Treatments of cancer by name: drugs, regimens, operations that remove a tumour or its organ, modalities.
+
+The value of a drug is its INN, its qualifier the class; that of a regimen its usual abbreviation, the qualifier its
+drugs; that of an operation the English name, the qualifier its extent (mastectomy; modified radical mastectomy).
+Chemoradiotherapy is two facts. Words beside a name can say that it is none (``lexicons/treatment_words.yaml``):
+service de chirurgie, ablation de la sonde, the resected specimen, methotrexate for rheumatoid arthritis.
+
+Measured on the half of the E3C layer 3 case reports that was not read while the rule was made (annotated by simulated
+annotators, no clinicians): F1 of mentions .92 (French, n = 146) and .94 (English, n = 481); with the value .78 and
+.86; with value and context .72 and .77.
+
+Limits: "surgery" and "opéré" count without knowing of what; abbreviations that often mean something else (EP, TC,
+MAP) are found only beside protocole, regimen or chemotherapy; doses, cycles and dates of a treatment are not joined
+to it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""Lines of treatment: "première ligne", "2nd-line", L3; adjuvant and neoadjuvant are line 0, named in the qualifier."""
+"""Lines of treatment: "première ligne", "2nd-line", L3; adjuvant and neoadjuvant are line 0, named in the qualifier.
+
+L2 and 2L count in capitals, in a sentence that names a treatment and nothing of a vertebra. "After 3 lines" is a
+count, no line.
+
+No annotated corpus: the gold and the challenge set leave lines out. Tested on sentences of its own
+(``test_treatment_line.py``).
+
+Limits: salvage, maintenance and consolidation have no number; a line is not joined to its treatment.
+"""
 
 from __future__ import annotations
 
