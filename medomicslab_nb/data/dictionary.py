@@ -35,6 +35,7 @@ _FOLLOW_UP = frozenset({"years", "months", "weeks", "days"})
 
 DOUBTFUL_EVENT = "guessed: 1 means that the event was seen; columns named censor often mean the opposite"
 HALF = "guessed: time or event of an endpoint whose other half was not found"
+_LONGEST_CATEGORY = 80  # characters
 MOST_CODES = 10
 """An event of a wide table has at most this many codes."""
 
@@ -91,10 +92,15 @@ def guess_column(values: pd.Series) -> Column:
     doubt = f"guessed: {n} values are numbers but for {odd}" if odd <= n / 2 and odd > 0 else ""
     if name.lower() in _CENTRES and 2 <= levels <= 50:
         return Column(role="centre", type="category")
-    if levels > 20 and levels > n / 10:
+    if (levels > 20 and levels > n / 10) or _is_free_text(values):
         return Column(role="ignore", type="text", description=doubt or "guessed: free text or codes")
     return Column(role="outcome" if name.lower() in _OUTCOMES else "predictor", type="category",
                   description=doubt)
+
+
+def _is_free_text(values: pd.Series) -> bool:
+    """Whether half of the values are longer than the name of a category can be, as notes are."""
+    return bool(values.dropna().astype(str).str.len().median() > _LONGEST_CATEGORY)
 
 
 def not_numbers(values: pd.Series) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medomicslab_nb.data.dictionary import guess_columns, pairs_of_endpoints, summarize, unit_of
+from medomicslab_nb.data.dictionary import guess_column, guess_columns, pairs_of_endpoints, summarize, unit_of
 from medomicslab_nb.data.settings import Correction
 from medomicslab_nb.tables import Column, TableInfo
 
@@ -120,3 +120,10 @@ def test_numbers_with_one_bad_cell_are_described_as_such(cell):
     frame = pd.DataFrame({"patient": [f"P{i}" for i in range(40)], "psa": [*(f"{i}.5" for i in range(39)), cell]})
     column = guess_columns(frame, "patient")["psa"]
     assert column.description == "guessed: 40 values are numbers but for 1"
+
+
+def test_a_few_notes_are_free_text_and_no_categories() -> None:
+    note = "La patiente présente une tumeur du sein gauche, sans adénopathie palpable à l'examen clinique."
+    notes = pd.Series([note, note, note, "Pas de récidive."], name="text")
+    assert (guess_column(notes).role, guess_column(notes).type) == ("ignore", "text")
+    assert guess_column(pd.Series(["squamous cell carcinoma", "adenocarcinoma"], name="type")).role == "predictor"
