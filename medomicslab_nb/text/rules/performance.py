@@ -4,6 +4,9 @@ Found are the value after its name at any distance in the clause ("PS, assessed 
 ("80 % sur l'échelle de Karnofsky"), the worse end of a range, and both values of a change ("KPS dropped from 90 to
 70", the first as history). A PS that is no performance status (pressure support, a postscript), the OMS and WHO of
 classifications and of tumour grades, thresholds and goals are none.
+
+Measured on the test half of the challenge set, *not real notes*: ECOG F1 0.90 French (n = 25), 0.90 English (n = 14);
+Karnofsky 0.91 (n = 18) and 0.71 (n = 20), by value 0.91 and 0.82. Limits: columns of tables, other people's scores.
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 Found are chains of categories in any writing ("ypT2(m)N1a(2/14)M0", "cT3 N2b, M0", "T: 3 N: 1 M: 0", "T2-T3", "TlNOMO")
 and lone ones: with a prefix (pT2), with a subcategory (T1c) or beside words that say so ("classée T2", "M1 disease").
 Words around lone ones stand in ``lexicons/tnm.yaml``. N+ and N- have no category and are passed over; M+ is M1.
+
+Measured on the test half of E3C layer 3 (simulated annotators, by value): French T, N, M F1 1.00, 1.00, 1.00 (n = 3, 3,
+2); English 0.98, 0.92, 0.97 (n = 22, 19, 17). Edition on the challenge set, *not real notes*: F1 0.86 French (n = 20),
+0.86 English (n = 18), before editions beside a stage alone counted. Limits: no table whose heads are T, N and M; a lone
+T2 is found only beside words that say so.
 """
 
 from __future__ import annotations
@@ -284,18 +289,19 @@ _YEARS = {"2002": "6", "2003": "6", "2009": "7", "2010": "7", "2016": "8", "2017
           "2025": "9"}
 _NAMES = r"(?:p?tnm|uicc|ajcc|iaslc)"
 _EDITION = re.compile(
-    r"\b(?P<ordinal>[4-9]|" + "|".join(_EDITIONS) + rf")\s?(?:th|st|nd|rd|e|eme|ieme)?[\s-](?:{_NAMES}\s)?(?:ed\b\.?|"
+    r"\b(?P<ordinal>[6-9]|" + "|".join(_EDITIONS) + rf")\s?(?:th|st|nd|rd|e|eme|ieme)?[\s-](?:{_NAMES}\s)?(?:ed\b\.?|"
                                                     rf"edition|version|revision)"
     rf"|\b(?P<before>[5-9])(?:th|e|eme|ieme)\s{_NAMES}\b"
     r"|\b(?:edition|ed\.?|version|v\.?)\s?(?:(?:20\d\d\s?/\s?)|n\s?°\s?|numero\s|number\s)?(?P<named>[5-9]|viii|vii|"
     r"vi|ix)(?:th|e|eme)?\b"
     rf"|{_NAMES}[\s,(:-]{{0,2}}(?:v\.?\s?)?(?P<short>[5-9])(?:th|e|eme)?\b(?![.,/]\d)"
     rf"|{_NAMES}[\s,(:-]{{0,2}}(?:edition\s|version\s)?(?P<year>20\d\d)\b(?!\s?/)")
-_NAME_NEAR = re.compile(rf"(?<![^\W_]){_NAMES}")
+_NAME_NEAR = re.compile(rf"(?<![^\W_])(?:{_NAMES}|stades?\b|"
+                        r"stages?\b|stag(?:ed|ing)|[cpy]{0,2}t[0-4])")
 
 
 def _edition(note: Note) -> Iterator[Found]:
-    for match in search(note, _EDITION, stretches(note, ("tnm", "ptnm", "ctnm", "uicc", "ajcc", "iaslc"))):
+    for match in search(note, _EDITION, stretches(note, ("tnm", "ptnm", "ctnm", "uicc", "ajcc", "iaslc", "edition", "ed"))):
         start, end = note.sentence_at(match.start())
         before = note.folded[max(start, match.start() - 60):match.start()].rpartition(";")[2]
         after = note.folded[match.end():min(end, match.end() + 50)].partition(";")[0]
