@@ -3,6 +3,13 @@
 The value stands after the name, past words and dates that ``marker_words.yaml`` allows; a course of values ("12, puis 5
 puis 0,1 ng/mL") is one fact each. Multiples of the norm, percentages, PSA density, velocity, doubling time and free PSA
 are none. Without a unit the value is taken to be in the catalogue's.
+
+Measured on the challenge set (*not real notes*; the blind half, F1 of value and context, n mentions):
+French psa 0.90 (25),
+cea 0.86 (22), ca125 0.62 (15), ca153 0.76 (17), ca199 0.75 (17), afp 0.86 (18), hcg 0.82 (14), ldh 0.86 (14); English
+psa 0.77 (16), cea 0.71 (16), ca125 0.67 (11), ca153 0.67 (14), ca199 0.71 (10), afp 0.71 (7), hcg 0.86 (7),
+ldh 0.83 (6).
+Limits: tables of more than one kind, values far from their name, values of other fluids after those of serum.
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 Mutated or wild type, rearranged or not, unstable or stable; the variant stands in the qualifier. A gene that was asked
 for, or a drug's target, is no result; eGFR is the kidney's, and EGFR seen by immunohistochemistry is no mutation.
+
+Measured on the challenge set (*not real notes*; the blind half, F1 of value and context, n mentions):
+French egfr 0.94 (15),
+kras 0.91 (21), braf 0.91 (18), alk 0.88 (20), msi 0.88 (20); English egfr 0.89 (18), kras 0.90 (20), braf 0.79 (22),
+alk 0.84 (16), msi 0.77 (14). Limits: one result told apart from several genes by "the others", rare variants.
 """
 
 from __future__ import annotations
