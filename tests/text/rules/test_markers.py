@@ -31,17 +31,20 @@ def test_values(language, text, said):
 
 
 @pytest.mark.parametrize(("language", "text"), [
-    ("en", "PSA density 0.15; PSA doubling time 3 months; free PSA 12%"), ("en", "LDH 2x ULN"), ("en", "ACE inhibitor 10 mg"),
+    ("en", "PSA density 0.15; PSA doubling time 3 months; free PSA 12%"), ("en", "LDH 2x ULN"),
+    ("en", "ACE inhibitor 10 mg"),
     ("fr", "LDH élevées à 3 fois la normale"), ("fr", "Le PSA est indétectable"), ("en", "eligible if PSA > 20"),
     ("en", "Carotid endarterectomy (CEA) in 2012"), ("en", "Age-specific reference range for PSA: 0 - 4.5 ng/mL"),
-    ("fr", "Ovitrelle (hCG) 250 µg"), ("en", "PSA 4 weekly while on the trial"), ("fr", "temps de doublement du PSA 6 mois"),
+    ("fr", "Ovitrelle (hCG) 250 µg"), ("en", "PSA 4 weekly while on the trial"),
+    ("fr", "temps de doublement du PSA 6 mois"),
 ])
 def test_what_is_no_value(language, text):
     assert list(find(Note(text, language))) == []
 
 
 @pytest.mark.parametrize(("language", "text", "contexts"), [
-    ("fr", "CA 15-3 à 24 et non 240 U/mL", [(), ("negated",)]), ("fr", "LDH 820 UI/l, précédemment 350", [(), ("history",)]),
+    ("fr", "CA 15-3 à 24 et non 240 U/mL", [(), ("negated",)]), ("fr", "LDH 820 UI/l, précédemment 350", [(),
+    ("history",)]),
     ("en", "Father died with a PSA of 230", [("family",)]),
 ])
 def test_what_the_rule_knows_of_the_context(language, text, contexts):

@@ -58,7 +58,8 @@ def test_what_is_said(language, text, said):
 
 
 @pytest.mark.parametrize(("language", "text"), [
-    ("en", "She went to the ER with a positive blood culture."), ("en", "HER2 status pending"), ("en", "anti-HER2 therapy"),
+    ("en", "She went to the ER with a positive blood culture."), ("en", "HER2 status pending"),
+    ("en", "anti-HER2 therapy"),
     ("en", "HR 82 bpm, PR interval 160 ms"), ("fr", "groupe sanguin O Rh+"), ("fr", "groupe sanguin A Rh négatif"),
     ("fr", "Le Pr Martin est positif"), ("fr", "RE et RP non réalisés"), ("fr", "Vaccination HPV faite"),
     ("fr", "frottis : HPV négatif"), ("fr", "Inclusion possible si RE ≥ 1 %"),
