@@ -4,8 +4,9 @@ A Gleason score is given with both patterns where they are written, before or af
 its sum; single patterns ("Gleason grade 4") and thresholds are none. A grade group is found as written, never derived
 from a Gleason score; a grade by ISUP of a kidney tumour is the rule ``grade``'s.
 
-Measured on the test half of the challenge set, *not real notes*: Gleason F1 0.78 French (n = 18), 0.62 English
-(n = 21), by value 0.89 and 0.72; ISUP 0.91 (n = 17) and 0.96 (n = 14). Limits: patterns written apart (majority 3, minority 4).
+Measured on the test half of the challenge set, *not real notes*: Gleason F1 0.78 French (n = 18), 0.62 English (n =
+21), by value 0.89 and 0.72; ISUP 0.91 (n = 17) and 0.96 (n = 14). Limits: patterns written apart (majority 3,
+minority 4).
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ extranodal sites and the spleen are left out (IIEB is IIB). Stages of other dise
 ``lexicons/graded_diseases.yaml``; early, late, advanced and end-stage are none.
 
 Measured on the test half of the challenge set, *not real notes*: F1 0.85 French (n = 26), 0.86 English (n = 17); by
-value on E3C layer 3 (simulated annotators) F1 1.00 English (n = 19), 0 of 1 French. Limits: stages in letters alone (Binet,
-BCLC) and limited or extensive disease are not read.
+value on E3C layer 3 (simulated annotators) F1 1.00 English (n = 19), 0 of 1 French. Limits: stages in letters alone
+(Binet, BCLC) and limited or extensive disease are not read.
 """
 
 from __future__ import annotations

@@ -301,7 +301,7 @@ _NAME_NEAR = re.compile(rf"(?<![^\W_])(?:{_NAMES}|stades?\b|"
 
 
 def _edition(note: Note) -> Iterator[Found]:
-    for match in search(note, _EDITION, stretches(note, ("tnm", "ptnm", "ctnm", "uicc", "ajcc", "iaslc", "edition", "ed"))):
+    for match in search(note, _EDITION, stretches(note, ("tnm", "ptnm", "ctnm", "uicc", "ajcc", "iaslc", "edition", "ed"))):  # noqa: E501
         start, end = note.sentence_at(match.start())
         before = note.folded[max(start, match.start() - 60):match.start()].rpartition(";")[2]
         after = note.folded[match.end():min(end, match.end() + 50)].partition(";")[0]
