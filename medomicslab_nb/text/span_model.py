@@ -17,8 +17,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span as TokenSpan
 from spacy.training import Example as SpacyExample
-from spacy.util import filter_spans
-from thinc.api import fix_random_seed
+from spacy.util import filter_spans, fix_random_seed  # type: ignore[attr-defined]
 
 from medomicslab_nb.errors import StudyError
 from medomicslab_nb.text.sentences import split_sentences

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 from medomicslab_nb.errors import MissingExtraError, SettingsError
 from medomicslab_nb.text.exchange.annotated_note import AnnotatedNote
+from medomicslab_nb.text.exchange.brat import read_brat, write_brat
+from medomicslab_nb.text.exchange.csv_rows import read_csv, write_csv
+from medomicslab_nb.text.exchange.jsonl import read_jsonl, write_jsonl, write_plain_jsonl
 
 
 @dataclass(frozen=True)
@@ -16,18 +17,8 @@ class Form:
     """A form: how its files are called, and who writes and reads them."""
 
     suffix: str
-    module: str
-    write: str
-    read: str
-
-
-FORMS = {
-    "jsonl": Form(".jsonl", "jsonl", "write_jsonl", "read_jsonl"),
-    "plain jsonl": Form(".jsonl", "jsonl", "write_plain_jsonl", "read_jsonl"),
-    "docbin": Form(".spacy", "docbin", "write_docbin", "read_docbin"),
-    "brat": Form(".zip", "brat", "write_brat", "read_brat"),
-    "csv": Form(".csv", "csv_rows", "write_csv", "read_csv"),
-}
+    write: Callable[[Iterable[AnnotatedNote]], bytes]
+    read: Callable[..., list[AnnotatedNote]]
 
 
 def write_form(form: str, notes: Iterable[AnnotatedNote]) -> bytes:
@@ -42,8 +33,7 @@ def write_form(form: str, notes: Iterable[AnnotatedNote]) -> bytes:
     MissingExtraError
         It needs spaCy.
     """
-    written: bytes = _function(form, "write")(notes)
-    return written
+    return _form(form).write(notes)
 
 
 def read_form(form: str, content: bytes, *, known: Iterable[str] | None = None) -> list[AnnotatedNote]:
@@ -53,15 +43,35 @@ def read_form(form: str, content: bytes, *, known: Iterable[str] | None = None) 
     ------
     DataError, SettingsError, MissingExtraError
     """
-    read: list[AnnotatedNote] = _function(form, "read")(content, known=known)
-    return read
+    return _form(form).read(content, known=known)
 
 
-def _function(name: str, do: str) -> Any:
+def _form(name: str) -> Form:
     if name not in FORMS:
         raise SettingsError(f"there is no form '{name}'", todo="Choose one of " + ", ".join(FORMS))
-    form = FORMS[name]
+    return FORMS[name]
+
+
+def _write_docbin(notes: Iterable[AnnotatedNote]) -> bytes:
     try:
-        return getattr(import_module(f"medomicslab_nb.text.exchange.{form.module}"), getattr(form, do))
+        from medomicslab_nb.text.exchange.docbin import write_docbin
     except ImportError:
-        raise MissingExtraError(f"the form '{name}'", "text") from None
+        raise MissingExtraError("the form 'docbin'", "text") from None
+    return write_docbin(notes)
+
+
+def _read_docbin(content: bytes, *, known: Iterable[str] | None = None) -> list[AnnotatedNote]:
+    try:
+        from medomicslab_nb.text.exchange.docbin import read_docbin
+    except ImportError:
+        raise MissingExtraError("the form 'docbin'", "text") from None
+    return read_docbin(content, known=known)
+
+
+FORMS = {
+    "jsonl": Form(".jsonl", write_jsonl, read_jsonl),
+    "plain jsonl": Form(".jsonl", write_plain_jsonl, read_jsonl),
+    "docbin": Form(".spacy", _write_docbin, _read_docbin),
+    "brat": Form(".zip", write_brat, read_brat),
+    "csv": Form(".csv", write_csv, read_csv),
+}
