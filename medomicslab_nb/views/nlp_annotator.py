@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ from medomicslab_nb.views.front_end import interactive
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import heading, plain_table, table
 from medomicslab_nb.views.span_annotator import SpanAnnotator
-
-SUGGESTIONS = "medomicslab_nb.text.pipeline:suggestions"
 
 
 class NlpAnnotator:
@@ -102,12 +99,11 @@ def suggestions_of_rules(note: str, language: str) -> Iterable[Any]:
     MissingExtraError
         The extra of the text stage is not installed.
     """
-    module, _, name = SUGGESTIONS.partition(":")
     try:
-        suggest: Suggest = getattr(import_module(module), name)
+        from medomicslab_nb.text.pipeline import suggestions
     except ImportError:
         raise MissingExtraError("suggestions for notes", "text") from None
-    return suggest(note, language)
+    return suggestions(note, language)
 
 
 def _nothing(_note: str, _language: str) -> Iterable[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,10 +218,8 @@ def test_default_name_is_the_users_as_far_as_it_can_be(study: Study, monkeypatch
     assert NlpAnnotator(study).annotator == "annotator"
 
 
-def test_suggestions_come_from_the_text_stage_or_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nlp_annotator, "SUGGESTIONS", "tests.text.test_annotation_desk:suggest")
-    assert [found.attribute for found in suggestions_of_rules("grade 2", "")] == ["grade"]
-    monkeypatch.setattr(nlp_annotator, "SUGGESTIONS", "not_there:suggest")
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "medomicslab_nb.text.pipeline", None)
     with pytest.raises(MissingExtraError, match="suggestions for notes needs the extra 'text'"):
         suggestions_of_rules("grade 2", "")
 
