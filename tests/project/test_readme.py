@@ -22,6 +22,7 @@ from medomicslab_nb.data.synthetic import draw_cohort
 from medomicslab_nb.data.synthetic_study import add_cohort
 from medomicslab_nb.progress import Progress
 from medomicslab_nb.study import create_study
+from tests.note_study import note_rows
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
@@ -60,6 +61,8 @@ def place(tmp_path: Path) -> Path:
         tmp_path / "clinical.csv", index=False
     )
     genes.assign(patient=patients).to_csv(tmp_path / "genes.csv", index=False)
+    notes = note_rows(patients[:20]).drop(columns="note")
+    notes.to_csv(tmp_path / "notes.csv", index=False)
     generated = create_study(tmp_path / "generated")
     add_cohort(generated, draw_cohort(3), Progress())
     (generated.path / "images" / "synthetic" / "dicom").rename(tmp_path / "export")

@@ -15,6 +15,7 @@ from medomicslab_nb.data.samples import get_sample
 from medomicslab_nb.study import Study, create_study
 from medomicslab_nb.tables import Column
 from tests.image_study import add_images
+from tests.note_study import add_notes
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 # The quick learner, so that the browser and not the model takes the time.
@@ -39,6 +40,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     made = create_study(tmp_path_factory.mktemp("lab") / "my_study")
     get_sample("transbig", made)
     add_images(made, ["TB-001", "TB-002", "TB-003"])
+    add_notes(made, [f"TB-{number:03d}" for number in range(1, 21)])
     return made
 
 
@@ -72,7 +74,7 @@ def lab(browser: object, study: Study, tmp_path_factory: pytest.TempPathFactory)
     from tests.ui.notebook_page import jupyter_lab
 
     root = study.path.parent
-    settings = {"01_data": {}, "02_radiomics": {"preset": "plain"}, "03_models": MODELS,
+    settings = {"01_data": {}, "02_radiomics": {"preset": "plain"}, "03_models": MODELS, "05_text": {},
                 "00_pipeline": {"data": {}, "models": MODELS}}
     for name, values in settings.items():
         put_notebook(f"{name}.ipynb", root / f"{name}.ipynb", "my_study", values)

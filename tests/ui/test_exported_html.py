@@ -23,8 +23,8 @@ from tests.ui.conftest import MODELS
 pytestmark = pytest.mark.ui
 PLOTLY = "application/vnd.plotly.v1+json"
 SETTINGS: dict[str, dict[str, Any]] = {"data": {}, "radiomics": {"preset": "plain"}, "models": MODELS,
-                                       "pipeline": {"data": {}, "models": MODELS}}
-FIGURES = {"data": 2, "radiomics": 1, "models": 4, "pipeline": 0}
+                                       "text": {}, "pipeline": {"data": {}, "models": MODELS}}
+FIGURES = {"data": 2, "radiomics": 1, "models": 4, "text": 1, "pipeline": 0}
 
 
 @pytest.fixture(scope="module", params=list(SETTINGS))
