@@ -95,11 +95,12 @@ class Lexicon:
     def find(self, note: Note) -> Iterator[Hit]:
         """The terms of a note, none overlapping another, in order."""
         words, keys, done = note.words, _keys(note), 0
-        for at, (each, following) in enumerate(zip(keys, [*keys[1:], ""], strict=True)):
-            node = self._first.get(each)
-            if node is None or at < done:
-                continue
-            if node.terms or following in node.following or following in self._links:
+        places = _places(note)
+        # Most words of a note begin no term: only where one does is looked at.
+        for at in sorted(at for each in self._first.keys() & places.keys() for at in places[each]):
+            node = self._first[keys[at]]
+            following = keys[at + 1] if at + 1 < len(keys) else ""
+            if at >= done and (node.terms or following in node.following or following in self._links):
                 hit = self._longest(note, keys, at)
                 if hit is not None:
                     term, last = hit
@@ -129,6 +130,15 @@ class Lexicon:
             if keys[at] not in self._links:
                 return None
         return None
+
+
+@lru_cache(maxsize=1)
+def _places(note: Note) -> dict[str, list[int]]:
+    """Where each key stands, as numbers of words."""
+    places: dict[str, list[int]] = {}
+    for at, each in enumerate(_keys(note)):
+        places.setdefault(each, []).append(at)
+    return places
 
 
 @lru_cache(maxsize=1)
