@@ -52,7 +52,7 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (
     Rule("response", 1, ("response",), response.find),
     Rule("recurrence", 1, ("recurrence",), recurrence.find),
     Rule("metastasis", 1, ("metastasis",), metastasis.find),
-    Rule("comorbidity", 1, ("comorbidity",), comorbidity.find),
+    Rule("comorbidity", 1, ("comorbidity",), comorbidity.find, says_history=True),
     Rule("menopause", 1, ("menopause",), menopause.find, says_negation=True, says_history=True),
     Rule("death", 1, ("death",), death.find, says_negation=True, says_history=True),
     Rule("dates", 1, ("date",), dates.find, says_negation=True),

@@ -18,6 +18,7 @@ from medomicslab_nb.text.rules.outcomes import (
     is_relatives,
     is_unreal,
     named,
+    stated,
     words,
 )
 
@@ -31,12 +32,14 @@ def find(note: Note) -> Iterator[Found]:
         family = is_relatives(note, hit.start, hit.end)
         if _counts(note, hit, family):
             value, end = _graded(note, hit)
-            yield Found("comorbidity", hit.start, end, value, context=("family",) if family else ())
+            yield stated(note, "comorbidity", hit.start, end, value)
 
 
 def _counts(note: Note, hit: Hit, family: bool) -> bool:
     if hit.term.value == "none" or is_unreal(note, hit):
         return False
+    if hit.term.qualifier == "ambiguous" and re.match(r"\s?[(:]\s?(?!oui|non|yes|no)[a-z]", note.folded[hit.end:]):
+        return False  # MI (mitral insufficiency)
     return hit.term.value not in _CANCERS or family or _is_other_cancer(note, hit)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.outcomes import follows, is_relatives, named, precedes
+from medomicslab_nb.text.rules.outcomes import clause_before, follows, is_relatives, named, precedes, words
 from medomicslab_nb.text.rules.phrases import phrases
 
 _VALUES = {"pre": "premenopausal", "peri": "perimenopausal", "post": "postmenopausal"}
@@ -41,11 +41,13 @@ def _stated(note: Note, start: int, end: int, value: str) -> Iterator[Found]:
 
 
 def _is_none(note: Note, start: int, end: int) -> bool:
-    noun = note.folded[start:end] in ("menopause", "menopausal")
-    return precedes(note, end, "menopause_none_after") or (noun and follows(note, start, "menopause_none_before"))
+    written = note.folded[start:end]
+    general = written in ("menopause", "menopausal") or written.endswith("s")
+    return (precedes(note, end, "menopause_none_after") or bool(words("menopause_range").search(clause_before(note, start)))
+            or (general and follows(note, start, "menopause_none_before")))
 
 
 @cache
 def _table_pattern() -> re.Pattern[str]:
     values = "|".join(rf"(?P<{name}>{phrases('outcome_words', f'menopause_{name}')})" for name in _VALUES)
-    return re.compile(rf"(?<![^\W_]){phrases('outcome_words', 'menopause_name')}(?:\s?[:=(\t]\s?|\s)(?:{values})(?![^\W_])")
+    return re.compile(rf"(?<![^\W_]){phrases('outcome_words', 'menopause_name')}(?:\s?[:=(\t]\s?|\s)(?:{values})(?![^\W_])(?!\s(?:precis|renseign|conn|document|known|record|communiq|determin))")

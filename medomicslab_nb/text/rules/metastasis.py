@@ -15,14 +15,26 @@ from functools import cache
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.outcomes import is_relatives, is_unreal, named, precedes
+from medomicslab_nb.text.rules.outcomes import (
+    clause_after,
+    follows,
+    is_unreal,
+    named,
+    precedes,
+    stated,
+    words,
+)
 from medomicslab_nb.text.rules.phrases import listed
 
 _HEADS = ("head", "weak")
 _REACH = 80  # characters between a head and an organ, at most
 _LINE = 40  # characters of a line that is broken because it is long
 _TOKEN = re.compile(r"[^\W_]+|[.;?!\n]")
-_LIST = re.compile(r"[\s,/&+()'-]*(?:(?:and|et|or|ou|ni|nor|the|le|la|les|l|aux?)\b[\s'/-]*)*")
+_LIST = re.compile(r"[\s,/&+()'-]*(?:(?:and|et|or|ou|ni|nor|the|le|la|les|l|du|de|aux?)\b[\s'/-]*)*")
+_NEW_MEMBER = re.compile(r"\s*(?:,|(?:and|et|or|ou)\b)")
+_LINK = re.compile(r"\b(?:to|in|of|dans|au|aux|du)\b|[:(]")
+_SIDE = re.compile(r"[\s'-]*(?:(?:right|left|droite?s?|gauches?|bilateral|nodes?)\s+)?")
+_PARTED = re.compile(r"[:\t]|\b(?:no|none|aucune?|pas|non|absente?s?)\b")
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -31,55 +43,57 @@ def find(note: Note) -> Iterator[Found]:
     taken: set[int] = set()
     for at, hit in enumerate(hits):
         if not hit.term.qualifier:
-            yield _found(note, hit.start, hit.end, hit.term.value)
+            yield stated(note, "metastasis", hit.start, hit.end, hit.term.value)
         elif hit.term.qualifier in _HEADS and not _is_none(note, hit):
             yield from _of_head(note, hits, at, taken)
 
 
 def _is_none(note: Note, head: Hit) -> bool:
+    """Whether none is stated: risks, markers, a line of treatment; a search counts where it was negative."""
     written = note.folded[head.start:head.end]
-    return written == "met" or precedes(note, head.end, "metastasis_none_after") or is_unreal(note, head)
+    if written == "met" or precedes(note, head.end, "metastasis_none_after"):
+        return True
+    searched = follows(note, head.start, "searched_before", 2) and words("negative").search(clause_after(note, head.end))
+    return not searched and (is_unreal(note, head) or follows(note, head.start, "metastasis_none_before")
+                             or follows(note, head.start, "searched_before", 2))
 
 
 def _of_head(note: Note, hits: Sequence[Hit], at: int, taken: set[int]) -> Iterator[Found]:
     """The facts of one head; ``taken`` are the organs that belong to one already."""
     head = hits[at]
     if head.term.qualifier == "weak":
-        before = _before(note, hits, at, loose=True)
-        if before and _has_lesion(note, hits[before[0]].start, head.end) and not re.match(r"\s(?:a|au|aux|to)\b", note.folded[head.end:]):
-            yield from _facts(note, hits, at, before)
-        return
-    before = _before(note, hits, at, loose=False)
-    organs = before + _after(note, hits, at, linked=bool(before))
-    organs = organs or _before(note, hits, at, loose=True) or _heading(note, hits, at)
+        organs = _before(note, hits, at, loose=True) if _is_lesion(note, head) else []
+    else:
+        close = _before(note, hits, at, loose=False)
+        organs = close + _after(note, hits, at, linked=bool(close))
+        organs = organs or _before(note, hits, at, loose=True) or _heading(note, hits, at)
     fresh = [each for each in organs if each not in taken]
     taken.update(fresh)
-    if organs:
-        yield from _facts(note, hits, at, fresh)
-    else:
-        yield _found(note, head.start, head.end, head.term.value)
+    if not organs and head.term.qualifier == "head":
+        yield stated(note, "metastasis", head.start, head.end, head.term.value)
+    yield from _facts(note, hits, at, fresh)
 
 
 def _facts(note: Note, hits: Sequence[Hit], at: int, organs: Sequence[int]) -> Iterator[Found]:
-    """A fact an organ, with the head where they stand side by side."""
-    head, values = hits[at], set()
+    """A fact an organ: the first with the head, the others alone."""
+    head, values = hits[at], set[str]()
+    nearest = min(organs, key=lambda each: abs(each - at), default=at)
     for each in organs:
         organ = hits[each]
         if organ.term.value in values:
             continue
         values.add(organ.term.value)
-        start, end = min(organ.start, head.start), max(organ.end, head.end)
-        beside = len(_TOKEN.findall(note.folded[min(organ.end, head.end):max(organ.start, head.start)])) <= 1
-        if abs(each - at) == 1 and beside and ":" not in note.folded[start:end]:
-            yield _found(note, start, end, organ.term.value)
-        elif (each < at and "\t" in note.folded[organ.end:head.start]) or ":" in note.folded[organ.end:head.start]:
-            yield _found(note, head.start, head.end, organ.term.value)
-        else:
-            yield _found(note, organ.start, organ.end, organ.term.value)
+        start, end = (organ.start, organ.end) if each != nearest else _stretch(note, head, organ)
+        yield stated(note, "metastasis", start, end, organ.term.value)
 
 
-def _found(note: Note, start: int, end: int, value: str) -> Found:
-    return Found("metastasis", start, end, value, context=("family",) if is_relatives(note, start, end) else ())
+def _stretch(note: Note, head: Hit, organ: Hit) -> tuple[int, int]:
+    """Where the mention of a head and its nearest organ stands: without words between them that say more."""
+    if organ.start > head.start:
+        parted = _PARTED.search(note.folded, head.end, organ.start)
+        return (organ.start if parted else head.start), organ.end
+    close = _SIDE.fullmatch(note.folded, organ.end, head.start)
+    return (organ.start if close else head.start), head.end
 
 
 def _after(note: Note, hits: Sequence[Hit], at: int, *, linked: bool) -> list[int]:
@@ -88,11 +102,14 @@ def _after(note: Note, hits: Sequence[Hit], at: int, *, linked: bool) -> list[in
     end = hits[at].end
     for number in range(at + 1, len(hits)):
         organ = hits[number]
+        if organ.term.qualifier != "organ" or not _joined(note, end, organ.start, "between"):
+            break
         gap = note.folded[end:organ.start]
-        if organ.term.qualifier != "organ" or not _joined(note, end, organ.start, "between") or precedes(note, organ.end, "origin_after", 1):
+        if not organs and (_NEW_MEMBER.match(gap) or (linked and not _LINK.search(gap))):
             break
-        if not organs and (re.match(r"\s*(?:,|(?:and|et|or|ou)\b)", gap) or (linked and not re.search(r"\b(?:to|in|of|dans|au|aux|du)\b|[:(]", gap))):
-            break
+        if precedes(note, organ.end, "origin_after", 1):  # metastatic breast cancer to the liver
+            end, linked = organ.end, True
+            continue
         organs.append(number)
         end = organ.end
     return organs
@@ -100,33 +117,36 @@ def _after(note: Note, hits: Sequence[Hit], at: int, *, linked: bool) -> list[in
 
 def _before(note: Note, hits: Sequence[Hit], at: int, *, loose: bool) -> list[int]:
     """The organs before a head: right before it, or ``loose``, with lesions and doubts between."""
-    if not at or hits[at - 1].term.qualifier != "organ":
+    last = at - 1
+    if last < 0 or hits[last].term.qualifier not in ("organ", "lesion"):
         return []
-    gap = note.folded[hits[at - 1].end:hits[at].start]
-    close = re.fullmatch(r"[\s'-]*(?:(?:right|left|droite?s?|gauches?|bilateral|node|nodal)[\s]+)?", gap) and "\t" not in gap and "\n" not in gap
-    if not (close or (loose and _joined(note, hits[at - 1].end, hits[at].start, "between_back"))):
+    if not (_SIDE.fullmatch(note.folded, hits[last].end, hits[at].start)
+            or (loose and _joined(note, hits[last].end, hits[at].start, "between_back"))):
         return []
-    organs = [at - 1]
-    while organs[0] and hits[organs[0] - 1].term.qualifier == "organ" and _LIST.fullmatch(
-            note.folded, hits[organs[0] - 1].end, hits[organs[0]].start):
-        organs.insert(0, organs[0] - 1)
-    return organs
+    if follows(note, hits[last].start, "origin_before", 1):
+        return []
+    first = last
+    while first and hits[first - 1].term.qualifier == "organ" and _LIST.fullmatch(
+            note.folded, hits[first - 1].end, hits[first].start):
+        first -= 1
+    return list(range(first, at))
 
 
 def _heading(note: Note, hits: Sequence[Hit], at: int) -> list[int]:
     """The organ that heads the line: "Liver: simple cysts, no metastasis"."""
     start = max(note.sentence_at(hits[at].start)[0], note.folded.rfind("\n", 0, hits[at].start) + 1)
-    for number in range(at):
-        organ = hits[number]
-        if start <= organ.start and organ.term.qualifier == "organ":
-            heads = len(note.folded[start:organ.start].split()) <= 1 and re.match(r"[ \w]{0,12}[:\t]", note.folded[organ.end:])
-            return [number] if heads else []
-    return []
+    first = next((number for number in range(at) if hits[number].start >= start), at)
+    organ = hits[first]
+    if organ.term.qualifier != "organ" or len(note.folded[start:organ.start].split()) > 1:
+        return []
+    return [first] if re.match(r"[ \w]{0,12}[:\t]", note.folded[organ.end:hits[at].start]) else []
 
 
-def _has_lesion(note: Note, start: int, end: int) -> bool:
-    begin = max(note.sentence_at(start)[0], start - 25)
-    return any(word in _set("lesion") for word in _TOKEN.findall(note.folded[begin:end]))
+def _is_lesion(note: Note, head: Hit) -> bool:
+    """Whether a weak head qualifies a lesion, and is not secondary to something."""
+    begin = max(note.sentence_at(head.start)[0], head.start - _LINE)
+    before = _TOKEN.findall(note.folded[begin:head.start])
+    return any(word in _set("lesion") for word in before) and not re.match(r"\s(?:a|au|aux|to)\b", note.folded[head.end:])
 
 
 def _joined(note: Note, start: int, end: int, name: str) -> bool:
@@ -134,7 +154,11 @@ def _joined(note: Note, start: int, end: int, name: str) -> bool:
     gap = note.folded[start:end]
     if len(gap) > _REACH or ("\n" in gap and not _goes_on(note, start, gap)):
         return False
-    return all(token in _set(name) or token == "\n" or token.isdecimal() for token in _TOKEN.findall(gap))
+    parts = _TOKEN.findall(gap)
+    tumour = max((at for at, part in enumerate(parts) if part in _set("tumour")), default=-1)
+    if tumour >= 0 and name == "between" and not _LINK.search(" ".join(parts[tumour + 1:])):
+        return False  # d'un adénocarcinome colique
+    return all(part in _set(name) or part == "\n" or part.isdecimal() for part in parts)
 
 
 def _goes_on(note: Note, start: int, gap: str) -> bool:
@@ -146,4 +170,4 @@ def _goes_on(note: Note, start: int, gap: str) -> bool:
 
 @cache
 def _set(name: str) -> frozenset[str]:
-    return frozenset(listed("outcome_words", name))
+    return frozenset(word for phrase in listed("outcome_words", name) for word in re.findall(r"[^\W_]+", phrase))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import FOLDER, Hit, Lexicon, read_terms
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.phrases import phrases
@@ -59,13 +60,41 @@ def is_unreal(note: Note, hit: Hit) -> bool:
     return follows(note, hit.start, "unreal_before", 2) or precedes(note, hit.end, "unreal_after")
 
 
+def stated(note: Note, attribute: str, start: int, end: int, value: str, qualifier: str = "") -> Found:
+    """A mention with the answer that follows it ("diabetes: no"), a relative's, denied or in doubt by its neighbours.
+
+    The answer belongs to the mention, so that it is not taken for its neighbour's in the table.
+    """
+    answer = _answer().match(note.folded, end)
+    context = ["family"] if is_relatives(note, start, end) else []
+    if (answer and answer["no"]) or follows(note, start, "denied_before"):
+        context.append("negated")
+    if precedes(note, end, "doubt_after") or follows(note, start, "doubt_before"):
+        context.append("uncertain")
+    return Found(attribute, start, answer.end() if answer else end, value, qualifier=qualifier, context=tuple(context))
+
+
+@cache
+def _answer() -> re.Pattern[str]:
+    no, yes = (phrases("outcome_words", name) for name in ("answer_no", "answer_yes"))
+    return re.compile(rf"\s?[:=(\s]\s?(?:(?P<no>{no})|{yes})(?=\s*(?:[.;,)\n\t]|$)|\s+[a-z]+\s?[:=])")
+
+
 def is_relatives(note: Note, start: int, end: int) -> bool:
     """Whether what is said is a relative's: named before in the clause and no one after, or right after."""
     before = clause_before(note, start)
+    if _heading().match(note.folded, note.sentence_at(start)[0], start):
+        before = note.folded[note.sentence_at(start)[0]:start]
     relatives = list(words("relative").finditer(before))
     if relatives and not words("own").search(before, relatives[-1].end()):
         return True
     return precedes(note, end, "relative_after")
+
+
+@cache
+def _heading() -> re.Pattern[str]:
+    """A relative who heads a sentence: all of it is about him or her."""
+    return re.compile(rf"\W*{words('relative').pattern}\s?:")
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.outcomes import clause_after, clause_before, is_relatives, is_unreal, named, words
+from medomicslab_nb.text.rules.outcomes import clause_after, clause_before, is_unreal, named, stated, words
 
 _BESIDE = 30  # characters in which another disease is named
 
@@ -16,8 +16,7 @@ def find(note: Note) -> Iterator[Found]:
     """The recurrences that ``lexicons/outcomes.csv`` names."""
     for hit in named(note, "recurrence"):
         if not (is_unreal(note, hit) or _is_of_other(note, hit)):
-            context = ("family",) if is_relatives(note, hit.start, hit.end) else ()
-            yield Found("recurrence", hit.start, hit.end, "recurrence", context=context)
+            yield stated(note, "recurrence", hit.start, hit.end, "recurrence")
 
 
 def _is_of_other(note: Note, hit: Hit) -> bool:

@@ -17,10 +17,10 @@ from medomicslab_nb.text.rules.outcomes import (
     clause_after,
     clause_before,
     follows,
-    is_relatives,
     is_unreal,
     named,
     precedes,
+    stated,
     words,
 )
 from medomicslab_nb.text.rules.phrases import phrases
@@ -48,8 +48,7 @@ def find(note: Note) -> Iterator[Found]:
 
 
 def _found(note: Note, start: int, end: int, value: str, written: str = "") -> Found:
-    context = ("family",) if is_relatives(note, start, end) else ()
-    return Found("response", start, end, value, qualifier="pCR" if written == "pcr" else "", context=context)
+    return stated(note, "response", start, end, value, "pCR" if written == "pcr" else "")
 
 
 def _is_response(note: Note, hit: Hit) -> bool:
@@ -77,6 +76,11 @@ def _is_assessed(note: Note, hit: Hit) -> bool:
         return False
     return bool(words("response_cues").search(before) or words("response_cues").search(after)
                 or _is_treated(note, hit))
+
+
+@cache
+def _defined() -> re.Pattern[str]:
+    return re.compile(r"(?:repon|respon|remission|stable|stabili|progress|recist|evaluation|maladie)\w*(?:\s\w+){0,2}\W{1,2}$")
 
 
 def _is_treated(note: Note, hit: Hit) -> bool:
