@@ -1,68 +1,141 @@
 """Smoking of the patient: never, former, current, and pack-years.
 
 Words stand in ``lexicons/smoking.yaml``. "35 PA" is pack-years, "PA 130/80" an arterial pressure; "20 cigarettes a day
-for 30 years" is worked out (a pack has 20) where both numbers are plainly written. Passive smoking, cannabis, advice to
-stop and a relative's smoking are none. Smoking without any word on whether it goes on ("smoking history of 30
-pack-years") has pack-years and no status.
+for 30 years" is worked out (a pack has 20) where both numbers are plainly written. A lone answer ("Tabac : jamais",
+"20 PA, sevré") counts beside a name of smoking or pack-years and adds nothing to the same status in its sentence.
+Passive smoking, cannabis, advice to stop and criteria are none; a relative's smoking is none in French notes and has the
+context family in English ones. Smoking without any word on whether it goes on ("smoking history of 30 pack-years") has
+pack-years and no status.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
-from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.rules.outcomes import clause_after, clause_before, is_relatives
+from medomicslab_nb.text.rules.phrases import alternation, listed, phrases
+from medomicslab_nb.text.rules.places import Stretch, search, stretches
 
-_WORDS = ("fum", "tabac", "tabag", "smok", "tobacco", "pack", "paq", "cig", "quit", "sevr", "p.a", "ppd")
-_STATUS = ("never", "former", "current")
+_WORDS = ("fum", "tabac", "tabag", "smok", "tobacco", "pack", "paq", "cig", "quit", "sevr", "p.a", "ppd", "clope", "nicot")
+_NAMES = ("fume", "fuma", "tabac", "tabag", "smok", "tobacco", "pack", "paquet", "cigarette", "cigs", "clope", "quit", "sevr",
+          "nicotin", "nonsmok", "exsmok", "passivement", "alcoolotabag")  # how a word of smoking begins
+_KINDS = ("other", "never", "former", "current")
+_SHORT = re.compile(r"\d\s?p[./-]?[ayk]")  # a quick look for 20 PA, 30 py
 _MOST = 250  # pack-years
+_ANSWER = 45  # characters between a name of smoking and its answer, at most
 
 
 def find(note: Note) -> Iterator[Found]:
     """What a note says of the patient's smoking."""
-    if not note.has(*_WORDS) and not _short_pattern().search(note.folded):
+    if not note.has(*_WORDS) and not _SHORT.search(note.folded):
         return
-    yield from _statuses(note)
-    yield from _pack_years(note)
+    packs = list(_pack_years(note))
+    within = stretches(note, _NAMES)
+    statuses = list(_statuses(note, within))
+    yield from packs
+    yield from (each for each in statuses if not _is_answered(note, each))
+    within += [note.sentence_at(each.start) for each in packs]
+    yield from _answers(note, within, statuses, packs)
 
 
-def _statuses(note: Note) -> Iterator[Found]:
-    end = 0
-    for match in note.search(_status_pattern()):
-        if match.start() >= end:
-            end = match.end()
-            kind = str(match.lastgroup)
-            if kind in _STATUS and not _is_of_another(note, *match.span()):
-                yield Found("smoking_status", *match.span(), kind)
+def _stated(note: Note, attribute: str, span: tuple[int, int], value: str, unit: str = "", sign: str = "") -> Iterator[Found]:
+    """A mention with what only this rule knows of it; none for a criterion and, in French notes, for a relative."""
+    start, end = span
+    if _is_criterion(note, start, end) or _is_other_smoke(note, end):
+        return
+    context = ("negated",) if _words("wrong_after").match(clause_after(note, end).lstrip(" ,:;(")) else ()
+    if is_relatives(note, start, end):
+        if note.language == "fr":
+            return
+        context = (*context, "family")
+    yield Found(attribute, start, end, value, unit, sign, context)
+
+
+def _is_criterion(note: Note, start: int, end: int) -> bool:
+    """Whether a threshold is spoken of: "eligible from 20 pack-years"."""
+    before = clause_before(note, start)
+    announced = list(_words("criterion").finditer(before))
+    if announced and not _words("own").search(before, announced[-1].end()):
+        return True
+    return bool(re.match(rf"\W{{1,3}}{_words('criterion_after').pattern}", note.folded[end:end + 20]))
+
+
+def _is_other_smoke(note: Note, end: int) -> bool:
+    after = note.folded[end:end + 25]
+    return bool(re.match(r"\W{1,3}(?:du |de la |le |la )?(?:cannabis|marijuana|hash|joints?|chicha|crack|fish|meat)", after))
+
+
+# -- status --------------------------------------------------------------------------------------------------------
+
+
+def _statuses(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    for match in search(note, _status_pattern(), within):
+        kind = next(kind for kind in _KINDS if _words(kind).fullmatch(match[0]))
+        if kind != "other":
+            yield from _stated(note, "smoking_status", match.span(), kind)
 
 
 @cache
 def _status_pattern() -> re.Pattern[str]:
-    """All phrases; where several begin at one place, the longest of them."""
-    lists = "|".join(rf"(?P<{kind}>{phrases('smoking', kind)})" for kind in ("other", *_STATUS))
-    return re.compile(rf"(?<![^\W_])(?:{lists})(?![^\W_])")
+    """All phrases, those of no status too; where several begin at one place, the longest."""
+    every = alternation(phrase for kind in _KINDS for phrase in listed("smoking", kind))
+    return re.compile(rf"(?<![^\W_]){every}(?![^\W_])")
 
 
-def _is_of_another(note: Note, start: int, end: int) -> bool:
-    """Whether the words are a relative's, or of no smoker of tobacco."""
-    begin, stop = note.sentence_at(start)
-    before = re.split(r"[;.]", note.folded[begin:start])[-1]
-    after = note.folded[end:min(stop, end + 25)]
-    relatives = list(_words("results", "relative").finditer(before))
-    own = _words("results", "own")
-    if relatives and not own.search(before, relatives[-1].end()):
-        return True
-    return bool(re.match(r"\W{1,3}(?:du |de la |le |la )?(?:cannabis|marijuana|hash|joints?|chicha|crack)", after)
-                or re.match(r"\W{1,3}(?:of|de|du|chez|by)\s(?:her|his|the|son|sa|le|la)?\s?(?:mother|father|husband|wife|mere|pere|mari|femme)", after))
+def _is_answered(note: Note, status: Found) -> bool:
+    """Whether a status is only the name in a table, whose answer says otherwise: "Fumeuse : jamais"."""
+    written = note.folded[status.start:status.end]
+    return bool(_words("name").fullmatch(written) and _heads_answer().match(note.folded, status.end))
 
 
 @cache
-def _words(name: str, key: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){phrases(name, key)}(?![^\W_])")
+def _heads_answer() -> re.Pattern[str]:
+    answers = "|".join(phrases("smoking", f"answer_{kind}") for kind in ("never", "former"))
+    return re.compile(rf"\s?[:=\t(]\s?(?:{answers})(?![^\W_])")
+
+
+def _answers(note: Note, within: Sequence[Stretch], statuses: list[Found], packs: list[Found]) -> Iterator[Found]:
+    """Lone answers that a name of smoking or pack-years stands before: "Tabac : arrêt 2012", "20 PA, sevré"."""
+    said = {note.sentence_at(each.start): each.value for each in statuses if not _is_answered(note, each)}
+    for match in search(note, _answer_pattern(), within):
+        sentence = note.sentence_at(match.start())
+        if sentence in said or any(each.start < match.end() and match.start() < each.end for each in statuses):
+            continue
+        kind = str(match.lastgroup)
+        if _is_of_smoking(note, match.start(), kind, packs):
+            said[sentence] = kind
+            yield from _stated(note, "smoking_status", match.span(), kind)
+
+
+def _is_of_smoking(note: Note, at: int, kind: str, packs: list[Found]) -> bool:
+    """Whether smoking is what an answer is about: named last before it, or, where one has stopped, beside pack-years."""
+    begin = max(note.sentence_at(at)[0], at - _ANSWER)
+    before = note.folded[begin:at]
+    names = list(_words("name").finditer(before))
+    others = list(_words("other_name").finditer(before))
+    if others and (not names or others[-1].start() > names[-1].start()):
+        return False
+    if names:
+        between = before[names[-1].end():]
+        return kind == "former" or bool(re.match(r"\s?[:=\t(]", between)) or between.strip() in ("", "-")
+    return kind != "never" and any(begin <= each.start < at + _ANSWER and note.sentence_at(each.start) == note.sentence_at(at)
+                                   for each in packs)
+
+
+@cache
+def _answer_pattern() -> re.Pattern[str]:
+    lists = "|".join(rf"(?P<{kind}>{phrases('smoking', f'answer_{kind}')})" for kind in ("current", "former", "never"))
+    return re.compile(rf"(?<![^\W_])(?:{lists})(?![^\W_])")
+
+
+@cache
+def _words(key: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){phrases('smoking', key)}(?![^\W_])")
 
 
 # -- pack-years ----------------------------------------------------------------------------------------------------
@@ -72,14 +145,13 @@ def _pack_years(note: Note) -> Iterator[Found]:
     taken: list[tuple[int, int]] = []
     for match in note.search(_named_pattern()):
         value = number(match["value"] or match["value_after"], note.language)
-        if _is_plausible(value) and not _is_of_another(note, *match.span()):
+        if _is_plausible(value):
             taken.append(match.span())
-            yield Found("pack_years", match.start(), match.end(), str(value), "pack-years", match["sign"] or "")
+            yield from _stated(note, "pack_years", match.span(), str(value), "pack-years", match["sign"] or "")
     for match in note.search(_daily_pattern()):
-        if not any(abs(match.start() - start) < 90 for start, _ in taken) and not _is_of_another(note, *match.span()):
-            value = _worked_out(note, match)
-            if _is_plausible(value):
-                yield Found("pack_years", *match.span(), str(value), "pack-years")
+        value = _worked_out(note, match)
+        if _is_plausible(value) and not any(abs(match.start() - start) < 90 for start, _ in taken):
+            yield from _stated(note, "pack_years", match.span(), str(value), "pack-years")
 
 
 def _is_plausible(value: str | None) -> bool:
@@ -96,25 +168,22 @@ def _worked_out(note: Note, match: re.Match[str]) -> str | None:
 
 
 @cache
-def _short_pattern() -> re.Pattern[str]:
-    return re.compile(rf"{NUMBER}\s?{phrases('smoking', 'pack_years_short')}(?![^\W_])")
-
-
-@cache
 def _named_pattern() -> re.Pattern[str]:
     """A number of pack-years, before or after their name; not an arterial pressure (PA 130/80, PA = 13)."""
     value = rf"(?:{NUMBER}|{spoken_pattern()})"
     long, short = phrases("smoking", "pack_years"), phrases("smoking", "pack_years_short")
-    return re.compile(
-        rf"(?<![\d/.,-])(?P<sign>[<>≤≥~]?)\s?(?P<value>{value})\s?-?\s?(?:{long}|{short}(?!\s?[:=]?\s?\d))(?![^\W_])(?!\s?(?:mm|cm)\s?hg)"
-        rf"|(?<![^\W_]){long}\s?(?:[:=]|a|of|at)\s?(?P<value_after>{NUMBER})(?![\d/])")
+    pressure = r"(?!\s?[:=]?\s?\d|\s?(?:mm|cm)\s?hg)"
+    before = rf"(?<![\d/.,-])(?:(?P<sign>[<>≤≥~])\s?)?(?P<value>{value})\s?-?\s?(?:{long}|{short}{pressure})(?![^\W_])"
+    after = rf"(?<![^\W_])(?:{long}|pys?)\s?(?:[:=]|a|of|at)\s?(?P<value_after>{NUMBER})(?![\d/])"
+    return re.compile(rf"{before}|{after}")
 
 
 @cache
 def _daily_pattern() -> re.Pattern[str]:
     """20 cigarettes par jour pendant 30 ans; a pack a day for 15 years; 1 ppd x 30 yrs."""
-    packs, cigarettes, a_day = (phrases("smoking", name) for name in ("packs", "cigarettes", "a_day"))
+    packs, cigarettes, a_day, lasting, years = (
+        phrases("smoking", name) for name in ("packs", "cigarettes", "a_day", "lasting", "years"))
+    value = rf"(?:{NUMBER}|{spoken_pattern()})"
     return re.compile(
-        rf"(?<![^\W_])(?P<daily>{NUMBER}|{spoken_pattern()})\s?(?:(?P<packs>{packs})|{cigarettes})\s?(?:de cigarettes\s?|of cigarettes\s?)?"
-        rf"(?:{a_day})?\s?,?\s?(?:pendant|durant|depuis|sur|for|over|x|times|during|since)\s(?:the past\s|the last\s|about\s|environ\s|plus de\s)?"
-        rf"(?P<years>{NUMBER}|{spoken_pattern()})\s?(?:ans|annees|an|years|yrs|year)(?![^\W_])")
+        rf"(?<![^\W_])(?P<daily>{value})\s?(?:(?P<packs>{packs})|{cigarettes})\s?(?:(?:de|of) cigarettes\s?)?(?:{a_day})?"
+        rf"\s?,?\s?{lasting}\s(?P<years>{value})\s?{years}(?![^\W_])")
