@@ -41,6 +41,8 @@ from medomicslab_nb.text.annotation_journal import Action, AnnotationJournal, re
 from medomicslab_nb.text.note_work import Content, Key, NoteWork
 
 FOLDER = "notes/annotations"
+IDENTIFIERS = "notes/identifiers"
+"""Folder of the journals in which identifiers of notes are reviewed, apart from what the notes say."""
 
 _NAME = re.compile(r"\w(?:[\w .'\-]{0,62}\w)?")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no file names on Windows
@@ -103,7 +105,7 @@ class Annotations:
         self._contents.setdefault((action["note"], action["sha256"]), Content()).take(action)
 
 
-def annotators(study: Study) -> list[str]:
+def annotators(study: Study, folder: str = FOLDER) -> list[str]:
     """Who has annotated notes of the study, in alphabetical order.
 
     Raises
@@ -111,10 +113,10 @@ def annotators(study: Study) -> list[str]:
     StudyError
         A journal is damaged.
     """
-    return sorted(filter(None, (read_journal(path)[0] for path in (study.path / FOLDER).glob("*.jsonl"))))
+    return sorted(filter(None, (read_journal(path)[0] for path in (study.path / folder).glob("*.jsonl"))))
 
 
-def read_annotations(study: Study, annotator: str) -> Annotations:
+def read_annotations(study: Study, annotator: str, folder: str = FOLDER) -> Annotations:
     """All that an annotator has said until now; it cannot be written to. Empty for somebody unknown.
 
     Raises
@@ -122,7 +124,7 @@ def read_annotations(study: Study, annotator: str) -> Annotations:
     StudyError
         The journal is damaged; no name.
     """
-    path = _path_of(study, annotator)
+    path = _path_of(study, annotator, folder)
     return Annotations(annotator, read_journal(path)[1] if path.exists() else [])
 
 
@@ -132,7 +134,7 @@ def everybody(study: Study, note: str, text: str) -> dict[str, NoteWork]:
     return {name: work for name, work in works.items() if work.begun}
 
 
-def open_annotations(study: Study, annotator: str) -> Annotations:
+def open_annotations(study: Study, annotator: str, folder: str = FOLDER) -> Annotations:
     """The work of an annotator, to be gone on with. In this process the one opened last goes on.
 
     Raises
@@ -140,7 +142,7 @@ def open_annotations(study: Study, annotator: str) -> Annotations:
     StudyError
         Another process has it open; the journal is damaged; a name that cannot be one of a file.
     """
-    path = _path_of(study, annotator)
+    path = _path_of(study, annotator, folder)
     with _GUARD:
         before = _OPEN.get(path)
     if before is not None:
@@ -174,7 +176,7 @@ def _plain(annotator: str) -> str:
     return unicodedata.normalize("NFC", annotator.strip())
 
 
-def _path_of(study: Study, annotator: str) -> Path:
+def _path_of(study: Study, annotator: str, folder: str) -> Path:
     """The annotator's file, always in the study's own folder.
 
     Upper and lower case are one file wherever the study lies, so that it can be copied to a disk that does not tell
@@ -185,8 +187,8 @@ def _path_of(study: Study, annotator: str) -> Path:
         raise StudyError("this cannot be the name of an annotator", where="annotations",
                          todo="Use letters, digits, spaces, dots, ' and -, at most 64, beginning and ending with a "
                               "letter or digit")
-    path = study.path / FOLDER / f"{name.casefold()}.jsonl"
+    path = study.path / folder / f"{name.casefold()}.jsonl"
     if not path.resolve().is_relative_to(study.path.resolve()):
-        raise StudyError("the folder of annotations is a link out of the study", where=FOLDER,
+        raise StudyError("the folder of annotations is a link out of the study", where=folder,
                          todo="Replace the link by the folder itself")
     return path

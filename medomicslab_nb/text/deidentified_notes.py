@@ -10,9 +10,13 @@ import pandas as pd
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.pseudonyms import Key, is_bound, read_key
+from medomicslab_nb.text.annotations import IDENTIFIERS, Annotations, annotators, read_annotations
 from medomicslab_nb.text.identifiers.deidentifying import NOTICE, Deidentified, deidentify
+from medomicslab_nb.text.identifiers.finding import find_identifiers
 from medomicslab_nb.text.identifiers.known import KnownIdentifiers
+from medomicslab_nb.text.identifiers.review import settled
 from medomicslab_nb.text.identifiers.surrogates import Surrogates
+from medomicslab_nb.text.note import Note
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,15 @@ def deidentified_notes(study: Any, notes: pd.DataFrame, key: Key, *, month_first
     """
     surrogates = Surrogates(_Unmoved(key) if is_bound(study.path) else key, month_first)
     known = KnownIdentifiers.of(study.identifiers())
+    reviews = _reviews(study)
     copies, replacements = [], []
     columns = notes[["patient", "note", "date", "language", "text"]]
     with progress.task("de-identifying notes", total=len(columns)) as step:
         for patient, note, date, language, text in columns.itertuples(index=False, name=None):
             of_patient = surrogates.of(patient, language)
-            made = deidentify(text, language, of_patient, known)
+            found = find_identifiers(Note(text, language), known)
+            spans = [span for review in reviews for span in review.note(note, text).spans]
+            made = deidentify(text, language, of_patient, known, settled(text, found, spans))
             copies.append((patient, note, of_patient.replacement("date", date) if date else "", language, made.text))
             replacements += [(patient, note, *place) for place in _places(made)]
             step()
@@ -66,6 +73,13 @@ def deidentified_notes(study: Any, notes: pd.DataFrame, key: Key, *, month_first
                                                dtype="str"),
             "replacements": pd.DataFrame(replacements, columns=names).astype(
                 {name: whole.get(name, "str") for name in names})}
+
+
+def _reviews(study: Any) -> list[Annotations]:
+    """What every reviewer decided; the journals are noted as read."""
+    for path in sorted((study.path / IDENTIFIERS).glob("*.jsonl")):
+        study.file(str(path.relative_to(study.path)))
+    return [read_annotations(study, name, IDENTIFIERS) for name in annotators(study, IDENTIFIERS)]
 
 
 def _places(made: Deidentified) -> list[tuple[str, str, int, int, int, int]]:

@@ -11,7 +11,8 @@ from typing import Any
 from medomicslab_nb.errors import MissingExtraError
 from medomicslab_nb.study import Study, open_study
 from medomicslab_nb.text.annotation_desk import Desk, Doubt, Suggest, notes_of, said_uncertain
-from medomicslab_nb.text.annotations import annotators, open_annotations, read_annotations
+from medomicslab_nb.text.annotation_labels import LabelGroup, label_groups
+from medomicslab_nb.text.annotations import FOLDER, annotators, open_annotations, read_annotations
 from medomicslab_nb.views.front_end import interactive
 from medomicslab_nb.views.language import text
 from medomicslab_nb.views.markup import heading, plain_table, table
@@ -51,6 +52,9 @@ class NlpAnnotator:
         The table lacks a column.
     """
 
+    folder = FOLDER
+    """Where in the study the journals lie."""
+
     def __init__(self, study: Study | str | Path, annotator: str = "", *, table: str = "notes",
                  suggest: Suggest | None = None, doubt: Doubt = said_uncertain) -> None:
         self.study = study if isinstance(study, Study) else open_study(study)
@@ -59,8 +63,16 @@ class NlpAnnotator:
         self.widget: SpanAnnotator | None = None
         notes = notes_of(self.study, table)
         if interactive():
-            mine = open_annotations(self.study, self.annotator)
-            self.widget = SpanAnnotator(Desk(mine, notes, suggest or suggestions_of_rules, doubt))
+            mine = open_annotations(self.study, self.annotator, self.folder)
+            self.widget = SpanAnnotator(Desk(mine, notes, suggest or self.suggest(), doubt), self.labels())
+
+    def suggest(self) -> Suggest:
+        """What is suggested unless somebody else is asked: what rules find."""
+        return suggestions_of_rules
+
+    def labels(self) -> list[LabelGroup]:
+        """What can be said of a span: the attributes of the catalogue."""
+        return label_groups()
 
     def close(self) -> None:
         """End annotating, so that another notebook can go on under the same name."""
@@ -72,9 +84,9 @@ class NlpAnnotator:
     def progress(self) -> list[dict[str, Any]]:
         """How far everybody is: annotator, notes, done, begun, answered and suggested spans."""
         notes = notes_of(self.study, self._table)
-        names = annotators(self.study) or [self.annotator]
-        return [{"annotator": name, **Desk(read_annotations(self.study, name), notes, _nothing).progress()}
-                for name in names]
+        names = annotators(self.study, self.folder) or [self.annotator]
+        return [{"annotator": name,
+                 **Desk(read_annotations(self.study, name, self.folder), notes, _nothing).progress()} for name in names]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.static() if self.widget is None else self.widget._repr_mimebundle_(**kwargs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ import traitlets
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.text.annotation_desk import Desk, Filter
-from medomicslab_nb.text.annotation_labels import label_groups, relation_kinds
+from medomicslab_nb.text.annotation_labels import LabelGroup, label_groups, relation_kinds
 from medomicslab_nb.text.attributes import CONTEXTS
 from medomicslab_nb.text.note_search import pattern_of
 from medomicslab_nb.text.note_work import NoteWork
@@ -61,15 +61,15 @@ class SpanAnnotator(Widget, module="span_annotator"):
     acted = traitlets.Dict().tag(sync=True)
     ready = traitlets.Bool(default_value=False).tag(sync=True)
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, groups: Sequence[LabelGroup] = ()) -> None:
         self.desk = desk
         self._lock = threading.RLock()
         self._listed: tuple[Filter, list[int]] | None = None
         self._acts: dict[str, Callable[[NoteWork, Question], None]] = {
             "put": _put, "remove": _remove, "relate": _relate, "unrelate": _unrelate, "done": _mark_done,
             "undo": _undo, "redo": _redo}
-        super().__init__(groups=_groups(), contexts=list(CONTEXTS), languages=desk.languages(), relations=[
-            [kind, title[language()]] for kind, title in relation_kinds().items()])
+        super().__init__(groups=_groups(groups or label_groups()), contexts=list(CONTEXTS), languages=desk.languages(),
+                         relations=[[kind, title[language()]] for kind, title in relation_kinds().items()])
         self._loaded = threading.Event()
         threading.Thread(target=self._load, name="suggestions", daemon=True).start()
         self._answers = Answers(self, {"list": self._list, "open": self._open, "step": self._step,
@@ -217,12 +217,12 @@ def _filter(question: Question) -> Filter:
     return Filter(words, attribute, status, context, chosen, open_only=bool(question.get("open_only")))
 
 
-def _groups() -> list[Json]:
+def _groups(groups: Sequence[LabelGroup]) -> list[Json]:
     chosen = language()
     return [{"name": group.name, "title": group.title[chosen], "labels": [
         {"name": one.name, "title": one.title[chosen], "kind": one.kind, "unit": one.unit, "says": one.says,
          "values": [value for value in one.values if one.kind == "category"]} for one in group.attributes]}
-        for group in label_groups()]
+        for group in groups]
 
 
 def _sent(span: Span) -> Json:

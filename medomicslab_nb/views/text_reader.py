@@ -29,7 +29,8 @@ class TextReader(StageView):
         """The annotator, which opens where somebody asks for it."""
         from medomicslab_nb.views.annotate_tool import AnnotateTool
 
-        return (AnnotateTool(self.study).widget,) if str(self._values["notes"]) in self.study.tables else ()
+        notes = str(self._values["notes"])
+        return (AnnotateTool(self.study, notes).widget,) if notes in self.study.tables else ()
 
     def suggestions(self) -> dict[str, tuple[str, ...]]:
         """Tables, columns and attributes."""

@@ -14,7 +14,7 @@ from medomicslab_nb.data.synthetic_study import add_cohort
 from medomicslab_nb.errors import DataError, SettingsError
 from medomicslab_nb.pseudonyms import new_key
 from medomicslab_nb.tables import Column
-from medomicslab_nb.text.annotations import open_annotations
+from medomicslab_nb.text.annotations import IDENTIFIERS, open_annotations
 from medomicslab_nb.text.pipeline import read_texts, suggestions
 from medomicslab_nb.text.span import EDITED, REJECTED, Span
 
@@ -194,3 +194,17 @@ def test_bad_input_88_script_in_a_note_is_text(tmp_path: Path) -> None:
     made.report()
     page = (made.path / "report.html").read_text(encoding="utf-8")
     assert "<script>window.broken" not in page and "<img src=x" not in page
+
+
+def test_copies_follow_the_review_of_identifiers(tmp_path: Path) -> None:
+    text = "Mme Zdenka Holubova, vue ce jour avec larkfield. " + SAMPLE
+    study = study_with(tmp_path, ("P-1001", "2020-05-12", text))
+    review = open_annotations(study, "Anne", IDENTIFIERS)
+    work = review.note("N-0", text)
+    work.put(Span.of(text, "name", text.index("larkfield"), text.index("larkfield") + 9))
+    review.close()
+    made = run(study, deidentify=str(new_key(tmp_path / "key")))
+    copy = made.table("notes_deidentified").set_index("patient").loc["P-1001", "text"]
+    assert "larkfield" not in copy and "Holubova" not in copy
+    assert "review" in set(made.table("replacements")["rule"])
+    assert "name" not in set(made.table("facts")["attribute"]), "identifiers are no facts"
