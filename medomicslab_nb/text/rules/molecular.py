@@ -117,7 +117,7 @@ def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
     if "lack" in kinds or "no" in kinds:
         return False
     if attribute == "alk" and "score" in kinds:
-        return True
+        return any(each.kind == "score" and each.number != "0" for each in said)
     if "sought" in kinds and "variant" not in kinds:
         return None
     if "variant" in kinds or "noun" in kinds:

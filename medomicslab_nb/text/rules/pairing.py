@@ -17,7 +17,7 @@ from typing import Literal
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.lexicon import Hit, Term, lexicon
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.numbers import NUMBER
+from medomicslab_nb.text.numbers import NUMBER, spoken_pattern
 from medomicslab_nb.text.rules.phrases import alternation, listed
 from medomicslab_nb.text.rules.tables import cells
 
@@ -51,7 +51,7 @@ _MEASURES = (
     r"(?P<eighths>(?:allred\s*)?(?:score\s*)?(?:allred|quick)?\D{0,9}?(?P<eighths_n>\d)\s?/\s?8\b|"
     r"allred\s*(?:score)?\s*(?:of|de|a|:|=)?\s*(?P<allred_n>\d)\b)",
     r"(?P<twelfths>(?:irs|score)?\s*[:=]?\s*(?P<twelfths_n>\d{1,2})\s?/\s?12\b)",
-    rf"(?P<percent>(?P<within>between\s|entre\s)?{_COMPARED}(?P<percent_n>{NUMBER})(?:\s*%?\s*(?:-|a|to|(?(within)et|"
+    rf"(?P<percent>(?P<within>between\s|entre\s)?{_COMPARED}(?P<percent_n>{NUMBER}|{spoken_pattern()})(?:\s*%?\s*(?:-|a|to|(?(within)et|"
     rf"to)|"
     rf"(?(within)and|to))\s*(?P<percent_top>{NUMBER}))?\s*"
     r"(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100))",
@@ -179,7 +179,7 @@ _MEASURED = re.compile(r"[\s:=(]{0,3}(?:[<>≤≥]\s?)?(?:\d{1,3}\s?(?:%|-\s?\d{
 
 def _counts(note: Note, hit: Hit) -> bool:
     """Whether an abbreviation is in capitals or beside a result, and a part of a name where receptors are spoken of."""
-    if hit.term.value == "name":
+    if hit.term.value in ("name", "score"):
         return True
     if hit.term.text == "rh" and _BLOOD.search(note.folded, max(hit.start - 25, 0), hit.start):
         return False
@@ -381,13 +381,55 @@ _DIGIT = re.compile(r"(?:\s?[:=(]\s?\(?(?P<marked>[0-3])\b(?!\s?[%/+]|[.,/-]\d)|
 
 
 def _digit(folded: str, name: Hit) -> Said | None:
-    """The score of a HER2, or the 0 of a receptor, that stands bare beside its name."""
+    """What stands bare beside its name: the score of a HER2, the 0 of a receptor, a TPS or CPS."""
+    if name.term.attribute == "pdl1":
+        return _whole(folded, name)
     match = _DIGIT.match(folded, name.end)
     digit = (match["marked"] or match["bare"]) if match else ""
-    zero = digit == "0" and name.term.attribute in ("er", "pr", "er;pr")
+    zero = digit == "0" and name.term.attribute in ("er", "pr", "er;pr", "alk", "p16")
     if match is None or not (name.term.attribute == "her2" or zero):
         return None
     return Said("score", match.start(), match.end(), match[0].strip(), digit)
+
+
+_WHOLE = re.compile(rf"(?P<link>[\s:=(,]*(?:(?:score|was|is|of|at|a|est|etait|de)[\s:=(]+){{0,2}})(?P<compare>[<>≤≥]\s?=?)?\s?"
+                    rf"(?P<whole>{NUMBER})(?![\w%/+]|\s?%|[.,-]\d|-|\s(?:mois|months|jours|days|mg|cycles|ans|years|to|a)\b)")
+
+
+def _whole(folded: str, name: Hit) -> Said | None:
+    """A number without a percent sign after the name of a score, or after a sign of equality."""
+    match = _WHOLE.match(folded, name.end)
+    if match is None or not (name.term.value == "score" or set(match["link"]) & set(":=")):
+        return None
+    return Said("percent", match.start("whole"), match.end(), match["whole"], match["whole"],
+                (match["compare"] or "").strip())
+
+
+def stages(note: Note, said: Sequence[Said]) -> list[list[Said]]:
+    """Results of one test one after the other in time (1+, revised to 3+), each with what belongs to it."""
+    found: list[list[Said]] = [[]]
+    for each in said:
+        before = [other for other in found[-1] if _alike(other, each)]
+        if before and _changes(note.folded[before[-1].end:each.start]):
+            found.append([])
+        found[-1].append(each)
+    return found
+
+
+def _alike(one: Said, other: Said) -> bool:
+    words = ("pos", "neg", "low", "equivocal", "normal")
+    return one.kind == other.kind in ("percent", "score") or (one.kind in words and other.kind in words)
+
+
+def _changes(gap: str) -> bool:
+    """Whether words or an arrow say that what follows took the place of what stands before."""
+    return bool(_change().search(gap))
+
+
+@cache
+def _change() -> re.Pattern[str]:
+    words = [*listed("statements", "now"), *listed("statements", "changed"), *listed("results", "before_that")]
+    return re.compile(rf"->|→|(?<![^\W_]){alternation(words)}(?![^\W_])")
 
 
 def _is_minus(folded: str, name: Hit, match: re.Match[str]) -> bool:

@@ -130,13 +130,13 @@ def _found(note: Note, match: re.Match[str], start: int, end: int, context: tupl
         return
     fell = high is not None and Decimal(high) <= 100  # from one to the other, which is no range
     low_end = max(match.end("low"), match.end("mid") if match.groupdict().get("mid") else 0) if fell else end
-    yield Found("ki67", start, low_end, low, "%", _sign(match["compare"] or ""), context)
+    yield Found("ki67", start, low_end, low, "%", sign(match["compare"] or ""), context)
     if fell and high is not None:
         yield Found("ki67", match.start("high"), end, high, "%", "", context)
 
 
 
-def _sign(words: str) -> str:
+def sign(words: str) -> str:
     """The comparison as a sign."""
     word = words.replace(" ", "")
     if not word or word[0] in "<>≤≥~":

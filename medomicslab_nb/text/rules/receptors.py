@@ -20,7 +20,7 @@ from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import number
 from medomicslab_nb.text.rules.circumstances import results
-from medomicslab_nb.text.rules.pairing import Said, Statement, statements
+from medomicslab_nb.text.rules.pairing import Said, Statement, stages, statements
 
 ATTRIBUTES = ("er", "pr", "her2", "p16")
 _GUARD = ("recept", "her", "erb", "p16", "p 16", "hpv", "papillom", "er", "re", "rp", "pr", "rh", "hr", "ro")
@@ -58,16 +58,18 @@ def _found(note: Note, statement: Statement, place: int, attribute: str) -> Iter
     name, said = statement.names[place], statement.of(place)
     if attribute == "p16" and _screened(note, name):
         return
-    answer = _her2(said, note) if attribute == "her2" else _receptor(said, note)
-    if answer:
-        start, end = _span(name, said)
-        yield Found(attribute, start, end, answer[0], qualifier=answer[1])
+    for order, stage in enumerate(stages(note, said)):
+        answer = _her2(stage, note) if attribute == "her2" else _receptor(stage, note)
+        if answer:
+            start, end = span(name, stage) if order == 0 else (stage[0].start, stage[-1].end)
+            yield Found(attribute, start, end, answer[0], qualifier=answer[1])
 
 
-def _span(name: Hit, said: Sequence[Said]) -> tuple[int, int]:
+def span(name: Hit, said: Sequence[Said]) -> tuple[int, int]:
+    """From a name to the last of its results, or from results before it on."""
     ends = [each.end for each in said if each.kind not in ("sought", "ihc")]
     starts = [each.start for each in said if each.kind not in ("sought", "ihc")]
-    return min(name.start, *starts), max(name.end, *ends)
+    return min((name.start, *starts)), max((name.end, *ends))
 
 
 def _screened(note: Note, name: Hit) -> bool:
@@ -78,7 +80,7 @@ def _screened(note: Note, name: Hit) -> bool:
 
 
 def _receptor(said: Sequence[Said], note: Note) -> tuple[str, str] | None:
-    value = _polarity(said, note.language)
+    value = polarity(said, note.language)
     measures = [each for each in said if each.kind in ("percent", "eighths", "twelfths", "hscore", "score")]
     qualifier = "; ".join(_tidy(each.text) for each in measures)
     return (value, qualifier) if value else None
@@ -88,7 +90,7 @@ def _tidy(text: str) -> str:
     return re.sub(r"\s+", " ", text.strip(" ()"))
 
 
-def _polarity(said: Sequence[Said], language: str) -> str | None:
+def polarity(said: Sequence[Said], language: str) -> str | None:
     """What words, then measures, then bare nouns say; None when a result is still to come or none is given."""
     for each in said:
         if each.kind in ("pos", "neg"):
@@ -127,16 +129,16 @@ def _her2(said: Sequence[Said], note: Note) -> tuple[str, str] | None:
     scores = [each for each in said if each.kind == "score"]
     qualifier = ", ".join(part for part in (_score_text(scores), _ish_text(said)) if part)
     hybridised = _hybridised(said)
-    if hybridised:
-        return hybridised, qualifier
     kinds = [each.kind for each in said]
+    if hybridised and not ("low" in kinds and hybridised == "negative" and scores):
+        return hybridised, qualifier
     if "low" in kinds and not any(each.kind == "score" and each.number in ("0", "3") for each in scores):
         return "low", qualifier
     if scores:
         return {"0": "negative", "1": "negative", "2": "equivocal"}.get(scores[0].number, "positive"), qualifier
     if "equivocal" in kinds:
         return "equivocal", qualifier
-    value = _polarity([each for each in said if each.kind != "percent"], note.language)
+    value = polarity([each for each in said if each.kind != "percent"], note.language)
     return (value, qualifier) if value else None
 
 
