@@ -36,7 +36,7 @@ def find(note: Note) -> Iterator[Found]:
 
 
 def _counts(note: Note, hit: Hit, family: bool) -> bool:
-    if hit.term.value == "none" or is_unreal(note, hit):
+    if hit.term.value == "none" or is_unreal(note, hit.start, hit.end):
         return False
     if hit.term.qualifier == "ambiguous" and re.match(r"\s?[(:]\s?(?!oui|non|yes|no)[a-z]", note.folded[hit.end:]):
         return False  # MI (mitral insufficiency)

@@ -24,7 +24,7 @@ from medomicslab_nb.text.rules.outcomes import (
     stated,
     words,
 )
-from medomicslab_nb.text.rules.phrases import listed
+from medomicslab_nb.text.rules.phrases import listed, word_lists
 
 _HEADS = ("head", "weak")
 _REACH = 80  # characters between a head and an organ, at most
@@ -41,11 +41,20 @@ def find(note: Note) -> Iterator[Found]:
     """The metastases of a note."""
     hits = list(named(note, "metastasis"))
     taken: set[int] = set()
+    yield from _coded(note)
     for at, hit in enumerate(hits):
         if not hit.term.qualifier:
             yield stated(note, "metastasis", hit.start, hit.end, hit.term.value)
         elif hit.term.qualifier in _HEADS and not _is_none(note, hit):
             yield from _of_head(note, hits, at, taken)
+
+
+def _coded(note: Note) -> Iterator[Found]:
+    """Organs by the codes of the TNM: M1 OSS, M1(HEP)."""
+    if note.has("m1"):
+        codes = word_lists("outcome_words")["m1_codes"]
+        for match in note.search(re.compile(rf"m1[a-d]?[\s(:]{{0,2}}(?P<code>{'|'.join(codes)})\b")):
+            yield Found("metastasis", match.start(), match.end(), codes[match["code"]])
 
 
 def _is_none(note: Note, head: Hit) -> bool:
@@ -54,7 +63,7 @@ def _is_none(note: Note, head: Hit) -> bool:
     if written == "met" or precedes(note, head.end, "metastasis_none_after"):
         return True
     searched = follows(note, head.start, "searched_before", 2) and words("negative").search(clause_after(note, head.end))
-    return not searched and (is_unreal(note, head) or follows(note, head.start, "metastasis_none_before")
+    return not searched and (is_unreal(note, head.start, head.end) or follows(note, head.start, "metastasis_none_before")
                              or follows(note, head.start, "searched_before", 2))
 
 
@@ -156,7 +165,7 @@ def _joined(note: Note, start: int, end: int, name: str) -> bool:
         return False
     parts = _TOKEN.findall(gap)
     tumour = max((at for at, part in enumerate(parts) if part in _set("tumour")), default=-1)
-    if tumour >= 0 and name == "between" and not _LINK.search(" ".join(parts[tumour + 1:])):
+    if tumour >= 0 and name == "between" and (_set("from") & set(parts[:tumour]) or not _LINK.search(" ".join(parts[tumour + 1:]))):
         return False  # d'un adénocarcinome colique
     return all(part in _set(name) or part == "\n" or part.isdecimal() for part in parts)
 

@@ -55,9 +55,9 @@ def precedes(note: Note, at: int, name: str, between: int = 0) -> bool:
     return bool(_next(name, between).match(clause_after(note, at)))
 
 
-def is_unreal(note: Note, hit: Hit) -> bool:
+def is_unreal(note: Note, start: int, end: int) -> bool:
     """Whether a risk, a condition, a study or the time until something is spoken of."""
-    return follows(note, hit.start, "unreal_before", 2) or precedes(note, hit.end, "unreal_after")
+    return follows(note, start, "unreal_before", 2) or precedes(note, end, "unreal_after")
 
 
 def stated(note: Note, attribute: str, start: int, end: int, value: str, qualifier: str = "") -> Found:

@@ -15,7 +15,7 @@ _BESIDE = 30  # characters in which another disease is named
 def find(note: Note) -> Iterator[Found]:
     """The recurrences that ``lexicons/outcomes.csv`` names."""
     for hit in named(note, "recurrence"):
-        if not (is_unreal(note, hit) or _is_of_other(note, hit)):
+        if not (is_unreal(note, hit.start, hit.end) or _is_of_other(note, hit)):
             yield stated(note, "recurrence", hit.start, hit.end, "recurrence")
 
 

@@ -33,28 +33,33 @@ _BESIDE = 30  # characters in which another disease is named
 
 def find(note: Note) -> Iterator[Found]:
     """The responses of a note."""
-    hits = list(named(note, "response"))
-    for hit in hits:
+    for hit in named(note, "response"):
         if _is_response(note, hit):
-            yield _found(note, hit.start, hit.end, hit.term.value, note.folded[hit.start:hit.end])
+            qualifier = "pCR" if note.folded[hit.start:hit.end] == "pcr" else ""
+            yield stated(note, "response", hit.start, hit.end, hit.term.value, qualifier)
+    for start, end, value in (*_stable(note), *_graded(note)):
+        if not is_unreal(note, start, end):
+            yield stated(note, "response", start, end, value)
+
+
+def _stable(note: Note) -> Iterator[tuple[int, int, str]]:
     if note.has("stab"):
         for match in note.search(_stable_pattern()):
-            yield _found(note, *match.span("stable"), "stable disease")
+            yield *match.span("stable" if match["stable"] else "stable_first"), "stable disease"
+
+
+def _graded(note: Note) -> Iterator[tuple[int, int, str]]:
     if note.has("repons", "respon", "remission"):
         for match in note.search(_graded_pattern()):
             value = "complete response" if match["complete"] or match["complete_first"] else "partial response"
             if not words("near_complete").search(match[0]) and not follows(note, match.start(), "near_complete"):
-                yield _found(note, *match.span(), value)
-
-
-def _found(note: Note, start: int, end: int, value: str, written: str = "") -> Found:
-    return stated(note, "response", start, end, value, "pCR" if written == "pcr" else "")
+                yield *match.span(), value
 
 
 def _is_response(note: Note, hit: Hit) -> bool:
     if hit.term.qualifier == "abbreviation":
         return _is_assessed(note, hit)
-    if is_unreal(note, hit) or follows(note, hit.start, "near_complete"):
+    if is_unreal(note, hit.start, hit.end) or follows(note, hit.start, "near_complete"):
         return False
     written = note.folded[hit.start:hit.end]
     if (written.startswith("stabili") and " " not in written) or written == "stability":
@@ -94,7 +99,8 @@ def _stable_pattern() -> re.Pattern[str]:
     """What is stable, with a few words between: "TDM : stable", "les lésions restent stables"."""
     return re.compile(
         rf"{words('subject').pattern}(?:[\s:'-]+(?!{phrases('outcome_words', 'elsewhere')}\b)[^\W\d_]+){{0,4}}?[\s:-]+"
-        r"(?P<stable>stables?|stabilise(?:e?s?|d)|stabilized|stability|stabilite)\b")
+        r"(?P<stable>stables?|stabilise(?:e?s?|d)|stabilized|stability|stabilite)\b"
+        rf"|\b(?P<stable_first>stables?)\s(?:au|a la|en|sur|selon|on|by|per)\s{words('subject').pattern}")
 
 
 @cache
