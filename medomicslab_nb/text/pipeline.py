@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from medomicslab_nb.errors import MissingExtraError
 from medomicslab_nb.text.facts import Fact
 from medomicslab_nb.text.language import detect_language
 from medomicslab_nb.text.lexicon import Term
@@ -22,14 +21,7 @@ from medomicslab_nb.text.reading import read_note
 from medomicslab_nb.text.rules import RULES
 from medomicslab_nb.text.rules.own_terms import term_rule
 from medomicslab_nb.text.rules.rule import Rule
-
-try:
-    import spacy
-    from spacy.attrs import IDX, SENT_START  # type: ignore[import-not-found]  # compiled, without a stub
-    from spacy.language import Language
-    from spacy.tokens import Doc, Span
-except ImportError:
-    raise MissingExtraError("reading notes", "text") from None
+from medomicslab_nb.text.spacy_parts import IDX, SENT_START, Doc, Language, Span, spacy
 
 LANGUAGES = ("fr", "en")
 _WORDS = 200_000  # words after which a pipeline is made anew: spaCy's store keeps every new one for ever

@@ -13,14 +13,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import spacy
-from spacy.language import Language
-from spacy.tokens import Doc, Span as TokenSpan
-from spacy.training import Example as SpacyExample
-from spacy.util import filter_spans, fix_random_seed  # type: ignore[attr-defined]
 
 from medomicslab_nb.errors import StudyError
 from medomicslab_nb.text.sentences import split_sentences
+from medomicslab_nb.text.spacy_parts import (
+    Doc,
+    Example as SpacyExample,
+    Language,
+    Span as TokenSpan,
+    filter_spans,
+    fix_random_seed,
+    spacy,
+)
 
 _BATCH = 8
 _DROPOUT = 0.2

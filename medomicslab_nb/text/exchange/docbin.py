@@ -15,16 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-import spacy
-from spacy.language import Language
-from spacy.tokens import Doc, DocBin
-from spacy.vocab import Vocab
-
 from medomicslab_nb.errors import MedomicsError
 from medomicslab_nb.files import canonical_json
 from medomicslab_nb.text.exchange.annotated_note import AnnotatedNote, with_steady_ids
 from medomicslab_nb.text.exchange.jsonl import note_of_line
 from medomicslab_nb.text.exchange.refusing import MOST_BYTES, allowed_labels, cannot_say, check_label, encoded, refused
+from medomicslab_nb.text.spacy_parts import Doc, DocBin, Language, Vocab, spacy
 from medomicslab_nb.text.span import HOLDING, Span
 
 GROUP = "facts"
