@@ -16,45 +16,29 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
+from itertools import zip_longest
 
 from medomicslab_nb.text.attributes import get_attribute
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.folding import fold
-from medomicslab_nb.text.lexicon import FOLDER, Hit, Term, lexicon
+from medomicslab_nb.text.lexicon import FOLDER, Hit
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
+from medomicslab_nb.text.numbers import number, scaled
 from medomicslab_nb.text.rules.circumstances import results
+from medomicslab_nb.text.rules.marker_names import groups, is_other
+from medomicslab_nb.text.rules.marker_tokens import UNIT, Token, tokens, value_pattern
 from medomicslab_nb.text.rules.phrases import phrases
-from medomicslab_nb.text.rules.tables import cells
+from medomicslab_nb.text.rules.tables import Cell, cells
 
-_ABBREVIATED = ("psa", "ldh", "afp", " ace", "'ace", "(ace", "\nace", "cea", "hcg", "ca1", "ca 1", "ca-1", "ca(",
-                "ca (", "p.s", "l.d", "c.e", "a.c", "a.f")
-_GUARD = (*_ABBREVIATED, "\N{GREEK SMALL LETTER ALPHA}fp",
-          "lhd", "foeto", "feto", "embryon", "antigen", "chorioni", "lact", "aps")
-_DATE = (r"(?:\(?\s*(?:le|du|au|en|on|in|of|from)?\s*(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}/\d{4}|"
-         r"\d{4}-\d{2}-\d{2}|"
-         r"(?:\d{1,2}(?:er|st|nd|rd|th)?\s+)?(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|"
-         r"dec)[a-z]*\.?"
-         r"(?:(?:\s+\d{1,2},)?\s+(?:19|20)\d\d)?(?![^\W_])|\d{1,2}[./]\d{1,2}\.?(?=\))|(?<=\()(?:19|20)\d\d(?=\))|"
-         r"(?:a|at|apres|after)\s\d{1,2}\s?(?:mois|months|weeks|semaines|ans|years|jours|days|month|year)(?![^\W_])|"
-         r"(?:en|in)\s+(?:19|20)\d\d)\s*\)?)")
-_COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|less than|more than|greater than|below|under|above|over|inferieure?s? a|"
-            r"superieure?s? a|moins de|"
-            r"plus de|au-dela de)?\s*")
-_UNIT_NAME = (r"(?:(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |"
-              r"par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b)")
-_UNIT = rf"(?:\s?(?P<unit>{_UNIT_NAME}))?"
-_ASIDE = re.compile(r"\s*\([^)]*\)\s*(?=[:=])")
-_SEQUENCE = re.compile(r"puis|then|->|→|=>|(?<!<)>\s*$|\bto\b|(?:^|\s)a\s|contre|down|jusqu|followed|subsequently|"
-                       r"et non|and not|from|today|\bnow|"
-                       r"aujourd|ce jour|precedemment|anterieur|previous|au lieu|instead|versus|\bvs\b|repeat|"
-                       r"\(\s*(?:was|etait)")
-_SAID = ((re.compile(r"et non|and not|au lieu de|instead of"), "negated"),
-         (re.compile(r"contre|from|precedemment|anterieur|previous|versus|\bvs\b|crept|\(\s*(?:was|etait)"), "history"))
+_FOREIGN = 8  # words of its own that may stand between a name and a value with its unit, or right after a verb
+_SPAN = 200  # characters after the last of several names in which their values begin
+_LARGEST = 10**8
+_COMPARISONS = "<>≤≥"
+_NOT = ("not", "non", "pas")
 
 
 @dataclass(frozen=True)
@@ -67,105 +51,142 @@ class _Unit:
 
 def find(note: Note) -> Iterator[Found]:
     """Tumour markers with their values."""
-    return results(note, _find(note))
+    return results(note, _superseded(note, list(_find(note))))
+
+
+def _superseded(note: Note, found: Sequence[Found]) -> Iterator[Found]:
+    """The values, those as history that are said to be the first where the next is said to be the present one."""
+    for one, other in zip_longest(found, found[1:]):
+        initial = _words("initial").search(note.folded, one.start, one.end)
+        if initial and not one.context and other and other.attribute == one.attribute and (
+                _words("present").search(note.folded, one.end, other.end)):
+            yield replace(one, context=("history",))
+        else:
+            yield one
 
 
 def _find(note: Note) -> Iterator[Found]:
-    if not note.has(*_GUARD) and not note.folded.startswith("ace"):
+    named = list(groups(note))
+    above = list(cells(note)) if named else []
+    for group, following in zip_longest(named, named[1:], fillvalue=[]):
+        below = [(hit, cell) for cell in above for hit in group if cell.name_start <= hit.start < cell.name_end]
+        if any(is_other(note, hit) for hit in group):
+            continue
+        if below:
+            yield from _in_cells(note, below)
+        else:
+            yield from _read(note, group, following[0].start if following else len(note.folded))
+
+
+def _read(note: Note, group: Sequence[Hit], stop: int) -> Iterator[Found]:
+    """The values of markers that are named together, before the next name."""
+    listed_ones = _listed(note, group) if len(group) > 1 else []
+    if listed_ones:
+        for hit, match in zip(group, listed_ones, strict=True):
+            yield from _found(note, hit, match, match.start("number"))
         return
-    hits = _named(note)
-    for group in _groups(note, hits):
-        serum = [hit for hit in group if not _is_other(note, hit)]
-        if len(serum) == len(group):
-            yield from _read(note, serum, hits)
-    yield from _in_tables(note, hits)
-
-
-_GLUED = re.compile(r"(?<![^\W_])(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|psa|ldh|afp|ace|cea|"
-                    r"hcg)(?=\d+(?:[.,]\d+)?(?![\w-]))")
-_DOTTED = re.compile(r"(?<![^\W_])(?P<name>p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|"
-                     r"a\.\s?f\.\s?p)(?![^\W_])\.?")
-_PARTS = re.compile(r"(?<=[\s(,;/])(?P<name>125|15[-./]3|19[-./]9)(?![\w.%-]|,\d|\s?(?:u|ui|ku|iu)\s?/)")
-_PART_GAP = re.compile(r"(?:,\s?(?:et|and)\s|;\s(?:et|and)\s|\s?[,;/]\s?|\s(?:et|and)\s)$")
-_CA = re.compile(r"(?<![^\W_])ca(?:\s?(?:125|15[-./ ]?3|19[-./ ]?9))?[\s,;/(]+(?:(?:and|et|&)\s+)?$")
-
-
-def _named(note: Note) -> list[Hit]:
-    """The markers that a note names; CA125 glued to its value, and the 15-3 of "CA 125, 15-3 and 19-9" among them."""
-    hits = list(lexicon("markers").find(note))
-    taken = [(hit.start, hit.end) for hit in hits]
-    for match in (*note.search(_GLUED), *note.search(_DOTTED)) if note.has(*_ABBREVIATED) else ():
-        if not any(start < match.end() and match.start() < end for start, end in taken):
-            hits.append(_hit(match))
-    for match in note.search(_PARTS) if note.has("ca1", "ca 1", "ca-1", "ca (") else ():
-        before = note.folded[max(match.start() - 30, 0):match.start()]
-        gap = _PART_GAP.search(before)
-        last = match.start() - len(gap[0]) if gap else -1
-        beside = any(hit.end == last and hit.term.attribute.startswith("ca1") for hit in hits)
-        taken_up = any(start < match.end() and match.start() < end for start, end in taken)
-        if not taken_up and (_CA.search(before) or beside):
-            hits.append(_hit(match))
-    return sorted(hits, key=lambda hit: hit.start)
-
-
-def _hit(match: re.Match[str]) -> Hit:
-    digits = re.sub(r"[^a-z0-9]", "", match["name"])
-    attribute = {"ace": "cea", "125": "ca125", "153": "ca153", "199": "ca199"}.get(digits, digits)
-    return Hit(Term(attribute, "name", match["name"]), match.start(), match.end())
-
-
-_AND = re.compile(r"\s*(?:,|/|;|and|et|&|\+|,\s*and|,\s*et)\s*(?:(?:le|la|l|du|the|de|d)\b\s*'?)*")
-
-
-def _groups(note: Note, hits: Sequence[Hit]) -> Iterator[list[Hit]]:
-    """Markers that are named together ("CEA and CA 19-9 were 5 and 37")."""
-    group: list[Hit] = []
-    for hit in hits:
-        if group and not _AND.fullmatch(note.folded, group[-1].end, hit.start):
-            yield group
-            group = []
-        group.append(hit)
-    if group:
-        yield group
-
-
-def _is_other(note: Note, hit: Hit) -> bool:
-    """Whether it is another test (PSA density), another fluid, or another meaning of the letters."""
-    start, end = note.source(hit.start, hit.end)
-    if hit.term.text in ("ACE", "APS") and not note.text[start:end].isupper():
-        return True
-    before = note.folded[max(hit.start - 30, note.sentence_at(hit.start)[0]):hit.start]
-    if _other_after().match(note.folded, hit.end) or _other_before().search(before):
-        return True
-    clause = re.split(r"[;.]\s", note.folded[max(hit.start - 60, note.sentence_at(hit.start)[0]):hit.start])[-1]
-    fluids = list(_fluid().finditer(clause + " " + re.split(r"[\d;.,:]", note.folded[hit.end:hit.end + 25])[0]))
-    return bool(fluids) and not re.search(r"\bser(?:um|ique|iques|"
-                                          r"ic)\b", note.folded[max(hit.start - 12, 0):hit.end + 12])
-
-
-def _read(note: Note, group: Sequence[Hit], hits: Sequence[Hit]) -> Iterator[Found]:
-    """The values of markers that are named together."""
-    following = next((hit.start for hit in hits if hit.start >= group[-1].end), len(note.folded))
-    stop = min(len(note.folded), group[-1].end + 200)
-    if len(group) > 1:
-        listed = _listed(note, group[-1].end, stop, len(group))
-        if listed:
-            for hit, match in zip(group, listed, strict=True):
-                yield from _found(note, hit, match, match.start("number"))
-            return
     hit = group[-1]
     before = _before().search(note.folded, max(group[0].start - 45, note.sentence_at(hit.start)[0]), group[0].start)
     if before:
         yield from _found(note, group[0], before, before.start(), group[0].end)
         return
-    values = [match for match in _values(note, hit.end, stop) if not _leads_on(note, match, hits)]
-    for place, match in enumerate(values):
-        yield from _found(note, hit, match, hit.start if place == 0 else match.start("number"))
-    if not values:
-        end = min(following, note.sentence_at(hit.start)[1])
-        for match in [found for pattern in _far() if (found := pattern.match(note.folded, hit.end, end))][:1]:
-            yield from _found(note, hit, match, match.start("number"))
-    yield from _own(note, hit, values[-1].end() if values else hit.end, following)
+    end = hit.end
+    for token, context in _course(note, hit, stop):
+        yield from _found(note, hit, token.match, token.start if end > hit.end else hit.start, context=context)
+        end = token.end
+    yield from _own(note, hit, end, stop)
+
+
+def _course(note: Note, hit: Hit, stop: int) -> Iterator[tuple[Token, str]]:
+    """The values after a name, each with the context that the words before it say."""
+    waiting: tuple[Token, str] | None = None
+    gap: list[Token] = []
+    following = list(tokens(note, hit.end, stop))
+    for place, token in enumerate(following):
+        if token.kind in ("break", "closing"):
+            break
+        if token.kind != "value" or not (_further if waiting else _first)(note, hit, gap, token, following[place + 1:]):
+            gap.append(token)
+            continue
+        if waiting:
+            yield waiting[0], waiting[1] or ("history" if _is_from_to(note, waiting[0], gap) else "")
+        waiting, gap = (token, _said(note, gap, token)), []
+    if waiting and not _leads_on(note, waiting[0], stop):
+        yield waiting
+
+
+def _first(note: Note, hit: Hit, gap: Sequence[Token], value: Token, after: Sequence[Token]) -> bool:
+    """Whether a value is that of the name before it."""
+    foreign = _foreign(gap)
+    if _is_year(note, value) or foreign > _FOREIGN:
+        return False
+    if not value.match["unit"]:
+        return not foreign or _is_linked(note, gap)
+    return _unit(hit, value.match) is not None
+
+
+def _further(note: Note, hit: Hit, gap: Sequence[Token], value: Token, after: Sequence[Token]) -> bool:
+    """Whether a value is a further one: by its unit, date, or a word or sign of sequence."""
+    foreign = _foreign(gap)
+    has_unit = bool(value.match["unit"])
+    if _is_year(note, value) or foreign > (3 if has_unit else 0) or (has_unit and _unit(hit, value.match) is None):
+        return False
+    if any(token.kind in ("course", "earlier", "arrow", "date") for token in gap) or _instead(note, gap):
+        return has_unit or not after or after[0].kind not in ("word", "closing")
+    joined = re.sub(r"\s", "", "".join(token.text for token in gap)) in (",", "et", "and", "/", "a", ",et", ",and", "")
+    return joined and (has_unit or [token.text for token in gap] == ["a"])
+
+
+def _foreign(gap: Sequence[Token]) -> int:
+    """Number of words that are not about results."""
+    return sum(token.kind in ("word", "value") or token.text in _COMPARISONS for token in gap)
+
+
+def _is_linked(note: Note, gap: Sequence[Token]) -> bool:
+    """Whether a verb or colon stands right before a value, or a comma after which nothing else is spoken of."""
+    last_comma = max((place for place, token in enumerate(gap) if token.text in ",)"), default=-1)
+    if not _foreign(gap[last_comma + 1:]) and (gap[-1].text in ":=" or last_comma == len(gap) - 1):
+        return True
+    return _links().search(note.folded, gap[0].start, gap[-1].end) is not None
+
+
+@cache
+def _links() -> re.Pattern[str]:
+    return re.compile(rf"\b{phrases('marker_words', 'links')}$")
+
+
+@cache
+def _words(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){phrases('marker_words', name)}(?![^\W_])")
+
+
+def _said(note: Note, gap: Sequence[Token], value: Token) -> str:
+    if _instead(note, gap):
+        return "negated"
+    last = max((place for place, token in enumerate(gap) if token.kind == "earlier"), default=-1)
+    return "history" if last >= 0 and not any(token.text == "," for token in gap[last + 1:]) else ""
+
+
+def _instead(note: Note, gap: Sequence[Token]) -> bool:
+    text = note.folded[gap[0].start:gap[-1].end] if gap else ""
+    return [token.text for token in gap if token.text != ","][:1] in ([word] for word in _NOT) or re.search(rf"\b{phrases('statements', 'instead')}\b", text) is not None
+
+
+def _is_from_to(note: Note, value: Token, gap: Sequence[Token]) -> bool:
+    """Whether a course goes on from a value ("passé de 480 à 36")."""
+    return [token.text for token in gap][:1] in (["a"], ["to"]) and note.folded[:value.start].rstrip()[-3:] == " de"
+
+
+def _is_year(note: Note, value: Token) -> bool:
+    before = re.search(r"\b(?:in|en|since|depuis)\s*$", note.folded[max(value.start - 8, 0):value.start])
+    year = re.fullmatch(r"(?:19|20)\d\d", value.match["number"])
+    return value.match["unit"] is None and before is not None and year is not None
+
+
+def _leads_on(note: Note, value: Token, stop: int) -> bool:
+    """Whether a value is that of the marker after it (390 U/L of LDH)."""
+    between = re.compile(r"\s*(?:de |d'|of )").match(note.folded, value.end)
+    return bool(between and value.match["unit"] and between.end() == stop)
 
 
 def _own(note: Note, hit: Hit, start: int, stop: int) -> Iterator[Found]:
@@ -175,88 +196,47 @@ def _own(note: Note, hit: Hit, start: int, stop: int) -> Iterator[Found]:
         yield from _found(note, hit, match, match.start("number"))
 
 
-def _leads_on(note: Note, match: re.Match[str], hits: Sequence[Hit]) -> bool:
-    """Whether a value is that of the marker after it (390 U/L of LDH)."""
-    of = re.compile(r"\s*(?:de |d'|of )").match(note.folded, match.end())
-    return bool(of and match["unit"] and any(hit.start == of.end() for hit in hits))
-
-
-def _listed(note: Note, at: int, stop: int, wanted: int) -> list[re.Match[str]]:
+def _listed(note: Note, group: Sequence[Hit]) -> list[re.Match[str]]:
     """As many values as markers, one after the other; a comma parts them where it cannot be a decimal one."""
-    lead = _lead().match(note.folded, at, stop)
+    at = group[-1].end
+    stop = min(len(note.folded), at + _SPAN)
+    for token in tokens(note, at, stop):
+        if token.kind not in ("known", "sign", "norm", "date", "course"):
+            at = token.start
+            break
     for decimal in (r",\d+(?=\s|;|$|/|[unkmμ])", ","):
-        found = _row(note, lead.end() if lead else at, stop, wanted, decimal)
-        if len(found) == wanted:
+        found = _row(note, at, stop, len(group), decimal)
+        if len(found) == len(group):
             return found
     return []
 
 
 def _row(note: Note, place: int, stop: int, wanted: int, decimal: str) -> list[re.Match[str]]:
-    number_here = (rf"\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?|"
-                   rf"\d+(?:\.\d+)?(?:{decimal})?" if decimal != "," else r"\d+(?:\.\d+)?")
-    one = re.compile(rf"\s*(?:,|;|/|-(?=\s)|\||(?<=\s)(?:and|et)(?=\s)|(?:,|;) (?:and|et))?\s*(?:(?:a|to|at|de|"
-                     rf"of)\s+)?{_COMPARE}"
-                     rf"(?P<number>(?>{number_here})){_UNIT}(?![\w%])")
+    one = _row_value(decimal)
     found: list[re.Match[str]] = []
-    while len(found) < wanted:
-        match = one.match(note.folded, place, stop)
-        if match is None:
-            break
+    while len(found) < wanted and (match := one.match(note.folded, place, stop)):
         found.append(match)
         place = match.end()
     return found
 
 
-def _values(note: Note, at: int, stop: int) -> Iterator[re.Match[str]]:
-    """The first value after a name, and those that follow it in the same breath."""
-    aside = _ASIDE.match(note.folded, at, stop)
-    start = aside.end() if aside else at
-    match = (_glued() if note.folded[start:start + 1].isdigit() else _first()).match(note.folded, start, stop)
-    first = True
-    while match and (first or _continues(match)):
-        if _is_year(note, match):
-            return
-        yield match
-        first = False
-        match = _then().match(note.folded, match.end(), stop)
+def _in_cells(note: Note, below: Iterable[tuple[Hit, Cell]]) -> Iterator[Found]:
+    """The values under names in the head of a table."""
+    for hit, cell in below:
+        match = _value().match(note.folded, cell.start, cell.end)
+        if match:
+            yield from _found(note, hit, match, match.start("number"))
 
 
-def _is_year(note: Note, match: re.Match[str]) -> bool:
-    start = match.start("number")
-    before = re.search(r"\b(?:in|en|since|depuis)\s*$", note.folded[max(start - 8, 0):start])
-    return match["unit"] is None and before is not None and re.fullmatch(r"(?:19|20)\d\d", match["number"]) is not None
-
-
-def _continues(match: re.Match[str]) -> bool:
-    """Whether a further number is a value too: by an arrow or a word of sequence, or by its unit or date."""
-    lead = match[0][:match.start("number") - match.start()]
-    return bool(_SEQUENCE.search(lead)) or re.search(_DATE, lead) is not None
-
-
-def _in_tables(note: Note, hits: Sequence[Hit]) -> Iterator[Found]:
-    for cell in cells(note) if hits else ():
-        for hit in hits:
-            match = _first().match(note.folded, cell.start, cell.end)
-            if match and cell.name_start <= hit.start < cell.name_end and not _is_other(note, hit):
-                yield from _found(note, hit, match, match.start("number"))
-
-
-def _found(note: Note, hit: Hit, match: re.Match[str], start: int, end: int = 0) -> Iterator[Found]:
-    attribute = hit.term.attribute
-    value = number(match["number"], note.language)
-    written = re.sub(r"[\s.]", "", re.sub(r"per|par", "/", match["unit"] or ""))
-    written = re.sub(r"lit(?:re|er)", "l", written)
-    unit = _units().get((attribute, written))
-    if value is None or (written and unit is None):
+def _found(note: Note, hit: Hit, match: re.Match[str], start: int, end: int = 0, context: str = "") -> Iterator[Found]:
+    value, unit = number(match["number"], note.language), _unit(hit, match)
+    if value is None or unit is None:
         return
-    own = get_attribute(attribute).unit
-    if unit:
-        value, own = scaled(value, unit.factor), unit.to or own
-    if Decimal(value) < 10**8:
-        lead = note.folded[match.start():match.start("number")]
-        context = next((name for words, name in _SAID if words.search(lead)), "")
+    value = scaled(value, unit.factor)
+    if Decimal(value) < _LARGEST:
         stop = max(end, match.end("unit"), match.end("number"))
-        yield Found(attribute, start, stop, value, own, _sign(match["compare"] or ""), (context,) if context else ())
+        yield Found(hit.term.attribute, start, stop, value, unit.to or get_attribute(hit.term.attribute).unit,
+                    _sign(match["compare"] or ""), (context,) if context else ())
 
 
 def _sign(words: str) -> str:
@@ -265,6 +245,14 @@ def _sign(words: str) -> str:
     if not word or word[0] in "<>≤≥":
         return word
     return "<" if word.startswith(("less", "below", "under", "infer", "moins")) else ">"
+
+
+def _unit(hit: Hit, match: re.Match[str]) -> _Unit | None:
+    """What the unit of a value is for its marker; None where it cannot be one."""
+    if not match["unit"]:
+        return _Unit("1", "")
+    written = re.sub(r"[\s.]", "", re.sub(r"per|par", "/", match["unit"]))
+    return _units().get((hit.term.attribute, re.sub(r"lit(?:re|er)", "l", written)))
 
 
 @cache
@@ -276,57 +264,15 @@ def _units() -> dict[tuple[str, str], _Unit]:
 
 
 @cache
-def _value() -> str:
-    """Pattern of a value with its unit; what is a multiple, a percentage, a time or a dose is none."""
-    return (rf"{_COMPARE}(?<![\w.,/])(?!\d{{1,2}}[./]\d{{1,2}}[./]\d)(?P<number>(?>{NUMBER}|"
-            rf"{spoken_pattern()}))(?>{_UNIT})"
-            rf"(?![\w/^]|[.,]\d|\.\)|-\d{{1,3}}(?!\d)|\s?-\s?\d|\s?/\s?\d)"
-            rf"(?!\s?(?:{phrases('marker_words', 'not_units')})(?![^\W\d_]))")
+def _value() -> re.Pattern[str]:
+    return re.compile(value_pattern())
 
 
 @cache
-def _between() -> str:
-    """Pattern of what may stand between a name and its value."""
-    return (rf"(?:[\s:=,'|\[\]-]|\((?!\s*(?:n|norm\w*|vn|ref\w*|uln|lsn)\b)|\)|"
-            rf"(?<![^\W_]){phrases('marker_words', 'between')}(?![^\W_])|{_DATE}|"
-            r"\((?:n|norm\w*|vn|ref\w*|uln|lsn)\b[^)]{0,25}\))")
-
-
-@cache
-def _first() -> re.Pattern[str]:
-    return re.compile(rf"{_between()}{{0,24}}?{_value()}")
-
-
-@cache
-def _glued() -> re.Pattern[str]:
-    return re.compile(rf"{_COMPARE}(?P<number>(?>{NUMBER}))(?>{_UNIT})(?![\w/^%]|[.,]\d)")
-
-
-@cache
-def _lead() -> re.Pattern[str]:
-    """What stands between the last of several names and the first of their values."""
-    return re.compile(rf"(?>{_between()}{{0,12}})")
-
-
-@cache
-def _then() -> re.Pattern[str]:
-    """A further value after one: past a word or sign of sequence, and the date of it."""
-    return re.compile(rf"\s*(?:[^;.\d(]{{0,30}}?,?\s*(?=contre\b))?(?:a j\d+)?(?:{_DATE})?\s*\)?\s*(?:,|;|/|->|→|-->|"
-                      rf"=>|>|\()?\s*(?:(?:puis|then|to|a|et non(?: pas)?|and not|et|and|jusqu'a|contre|versus|vs|"
-                      rf"up to|down to|"
-                      rf"followed by|subsequently|from|today|now|aujourd'hui|ce jour|precedemment|anterieur|"
-                      rf"previously|previous|au lieu de|instead of|lors|repeat|was|etait)\b\s*:?\s*)*"
-                      rf"(?:(?:a|at|of|de|to|le|en|in|la|apres|after|on|was|est|etait|j\d+|\d{{1,2}} (?:jours|days|"
-                      rf"mois|months|semaines|weeks))\s+|{_DATE}\s*(?:[:=,]|a\b)*\s*)*{_value()}")
-
-
-@cache
-def _far() -> tuple[re.Pattern[str], ...]:
-    """A value past words of its own: right after a verb, or with a unit after a verb or sign."""
-    words = r"(?:(?![.;]\s)[^\n]){0,140}?"
-    return (re.compile(rf"{words}(?:(?:revenue?s?|est|etait|ete|stands?|passee?)\s+(?:now |encore )?(?:a|at)|"
-                       rf"now reads?|reads|is now|crept up to)\s+{_value()}"),
-            re.compile(rf"{words}(?:,|:|\bwas|\bis|\bof|\ba)\s*(?=[<>≤≥]?\s?(?>{NUMBER})\s?{_UNIT_NAME}){_value()}"))
+def _row_value(decimal: str) -> re.Pattern[str]:
+    whole = rf"\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?|\d+(?:\.\d+)?(?:{decimal})?" if decimal != "," else r"\d+(?:\.\d+)?"
+    return re.compile(rf"\s*(?:,|;|/|-(?=\s)|\||(?<=\s)(?:and|et)(?=\s)|(?:,|;) (?:and|et))?\s*(?:(?:a|to|at|de|of)\s+)?"
+                      rf"(?P<compare>[<>]\s?=?|[≤≥])?\s*(?P<number>(?>{whole}))(?:\s?(?P<unit>{UNIT}))?(?![\w%])")
 
 
 @cache
@@ -334,26 +280,11 @@ def _own_value() -> re.Pattern[str]:
     return re.compile(rf"[^\n]{{0,70}}?(?<![^\W_])(?:{phrases('results', 'own')}|today|now|aujourd'hui|ce jour|"
                       rf"actuellement|stands at|now reads|currently)(?![^\W_])"
                       rf"(?:[\s:=,(]|(?<![^\W_])(?:is|are|was|at|a|est|of|it|reads|stands|own|psa|level|de|un|"
-                      rf"taux)(?![^\W_]))*{_value()}")
+                      rf"taux)(?![^\W_]))*{value_pattern()}")
 
 
 @cache
 def _before() -> re.Pattern[str]:
     """A value with its unit before the name (6,6 ng/mL d'ACE)."""
-    return re.compile(rf"{_COMPARE}(?<![\w.,/])(?P<number>(?>{NUMBER}))\s?(?P<unit>{_UNIT_NAME})\s*(?:de |d'|of |"
+    return re.compile(rf"(?P<compare>[<>]\s?=?|[≤≥])?\s*(?<![\w.,/])(?P<number>\d[\d .,]*)\s?(?P<unit>{UNIT})\s*(?:de |d'|of |"
                       rf"pour le |pour l'|for )(?:the |la |le |l')?$")
-
-
-@cache
-def _fluid() -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){phrases('marker_words', 'fluids')}(?![^\W_])")
-
-
-@cache
-def _other_after() -> re.Pattern[str]:
-    return re.compile(rf"[\s-]*/?\s*(?:{phrases('marker_words', 'other_after')})(?![^\W_])")
-
-
-@cache
-def _other_before() -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_])(?:{phrases('marker_words', 'other_before')})[\s/']*$")
