@@ -164,7 +164,7 @@ def _of_the_prostate(note: Note, match: re.Match[str]) -> bool:
 def of_the_kidney(note: Note, match: re.Match[str]) -> bool:
     """Whether a grade by ISUP is that of a kidney: of the WHO too, or a kidney is named nearer than a prostate."""
     if re.search(r"(?:who|oms)\s?/?\s?isup|isup\s?/?\s?(?:who|oms)",
-                 note.folded[max(match.start() - 10, 0):match.end()]):
+                 note.folded[max(match.start() - 10, 0):match.end()]) and "group" not in match[0]:
         return True
     begin, stop = note.sentence_at(match.start())
     kidney, prostate = (_nearest(pattern, note.folded, begin, stop, match)

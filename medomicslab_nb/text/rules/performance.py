@@ -26,8 +26,8 @@ _TENS = {"hundred": "100", "ninety": "90", "eighty": "80", "seventy": "70", "six
          "thirty": "30", "twenty": "20", "cent": "100", "quatre-vingt-dix": "90", "quatre-vingt": "80",
          "quatre-vingts": "80",
          "soixante-dix": "70", "soixante": "60", "cinquante": "50", "quarante": "40", "trente": "30", "vingt": "20"}
-_TYPED_ECOG = r"(?:ecog|ecgo|eocg|ec0g|zubrod)"
-_STATUS = (r"(?:perfor[mn]an[cs]e?s?[\s-]?stat(?:us|ut|u)e?s?|statut?s?\s(?:de\s)?performances?|"
+_TYPED_ECOG = r"(?:ecog|ecgo|eocg|ec0g|e\.c\.o\.g\.?|zubrod)"
+_STATUS = (r"(?:pe?r?f(?:or?[mn]an[cs]e?s?|\.)?[\s-]?stat(?:us|ut|u)e?s?|statut?s?\s(?:de\s)?performances?|"
            r"performances?\s(?:score|index)|"
            r"(?:indices?|index|score|etat)\s(?:fonctionnel\s)?de\sperformances?|indices?\sfonctionnels?|"
            r"statut\sfonctionnel|"
@@ -74,7 +74,7 @@ _ECOG_BEHIND = re.compile(
 _CARED_FOR = re.compile(rf"{_STATUS}|\bps\b|etat\sgeneral|\beg\b|autonom|ambulat|performance|activit|fonctionnel|"
                         rf"functional|{_TYPED_ECOG}")
 _TEN = r"(?:100|[1-9]0|" + "|".join(sorted(_TENS, key=len, reverse=True)) + r")(?![^\W_])"
-_INDEX = r"(?:karn\w{3,8}|kps|ik|kpi)(?![^\W\d_])(?:'s)?"
+_INDEX = r"(?:karn\w{3,8}|kps|ik|ki|kpi)(?![^\W\d_])(?:'s)?"
 _NO_INDEX = r"(?![.,]\d|\s?-?\s?(?:mg|cm|mm|kg|ans\b|an\b|years?|months?|mois|jours?|days?|ml|gy|min|fois|l/))"
 _KARNOFSKY = re.compile(
     rf"(?<![^\W_])(?P<name>{_INDEX})(?P<gap>(?:[^.;\d\n<>≤≥]|\d\d/\d\d|"
@@ -103,7 +103,7 @@ _PAIRED = {"index": ("karnofsky", "%"), "index_second": ("karnofsky", "%"), "sta
 _AGAIN = re.compile(
     r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|"
     r"puis|then|now|actuellement|"
-    r"aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
+    r"maintenant|desormais|aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
     r"[^.;\d]{0,40}(?:,\s|\band\s|\bet\s|\()(?:(?:at|after|apres|a|au|"
     r"lors)\s(?:[^\W\d]+\s){1,3})?(?=\d+\s?%?(?:\s(?:at|"
     r"after|apres|now|on|by|today|currently|actuellement|ce\sjour|maintenant|desormais|il\sy\sa|a|en|le|"
@@ -119,14 +119,14 @@ _JOINING = re.compile(rf"(?:(?![,\n]){_SMALL}|karn\w+|%){{0,12}}")
 _NAMES = re.compile(rf"{_TYPED_ECOG}|\b(?:ps|oms|who)\b")
 _ECOG_NAMES = ("ecog", "ecgo", "eocg", "ec0g", "zubrod", "performa", "perfoman", "statut fonctionnel",
                "indice fonctionnel", "functional status", "statut de perf", "indice de perf", "index de perf",
-               "score de perf",
+               "score de perf", "e.c.o.g", "perf", "peform", "pefor",
                "etat de perf")
 _GRADED_TUMOUR = re.compile(
     r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|"
     r"grades?|isup|"
     r"classification|class[ei]|type|groupe?|group|palier|step|ladder)\w*[\s(,:/-]{0,3}"
     r"(?:(?:de|of|the|l|la|selon|en|by|is|d|anaplasique|diffuse?|idh|mute|mutant)[\s'-]{1,2}){0,3}$")
-_PLURAL = re.compile(r"\s(?:more|other|autres|mutation|gene)\b|\s(?!(?:sans|dans|depuis|puis|mais|plus|was|has|is|as|"
+_PLURAL = re.compile(r" (?:more|other|autres|mutation|gene)\b| (?!(?:sans|dans|depuis|puis|mais|plus|was|has|is|as|"
                      r"this|apres|sous|alors|pas|hors|vs|"
                      r"versus|despites?|always|symptoms|ans|ce|tres|toujours|remains|jours|lors|status|selles|ces|"
                      r"ses|des|les|aux)\b)\w{4,}s\b")
@@ -141,7 +141,7 @@ def find(note: Note) -> Iterator[Found]:
         mentions += [Found("karnofsky", match.start(), match.end(), match["low"], "%")
                      for match in search(note, _PERCENT, within)
                      if "karn" not in note.folded[max(match.start() - 12, 0):match.end()]]
-    if within := stretches(note, ("karn", "kps"), ("ik", "kpi")):
+    if within := stretches(note, ("karn", "kps"), ("ik", "kpi", "ki")):
         mentions += _karnofsky(note, within)
         mentions += [Found(attribute, *match.span(name), match[name], unit) for match in search(note, _PAIR, within)
                      for name, (attribute, unit) in _PAIRED.items() if match[name]]
@@ -156,7 +156,7 @@ def _karnofsky(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
         elif match["tight"]:
             yield Found("karnofsky", match.start(), match.end(), match["digits"], "%")
         elif (match["name"].startswith(("karn", "kps")) or _capitals(note, match)) and not _NO_GAP.search(match["gap"]):
-            yield from _values("karnofsky", match)
+            yield from _values("karnofsky", match, _changes(note, match))
             yield from _again(note, match, "karnofsky")
     for match in search(note, _KARNOFSKY_BEHIND, within):
         yield from _values("karnofsky", match)
@@ -170,7 +170,7 @@ def _capitals(note: Note, match: re.Match[str]) -> bool:
 def _ecog(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
     near = [match for match in search(note, _ECOG, within) if _is_status(note, match)]
     for match in near:
-        yield from _values("ecog", match)
+        yield from _values("ecog", match, _changes(note, match))
         yield from _again(note, match, "ecog")
     for match in search(note, _ECOG_FAR, within):
         if not _said(match, near) and not _NO_GAP.search(_NAMES.sub("", match["gap"])):
@@ -187,7 +187,14 @@ def _said(match: re.Match[str], others: Sequence[re.Match[str]]) -> bool:
     return any(match.start() <= other.end() and other.start() <= match.end() for other in others)
 
 
-def _values(attribute: str, match: re.Match[str]) -> Iterator[Found]:
+def _changes(note: Note, match: re.Match[str]) -> bool:
+    """Whether the two numbers of a match are an earlier value and a later one."""
+    begin, _ = note.sentence_at(match.start())
+    said = note.folded[max(begin, match.start() - 40):match.end()]
+    return _CHANGE.search(said) is not None or re.search(r"->|→|puis|then", match[0]) is not None
+
+
+def _values(attribute: str, match: re.Match[str], changes: bool = False) -> Iterator[Found]:
     """The value of a match: the worse of a range, both of a change. Words far from their number are left out of it."""
     groups = match.groupdict()
     low = _plain(match["low"])
@@ -195,7 +202,7 @@ def _values(attribute: str, match: re.Match[str]) -> Iterator[Found]:
     unit = "%" if attribute == "karnofsky" else ""
     near = _JOINING.fullmatch(groups.get("gap") or "") and not _HEDGED.search(match[0])
     start = match.start() if near else match.start("low")
-    if high and high != low and (_CHANGE.search(match[0]) or re.search(r"->|→|puis|then", match[0])):
+    if high and high != low and changes:
         yield Found(attribute, start, match.end("low"), low, unit, context=("history",))
         yield Found(attribute, match.start("high"), match.end(), high, unit)
         return

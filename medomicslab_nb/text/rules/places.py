@@ -55,7 +55,7 @@ def beginning_with(note: Note, name: str) -> Iterator[int]:
 def _has_word(note: Note, name: str) -> bool:
     """Whether a word begins with the first word of a name: a quick look, for most names stand in no note."""
     words = _words(note)
-    first = stem(re.split(r"[ '-]", name, maxsplit=1)[0]) if not name.isalpha() else name
+    first = stem(re.split(r"[ .'-]", name, maxsplit=1)[0]) if not name.isalpha() else name
     place = bisect_left(words, first)
     if place == len(words) or not words[place].startswith(first):
         return False

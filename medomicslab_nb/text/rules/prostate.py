@@ -22,13 +22,13 @@ from medomicslab_nb.text.rules.statements import stated
 
 _GLEASON = r"g+l[ea]{1,3}s{1,2}[oe]n+(?:'?s)?"
 _NAME = re.compile(rf"(?<![^\W_])(?:{_GLEASON}|gs(?=\s?[:=]?\s?(?:\d|\())|gl\.?(?=\s?[:=]?\s?\d\s?\+))(?![^\W\d_])")
-_GLEASON_NAMES = ("gleas", "gleea", "glees", "glaso", "gleso", "glaes", "ggleas", "gleson", "glesson")
-_GROUP_NAMES = ("isup", "grade group", "grade-group", "gradegroup", "grade groupe", "group grade", "groupe de grade",
+_GLEASON_NAMES = ("gleas", "gleea", "glees", "glaso", "gleso", "glaes", "ggleas", "gleson", "glesson", "gl")
+_GROUP_NAMES = ("isup", "international society of uro", "gr gp", "gr. gp", "grade group", "grade-group", "gradegroup", "grade groupe", "group grade", "groupe de grade",
                 "groupe pronos", "groupe de pron",
                 "groupes pronos", "groupe histopron", "groupes de grade", "whoisup", "prognostic grade")
 _SUM = r"(?:10|[2-9])"
 _PATTERNS = re.compile(
-    rf"(?<![\d+.,/])(?:(?P<sum_before>{_SUM})\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>[1-5])\s?\+\s?(?P<second>[1-5])"
+    rf"(?<![\d+.,/])(?:(?P<sum_before>{_SUM})(?:\s?/\s?10)?\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>[1-5])\s?(?:\+|\bplus\b)\s?(?P<second>[1-5])"
     rf"(?![.,]?\d|\s?%|\s?\+\s?\d)(?:\)?\s?[=:(]{{1,2}}\s?(?P<sum_after>{_SUM})(?![.,]?\d)|\)?\s(?:soit|equals|makes|"
     rf"is|total|sum|score)\s(?P<sum_said>{_SUM})"
     r"(?![.,]?\d))?\)?")
@@ -36,7 +36,7 @@ _SMALL = (r"(?:[\s:=,(\"'\[-]|\b(?:score|sum|somme|total|grade|combined|combine|
           r"the|biopsy|"
           r"biopsique|pathological|final|global|initial|estime|cote|evalue|overall|highest|maximal|maximum|worst|"
           r"reported|as|et|isup|"
-          r"prostate|adenocarcinoma|adenocarcinome|cancer|histological|histologique|group|groupe|passe|upgraded|to|"
+          r"ranged|ranging|ranges|between|entre|varies|varie|from|prostate|adenocarcinoma|adenocarcinome|cancer|histological|histologique|group|groupe|passe|upgraded|to|"
           r"from|sur|on|"
           r"biopsies|biopsie|specimen|piece|modifie|modified|composite|s|le\splus\seleve|primary|max|"
           r"pretherapeutique|retained|retenu)e?s?\b){0,9}?")
@@ -46,8 +46,15 @@ _SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|s
                     r"days?|cycles?|biops|prelev|frag))"
                     r"(?:\s?(?:/|sur)\s?10)?")
 _GROUP_BESIDE = re.compile(r"isup|grade[\s-]?group|groupe\s(?:pronos|de\sgrade)|\bgg\s?\d")
-_PLUS = re.compile(r"\+")
-_MORE = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?(?P<sum>10|"
+_PLUS = re.compile(r"\+|\bplus\b")
+_NUMBER_APART = r"(?:\W{0,3}\b(?:gleason|pattern|patterns|grade|patron|contingent|composante|score|is|est|of|de|a)\b){0,3}\W{1,3}(?P<%s>[1-5])(?![\d%%+])"
+_APART = re.compile(r"\b(?:primary|predominant|dominant|main|major|majoritaire|predominante?|principale?|dominante?|primaire)\b"
+                    + _NUMBER_APART % "first" + r"\W{1,3}(?:(?:and|et|with|avec|a|the|puis|then)\s){0,2}"
+                    r"(?:secondary|minor|minoritaire|secondaire)\b" + _NUMBER_APART % "second")
+_ELSEWHERE = (r"[^.;\d\n+]{0,40}\b(?:left|right|droite?|gauche|base|apex|median|lobe|side|now|desormais|currently|today|"
+              r"aujourd'hui|actuellement|maintenant|specimen|piece(?:\soperatoire)?|prostatectom\w+|relecture|review|final)"
+              r"\W{1,3}(?:(?:a|is|was|at|est|etait|de|of)\s)?")
+_MORE = re.compile(rf"(?:{_ELSEWHERE}|" r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?)(?P<sum>10|"
                    r"[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
                    r"years?|ng|mm|cm|car|cor|j|d|bio|sur|out|of))")
 _SINGLE = re.compile(r"(?:pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
@@ -61,8 +68,8 @@ _GROUP = re.compile(
     r"group\sgrade|"
     r"grade[\s-]groupe|groupes?(?:\s(?:pronostique|pronostic))?\s?(?:de\s)?grades?|groupes?\spronostiques?|"
     r"groupes?\shistopronostiques?|"
-    r"gradegroup|ggg?)(?![^\W\d_])"
-    r"(?:[\s:=(),\"'°-]|\b(?:grade|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|"
+    r"gradegroup|ggg?|gr\.?\sgp\.?|international\ssociety\sof\surolog\w+\spathology)(?![^\W\d_])"
+    r"(?:(?<=gr)\.|[\s:=(),/\"'°-]|\b(?:grade|gr|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|"
     r"20)\d\d|pronostique|global|"
     r"who|oms|final|finale|selon|classe|cote|stade|number|n|no|categorie|category|gleason|now|desormais|overall|max|"
     r"maximal|maximum|initial|"
@@ -72,8 +79,8 @@ _GROUP = re.compile(
 _GROUP_BEFORE = re.compile(r"(?<![^\W_])(?:grade|groupe?)\s(?P<value>[1-5]|iv|v|i{1,3})\s\(?(?:selon\s|de\s|of\s|"
                            r"by\s)?(?:l'|the\s)?"
                            r"isup(?![^\W_])(?!\W{0,3}(?:\d|gr))")
-_MORE_GROUPS = re.compile(r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|"
-                          r"grade group\s)?(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|"
+_MORE_GROUPS = re.compile(rf"(?:{_ELSEWHERE}|" r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|"
+                          r"grade group\s)?)(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|"
                           r"\s?(?:mm|cm|mois|month|an|car|cor|sur|of|out))")
 _NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "one": "1", "two": "2", "three": "3", "four": "4",
             "five": "5",
@@ -96,6 +103,9 @@ def _gleason(note: Note) -> Iterator[Found]:
     patterns = [match for match in search(note, _PATTERNS, _sums_written(note)) if _is_score(note, match, names)]
     for match in patterns:
         yield Found("gleason", match.start(), match.end(), _score(match))
+    if names:
+        patterns += [match for match in note.search(_APART)]
+        yield from (Found("gleason", match.start("first"), match.end(), _score(match)) for match in patterns[-1:] if match.re is _APART)
     for name in names:
         yield from _sums(note, name, patterns)
 

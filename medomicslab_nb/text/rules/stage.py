@@ -49,7 +49,7 @@ _SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:clinique|clinical|clinically|pathologiqu
           r"now|desormais|"
           r"huitieme|septieme|neuvieme|eighth|seventh|ninth|v?[6-9](?:th|e|eme)?|1(?:st|re|ere)(?=\s(?:edition|ed))|"
           r"(?:19|20)\d\d|"
-          r"apparent|presumed|cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|"
+          r"apparent|presumed|at\sdiagnosis|au\sdiagnostic|at\spresentation|cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|"
           r"anatomoclinique|c|p)\b)")
 _WORD = (
     r"(?:[cpy]|yp|yc)?(?:stades?|stages?|stge?s?|stad)|(?:up|down|re|pre)?stag(?:ed|ing)|(?:re)?stadi(?:fication|"

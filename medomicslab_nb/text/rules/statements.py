@@ -19,16 +19,34 @@ from medomicslab_nb.text.rules.phrases import phrases
 _NEAR = 90  # characters before a value in which words may speak of it
 
 
+_RANGE = re.compile(r"\s?(?:[-/,]|a|to|ou|or|et|and)?\s?")
+_TO = re.compile(r"\W*(?:to|a|en|vers|into|->|→)\b")
 _LATELY = re.compile(r"\b(?:over|in|during|for|sur|depuis|pendant)\s(?:the|le|la|l')?\s?(?:last|past|dernier).*")
 
 
 def stated(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
     """The mentions that state something of the patient, with history or negated where another takes their place."""
     found = sorted(mentions, key=lambda each: (each.attribute, each.start))
+    clauses = [_clauses(note, found, number) for number in range(len(found))]
+    general = [_is_general(note, mention, *clause) for mention, clause in zip(found, clauses, strict=True)]
     for number, mention in enumerate(found):
-        before, after = _clauses(note, found, number)
-        if not (_words("general_before").search(before) or _words("general_after").search(after)):
-            yield _dated(note, mention, before, after, found[number + 1:number + 2])
+        ends = [other for other in (number - 1, number + 1)
+                if 0 <= other < len(found) and _joined(note, found[min(number, other)], found[max(number, other)])]
+        if not any(general[each] for each in (number, *ends)):
+            yield _dated(note, mention, *clauses[number], found[number + 1:number + 2])
+
+
+def _is_general(note: Note, mention: Found, before: str, after: str) -> bool:
+    """Whether the clause speaks of a condition, a goal or other patients, or only compares with the value."""
+    said = before + note.folded[mention.start:mention.end]
+    compared = re.search(rf"\b{phrases('statements', 'compared')}\W{{1,3}}(?:\w{{1,4}}\W{{1,2}})?[\d+=]+\W*$", said)
+    return bool(compared or _words("general_before").search(before) or _words("general_after").search(after))
+
+
+def _joined(note: Note, one: Found, other: Found) -> bool:
+    """Whether two mentions are the ends of a range."""
+    between = note.folded[one.end:other.start]
+    return one.attribute == other.attribute and _RANGE.fullmatch(between) is not None
 
 
 def _dated(note: Note, mention: Found, before: str, after: str, following: Sequence[Found]) -> Found:
@@ -37,12 +55,13 @@ def _dated(note: Note, mention: Found, before: str, after: str, following: Seque
     before += note.folded[mention.start:mention.end]
     after = _LATELY.sub("", after)
     earlier = _words("earlier_before").search(before) and not _words("now").search(before)
-    if earlier or _words("earlier_after").search(after) or any(_replaced(note, mention, other) for other in following):
+    if earlier or _words("earlier_after").search(after) or any(_replaced(note, mention, other, before)
+                                                               for other in following):
         return replace(mention, context=("history",))
     return mention
 
 
-def _replaced(note: Note, mention: Found, other: Found) -> bool:
+def _replaced(note: Note, mention: Found, other: Found, before: str) -> bool:
     """Whether the next mention is said to be what holds now."""
     if other.attribute != mention.attribute or other.value == mention.value or not 0 < other.start - mention.end < 100:
         return False
@@ -50,7 +69,8 @@ def _replaced(note: Note, mention: Found, other: Found) -> bool:
     between = re.sub(rf"^[\s(%]*{phrases('statements', 'now')}\b", "", between)  # said of the mention itself
     after = re.match(rf"[\s,(]*{phrases('statements', 'now')}\b", note.folded[other.end:other.end + 40])
     arrow = "→" in between or "->" in between
-    return bool(arrow or after or _words("now").search(between) or _words("changed").search(between))
+    changed = _words("changing").search(before) and _TO.match(between) and not _words("ranging").search(before)
+    return bool(arrow or changed or after or _words("now").search(between) or _words("changed").search(between))
 
 
 def _clauses(note: Note, found: Sequence[Found], number: int) -> tuple[str, str]:

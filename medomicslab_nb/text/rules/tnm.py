@@ -13,14 +13,15 @@ T2 is found only beside words that say so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.places import search, stretches
+from medomicslab_nb.text.rules.statements import stated
 
 _ATTRIBUTES = {"t": "t_category", "n": "n_category", "m": "m_category"}
 # The letters o, l, i and | are what a scanner makes of 0 and 1.
@@ -47,6 +48,9 @@ _GRADED = re.compile(r"[\s,]{0,2}(?:g\s?[1-3]|[lh]g|(?:low|high|bas|haut)[ -])")
 _QUICK = re.compile(r"[tnm](?<![bd-lnoqtv-xz0-9].)(?:\s?[:=]?\s?(?:[0-4]|x(?![^\W_]))|\+|is(?![^\W_])|isn|"
                     r"a(?:(?![^\W_])|[ng][0-4xo])"
                     r"|[oli|][a-d]?\s?[nm][0-3oxli])")
+
+
+_CLOSE = 5  # characters between two categories of one chain
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,26 @@ def find(note: Note) -> Iterator[Found]:
     """The categories of a note and the edition."""
     yield from _edition(note)
     chains = list(_chains(note))
-    for chain in chains:
-        prefix = ""
-        for category in _accepted(note, chain, chains):
-            prefix = category.prefix or prefix
-            if category.value:
-                yield _found(note, category, prefix)
+    if found := [each for chain in chains for each in _categories_of(note, _accepted(note, chain, chains))]:
+        yield from _together(stated(note, found))
+
+
+def _categories_of(note: Note, chain: Sequence[Category]) -> Iterator[Found]:
+    prefix = ""
+    for category in chain:
+        prefix = category.prefix or prefix
+        if category.value:
+            yield _found(note, category, prefix)
+
+
+def _together(mentions: Iterable[Found]) -> Iterator[Found]:
+    """The categories of one chain are earlier ones together: "initially cT3N1, now ypT0"."""
+    last: Found | None = None
+    for mention in sorted(mentions, key=lambda each: each.start):
+        if last and last.context and mention.start - last.end < _CLOSE and mention.attribute != last.attribute:
+            mention = replace(mention, context=last.context)
+        last = mention
+        yield mention
 
 
 def _found(note: Note, category: Category, prefix: str) -> Found:
@@ -164,7 +182,7 @@ def _accepted(note: Note, chain: Sequence[Category], chains: Sequence[Sequence[C
         return list(chain)
     if not chain or any(each.scanned for each in chain) or _is_other(note, chain):
         return []
-    if _says_so(note, chain) or all(_plain_alone(note, each) for each in chain) or _has_partner(note, chain, chains):
+    if _says_so(note, chain) or _plain_alone(note, chain[0]) or _has_partner(note, chain, chains):
         return list(chain)
     return []
 
@@ -186,7 +204,8 @@ def _misread(note: Note, category: Category, chain: Sequence[Category]) -> bool:
     joined = any(category.end == other.prefix_start or category.prefix_start == other.end for other in chain)
     sure = any(not other.scanned for other in chain) or len({other.letter for other in chain}) == 3
     spaced = category.number == "o" and _written(note, category).endswith("O") and category.tight
-    apart = spaced and len(chain) > 1 and not _word_follows(note, chain)
+    whole = len({other.letter for other in chain}) == 3 and category.number == "o"
+    apart = whole or (spaced and len(chain) > 1 and not _word_follows(note, chain))
     return not (_capital(note, category) and sure and (joined or apart))
 
 
@@ -307,5 +326,7 @@ def _edition(note: Note) -> Iterator[Found]:
         after = note.folded[match.end():min(end, match.end() + 50)].partition(";")[0]
         said = match["before"] or match["ordinal"] or match["named"] or match["short"]
         value = _YEARS.get(match["year"], "") if match["year"] else _EDITIONS.get(said, said)
+        if match["year"] and _EDITION.match(note.folded, re.match(r"[\s,(]*", note.folded[match.end():]).end() + match.end()):
+            continue  # the edition of that year stands behind it
         if value and (_NAME_NEAR.search(before + after) or _NAME_NEAR.search(match[0])):
             yield Found("uicc_edition", match.start(), match.end(), value)
