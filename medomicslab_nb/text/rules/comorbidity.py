@@ -1,7 +1,7 @@
 """Conditions of the Charlson index (1987), and hypertension: names in ``lexicons/comorbidities.csv``.
 
-Diabetes with an organ's damage beside it and cirrhosis of Child B or C are the graver of their two values. Leukaemia and
-lymphoma count where the words say that they are earlier or beside the present cancer.
+Diabetes with an organ's damage beside it and cirrhosis of Child B or C are the graver of their two values. Leukaemia
+and lymphoma count where the words say that they are earlier or beside the present cancer.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def _is_other_cancer(note: Note, hit: Hit) -> bool:
 def _graded(note: Note, hit: Hit) -> tuple[str, int]:
     """The value and where it ends, with what the words after a condition say of its gravity."""
     after = clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
-    if hit.term.value == "diabetes" and (found := words("complicated").search(after)) and not words("uncomplicated").search(after):
-        return "diabetes with complications", hit.end + found.end()
+    if hit.term.value == "diabetes":
+        found = None if words("uncomplicated").search(after) else words("complicated").search(after)
+        return ("diabetes with complications", hit.end + found.end()) if found else (hit.term.value, hit.end)
     if hit.term.value == "mild liver disease" and "cirrho" in note.folded[hit.start:hit.end]:
         found = words("severe_liver").search(after)
         return ("moderate or severe liver disease", hit.end + found.end()) if found else (hit.term.value, hit.end)

@@ -1,6 +1,7 @@
 """Death of the patient, or that the patient is alive: names in ``lexicons/outcomes.csv``.
 
-Death of cells, of relatives (none in French notes, in the context family in English ones), risks and fears of death are none.
+Death of cells, of relatives (none in French notes, in the context family in English ones), risks and fears of death
+are none.
 """
 
 from __future__ import annotations

@@ -8,14 +8,21 @@ from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.outcomes import clause_before, follows, is_relatives, named, precedes, words
+from medomicslab_nb.text.rules.outcomes import clause_before, follows, is_relatives, is_unreal, named, precedes, words
 from medomicslab_nb.text.rules.phrases import phrases
+from medomicslab_nb.text.rules.statements import stated
 
 _VALUES = {"pre": "premenopausal", "peri": "perimenopausal", "post": "postmenopausal"}
 
 
 def find(note: Note) -> Iterator[Found]:
-    """The statuses of a note; a table's name and value are one mention, which the name alone then does not add to."""
+    """The statuses of a note; where two differ, the earlier one is history if the words between say so."""
+    found = list(_find(note))
+    return stated(note, found) if len({each.value for each in found}) > 1 else iter(found)
+
+
+def _find(note: Note) -> Iterator[Found]:
+    """A table's name and value are one mention, which the name alone then does not add to."""
     tables = list(_tables(note))
     yield from tables
     for hit in named(note, "menopause"):
@@ -43,11 +50,14 @@ def _stated(note: Note, start: int, end: int, value: str) -> Iterator[Found]:
 def _is_none(note: Note, start: int, end: int) -> bool:
     written = note.folded[start:end]
     general = written in ("menopause", "menopausal") or written.endswith("s")
-    return (precedes(note, end, "menopause_none_after") or bool(words("menopause_range").search(clause_before(note, start)))
+    if precedes(note, end, "menopause_none_after") or is_unreal(note, start, end):
+        return True
+    return (bool(words("menopause_range").search(clause_before(note, start)))
             or (general and follows(note, start, "menopause_none_before")))
 
 
 @cache
 def _table_pattern() -> re.Pattern[str]:
     values = "|".join(rf"(?P<{name}>{phrases('outcome_words', f'menopause_{name}')})" for name in _VALUES)
-    return re.compile(rf"(?<![^\W_]){phrases('outcome_words', 'menopause_name')}(?:\s?[:=(\t]\s?|\s)(?:{values})(?![^\W_])(?!\s(?:precis|renseign|conn|document|known|record|communiq|determin))")
+    name, unknown = phrases("outcome_words", "menopause_name"), "precis|renseign|conn|document|known|record|communiq|determin"
+    return re.compile(rf"(?<![^\W_]){name}(?:\s?[:=(\t]\s?|\s)(?:{values})(?![^\W_])(?!\s(?:{unknown}))")

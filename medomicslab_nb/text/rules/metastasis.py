@@ -26,9 +26,10 @@ from medomicslab_nb.text.rules.outcomes import (
 )
 from medomicslab_nb.text.rules.phrases import listed, word_lists
 
-_HEADS = ("head", "weak")
+_HEADS = ("head", "weak", "spread")  # of the last two, only those with an organ
 _REACH = 80  # characters between a head and an organ, at most
 _LINE = 40  # characters of a line that is broken because it is long
+_METABOLIC = re.compile(r"[\d><]\s?mets$")  # metabolic equivalents: 4 METs
 _TOKEN = re.compile(r"[^\W_]+|[.;?!\n]")
 _LIST = re.compile(r"[\s,/&+()'-]*(?:(?:and|et|or|ou|ni|nor|the|le|la|les|l|du|de|aux?)\b[\s'/-]*)*")
 _NEW_MEMBER = re.compile(r"\s*(?:,|(?:and|et|or|ou)\b)")
@@ -60,11 +61,13 @@ def _coded(note: Note) -> Iterator[Found]:
 def _is_none(note: Note, head: Hit) -> bool:
     """Whether none is stated: risks, markers, a line of treatment; a search counts where it was negative."""
     written = note.folded[head.start:head.end]
-    if written == "met" or precedes(note, head.end, "metastasis_none_after"):
+    if written == "met" or _METABOLIC.search(note.folded, max(head.start - 8, 0), head.end):
         return True
-    searched = follows(note, head.start, "searched_before", 2) and words("negative").search(clause_after(note, head.end))
-    return not searched and (is_unreal(note, head.start, head.end) or follows(note, head.start, "metastasis_none_before")
-                             or follows(note, head.start, "searched_before", 2))
+    if precedes(note, head.end, "metastasis_none_after"):
+        return True
+    if follows(note, head.start, "searched_before", 2):
+        return not words("negative").search(clause_after(note, head.end))
+    return is_unreal(note, head.start, head.end) or follows(note, head.start, "metastasis_none_before")
 
 
 def _of_head(note: Note, hits: Sequence[Hit], at: int, taken: set[int]) -> Iterator[Found]:
@@ -155,7 +158,8 @@ def _is_lesion(note: Note, head: Hit) -> bool:
     """Whether a weak head qualifies a lesion, and is not secondary to something."""
     begin = max(note.sentence_at(head.start)[0], head.start - _LINE)
     before = _TOKEN.findall(note.folded[begin:head.start])
-    return any(word in _set("lesion") for word in before) and not re.match(r"\s(?:a|au|aux|to)\b", note.folded[head.end:])
+    secondary_to = re.match(r"\s(?:a|au|aux|to)\b", note.folded[head.end:])
+    return any(word in _set("lesion") for word in before) and not secondary_to
 
 
 def _joined(note: Note, start: int, end: int, name: str) -> bool:
@@ -165,7 +169,8 @@ def _joined(note: Note, start: int, end: int, name: str) -> bool:
         return False
     parts = _TOKEN.findall(gap)
     tumour = max((at for at, part in enumerate(parts) if part in _set("tumour")), default=-1)
-    if tumour >= 0 and name == "between" and (_set("from") & set(parts[:tumour]) or not _LINK.search(" ".join(parts[tumour + 1:]))):
+    linked = tumour < 0 or _LINK.search(" ".join(parts[tumour + 1:]))
+    if name == "between" and (not linked or _set("from") & set(parts[:max(tumour, 0)])):
         return False  # d'un adénocarcinome colique
     return all(part in _set(name) or part == "\n" or part.isdecimal() for part in parts)
 

@@ -16,6 +16,7 @@ from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.phrases import phrases
 
 _LEXICONS = ("outcomes", "metastases", "comorbidities")
+_BESIDE = 30  # characters before and after a name in which another disease is named
 _NEAR = 70  # characters before and after a name in which words say what it is
 
 
@@ -78,6 +79,13 @@ def stated(note: Note, attribute: str, start: int, end: int, value: str, qualifi
 def _answer() -> re.Pattern[str]:
     no, yes = (phrases("outcome_words", name) for name in ("answer_no", "answer_yes"))
     return re.compile(rf"\s?[:=(\s]\s?(?:(?P<no>{no})|{yes})(?=\s*(?:[.;,)\n\t]|$)|\s+[a-z]+\s?[:=])")
+
+
+def is_of_other(note: Note, hit: Hit) -> bool:
+    """Whether another disease is named beside: recurrent pneumonia, récidive herniaire, progression of dyspnoea."""
+    after = clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
+    before = clause_before(note, hit.start)[-_BESIDE:].rpartition(",")[2]
+    return bool(words("elsewhere").search(after) or words("elsewhere").search(before))
 
 
 def is_relatives(note: Note, start: int, end: int) -> bool:

@@ -1,7 +1,7 @@
 """Response of the tumour to treatment: RECIST words and abbreviations, in French and English.
 
-Abbreviations (CR, PR, SD, PD; RC, RP, SM, PM) count beside words of an assessment or a treatment, or alone on a line, and
-not where they are a report (CR opératoire), a receptor (PR 80 %) or a standard deviation.
+Abbreviations (CR, PR, SD, PD; RC, RP, SM, PM) count beside words of an assessment or a treatment, or alone on a line,
+and not where they are a report (CR opératoire), a receptor (PR 80 %) or a standard deviation.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from medomicslab_nb.text.rules.outcomes import (
     clause_after,
     clause_before,
     follows,
+    is_of_other,
     is_unreal,
     named,
     precedes,
@@ -26,9 +27,9 @@ from medomicslab_nb.text.rules.outcomes import (
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.terms import named as tumours_and_treatments
 
-_SIGN = re.compile(r"\s?[:=]?\s?(?:[+-](?!\s?\d)|[<>]?\d+(?!\s?(?:x|cures?|cycles?|mois|months?|weeks?|sem)\b)|\()|/[a-z]")
+_SIGN = re.compile(r"\s?[:=]?\s?(?:[+-](?!\s?\d)|[<>]?\d+(?!\s?(?:x|cures?|cycles?|mois|months?|weeks?|sem)\b)|\()"
+                   r"|/[a-z]")
 _NUMBER_BEFORE = re.compile(r"(?:[+/±-]|\d\s?%?)\s?\(?$")
-_BESIDE = 30  # characters in which another disease is named
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -64,8 +65,7 @@ def _is_response(note: Note, hit: Hit) -> bool:
     written = note.folded[hit.start:hit.end]
     if (written.startswith("stabili") and " " not in written) or written == "stability":
         return False
-    beside = clause_before(note, hit.start)[-_BESIDE:].rpartition(",")[2], clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
-    return not any(words("elsewhere").search(each) for each in beside)
+    return not is_of_other(note, hit)
 
 
 def _is_assessed(note: Note, hit: Hit) -> bool:
@@ -73,9 +73,11 @@ def _is_assessed(note: Note, hit: Hit) -> bool:
     before, after = clause_before(note, hit.start), clause_after(note, hit.end)
     if not before.strip(" -*•\t") and not after.strip(" .-\t\n"):
         return True
+    if before.endswith("(") and after.startswith(")"):  # Parkinson's disease (PD), partial response (PR)
+        return bool(_defined().search(before))
     if (_SIGN.match(after) and not after.lstrip().startswith("(")) or _NUMBER_BEFORE.search(before):
         return False
-    if precedes(note, hit.end, "abbreviation_other_after"):
+    if precedes(note, hit.end, "abbreviation_other_after") or _is_report(note, hit) or _is_receptor(note, hit):
         return False
     if follows(note, hit.start, "abbreviation_other_before", 0) and not before.endswith(("en ", "in ")):
         return False
@@ -85,13 +87,28 @@ def _is_assessed(note: Note, hit: Hit) -> bool:
 
 @cache
 def _defined() -> re.Pattern[str]:
-    return re.compile(r"(?:repon|respon|remission|stable|stabili|progress|recist|evaluation|maladie)\w*(?:\s\w+){0,2}\W{1,2}$")
+    nouns = "repon|respon|remission|stable|stabili|progress|recist|evaluation|maladie"
+    return re.compile(rf"(?:{nouns})\w*(?:\s\w+){{0,2}}\W{{1,2}}$")
+
+
+def _is_report(note: Note, hit: Hit) -> bool:
+    """CR du scanner, CR de consultation."""
+    return note.folded[hit.start:hit.end] == "cr" and bool(re.match(r"\s(?:du|de|des|d)\b", note.folded[hit.end:]))
+
+
+def _is_receptor(note: Note, hit: Hit) -> bool:
+    """ER and PR positive; not where a response is spoken of after it."""
+    if note.folded[hit.start:hit.end] not in ("pr", "rp"):
+        return False
+    before, after = clause_before(note, hit.start), clause_after(note, hit.end)
+    return bool(words("receptors").search(before + after)) and not words("response_cues").search(after)
 
 
 def _is_treated(note: Note, hit: Hit) -> bool:
     """Whether the sentence names a treatment."""
     start, end = note.sentence_at(hit.start)
-    return any(start <= other.start < end and other.term.attribute == "treatment" for other in tumours_and_treatments(note))
+    return any(start <= other.start < end and other.term.attribute == "treatment"
+               for other in tumours_and_treatments(note))
 
 
 @cache
@@ -100,7 +117,8 @@ def _stable_pattern() -> re.Pattern[str]:
     return re.compile(
         rf"{words('subject').pattern}(?:[\s:'-]+(?!{phrases('outcome_words', 'elsewhere')}\b)[^\W\d_]+){{0,4}}?[\s:-]+"
         r"(?P<stable>stables?|stabilise(?:e?s?|d)|stabilized|stability|stabilite)\b"
-        rf"|\b(?P<stable_first>stables?)\s(?:au|a la|en|sur|selon|on|by|per)\s{words('subject').pattern}")
+        r"|\b(?P<stable_first>stables?|stabilite|stabilisation)\s(?:au|a la|en|sur|selon|on|by|per)\s"
+        rf"(?:la |le |les )?{words('subject').pattern}")
 
 
 @cache

@@ -18,7 +18,7 @@ from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
 from medomicslab_nb.text.rules.outcomes import clause_after, clause_before, is_relatives
-from medomicslab_nb.text.rules.phrases import alternation, listed, phrases
+from medomicslab_nb.text.rules.phrases import alternation, listed, phrases, word_lists
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
 
 _WORDS = ("fum", "tabac", "tabag", "smok", "tobacco", "pack", "paq", "cig", "quit", "sevr", "p.a", "ppd", "clope", "nicot")
@@ -43,7 +43,9 @@ def find(note: Note) -> Iterator[Found]:
     yield from _answers(note, within, statuses, packs)
 
 
-def _stated(note: Note, attribute: str, span: tuple[int, int], value: str, unit: str = "", sign: str = "") -> Iterator[Found]:
+def _stated(
+    note: Note, attribute: str, span: tuple[int, int], value: str, unit: str = "", sign: str = "",
+) -> Iterator[Found]:
     """A mention with what only this rule knows of it; none for a criterion and, in French notes, for a relative."""
     start, end = span
     if _is_criterion(note, start, end) or _is_other_smoke(note, end):
@@ -66,8 +68,7 @@ def _is_criterion(note: Note, start: int, end: int) -> bool:
 
 
 def _is_other_smoke(note: Note, end: int) -> bool:
-    after = note.folded[end:end + 25]
-    return bool(re.match(r"\W{1,3}(?:du |de la |le |la )?(?:cannabis|marijuana|hash|joints?|chicha|crack|fish|meat)", after))
+    return bool(re.match(rf"\W{{1,3}}(?:(?:du|de la|le|la)\s)?{_words('smoked').pattern}", note.folded[end:end + 25]))
 
 
 # -- status --------------------------------------------------------------------------------------------------------
@@ -99,7 +100,9 @@ def _heads_answer() -> re.Pattern[str]:
     return re.compile(rf"\s?[:=\t(]\s?(?:{answers})(?![^\W_])")
 
 
-def _answers(note: Note, within: Sequence[Stretch], statuses: list[Found], packs: list[Found]) -> Iterator[Found]:
+def _answers(
+    note: Note, within: Sequence[Stretch], statuses: list[Found], packs: list[Found],
+) -> Iterator[Found]:
     """Lone answers that a name of smoking or pack-years stands before: "Tabac : arrêt 2012", "20 PA, sevré"."""
     said = {note.sentence_at(each.start): each.value for each in statuses if not _is_answered(note, each)}
     for match in search(note, _answer_pattern(), within):
@@ -123,8 +126,7 @@ def _is_of_smoking(note: Note, at: int, kind: str, packs: list[Found]) -> bool:
     if names:
         between = before[names[-1].end():]
         return kind == "former" or bool(re.match(r"\s?[:=\t(]", between)) or between.strip() in ("", "-")
-    return kind != "never" and any(begin <= each.start < at + _ANSWER and note.sentence_at(each.start) == note.sentence_at(at)
-                                   for each in packs)
+    return kind != "never" and any(begin <= each.start < min(at + _ANSWER, note.sentence_at(at)[1]) for each in packs)
 
 
 @cache
@@ -160,7 +162,8 @@ def _is_plausible(value: str | None) -> bool:
 
 def _worked_out(note: Note, match: re.Match[str]) -> str | None:
     """Packs a day times years."""
-    daily, years = number(match["daily"], note.language), number(match["years"], note.language)
+    daily = word_lists("smoking")["parts"].get(match["daily"]) or number(match["daily"], note.language)
+    years = number(match["years"], note.language)
     if daily is None or years is None:
         return None
     packs = daily if match["packs"] else scaled(daily, "0.05")
@@ -173,7 +176,7 @@ def _named_pattern() -> re.Pattern[str]:
     value = rf"(?:{NUMBER}|{spoken_pattern()})"
     long, short = phrases("smoking", "pack_years"), phrases("smoking", "pack_years_short")
     pressure = r"(?!\s?[:=]?\s?\d|\s?(?:mm|cm)\s?hg)"
-    before = rf"(?<![\d/.,-])(?:(?P<sign>[<>≤≥~])\s?)?(?P<value>{value})\s?-?\s?(?:{long}|{short}{pressure})(?![^\W_])"
+    before = rf"(?<![\d/.,-])(?:(?P<sign>[<>≤≥~])\s?)?(?P<value>{value})\+?\s?-?\s?(?:{long}|{short}{pressure})(?![^\W_])"
     after = rf"(?<![^\W_])(?:{long}|pys?)\s?(?:[:=]|a|of|at)\s?(?P<value_after>{NUMBER})(?![\d/])"
     return re.compile(rf"{before}|{after}")
 
@@ -184,6 +187,7 @@ def _daily_pattern() -> re.Pattern[str]:
     packs, cigarettes, a_day, lasting, years = (
         phrases("smoking", name) for name in ("packs", "cigarettes", "a_day", "lasting", "years"))
     value = rf"(?:{NUMBER}|{spoken_pattern()})"
+    parts = alternation(word_lists("smoking")["parts"])
     return re.compile(
-        rf"(?<![^\W_])(?P<daily>{value})\s?(?:(?P<packs>{packs})|{cigarettes})\s?(?:(?:de|of) cigarettes\s?)?(?:{a_day})?"
+        rf"(?<![^\W_])(?<![\d/.,-])(?P<daily>{value}|{parts})[\s-]?(?:(?P<packs>{packs})|{cigarettes})\s?(?:(?:de|of) cigarettes\s?)?(?:{a_day})?"
         rf"\s?,?\s?{lasting}\s(?P<years>{value})\s?{years}(?![^\W_])")

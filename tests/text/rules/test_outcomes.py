@@ -74,7 +74,7 @@ def test_recurrence(language: str, text: str, values: list[str]) -> None:
     ("fr", "Métastases : foie, os, poumon.", ["liver", "bone", "lung"]),
     ("fr", "Métastases multiples du foie et de la plèvre.", ["liver", "pleura"]),
     ("fr", "Localisations secondaires cérébrales.", ["brain"]),
-    ("fr", "Lésions osseuses d'allure secondaire.", ["bone"]),
+    ("fr", "Lésions osseuses d'allure secondaire.", ["bone [uncertain]"]),
     ("fr", "Carcinose péritonéale, lâcher de ballons, lymphangite carcinomateuse.", ["peritoneum", "lung", "lung"]),
     ("fr", "Adénopathies métastatiques. Surrénale gauche métastatique.", ["lymph node", "adrenal"]),
     ("fr", "pT3N1M1 OSS.", ["bone"]),
