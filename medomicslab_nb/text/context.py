@@ -97,6 +97,7 @@ class Sentence:
         held = _Held(self._tokens_in(*span) for span in spans)
         self._marks = [mark for mark in triggers(note.language).marks(self._keys) if not held.holds(mark)]
         self._roles = self._find_roles()
+        self._negations = {mark.end - 1 for mark in self._marks if any(name == "negated" and direction != "next" for name, direction in mark.effects)}
 
     def said_of(self, start: int, end: int) -> set[str]:
         """The contexts of the words between two folded offsets."""
@@ -113,7 +114,9 @@ class Sentence:
         """What each token does to the reach of others: its sign, or the role of its pattern; empty for most."""
         roles = [key if key in SIGNS else "" for key in self._keys]
         for mark in self._marks:
-            role = next((name for name, direction in mark.effects if not direction), _TRIGGER)
+            role = next((name for name, direction in mark.effects if not direction), "")
+            if not role:
+                role = _PREDICATE if all(direction in _FOLLOWING for _, direction in mark.effects) else _TRIGGER
             roles[mark.start:mark.end] = [role] * (mark.end - mark.start)
         return roles
 
@@ -166,6 +169,10 @@ class Sentence:
             yield self._backward(mark), mark.start
         elif direction == "answer":  # "Course: no fever"
             yield mark.end, self._forward(mark, _VERBS_PASS["before"])
+        if direction == "either" and self._closes(mark):
+            yield self._backward(mark), mark.start
+        elif direction == "either":  # "CT excluded a fracture"
+            yield mark.end, self._forward(mark, _VERBS_PASS["before"])
         if direction == "next":
             yield mark.end, self._near(mark.end, self._reach.next)
         if direction == "itself":
@@ -181,6 +188,8 @@ class Sentence:
             role = self._roles[at]
             if role == ")" and not depth:
                 return at
+            if role == "found":  # "no lesion was seen": as far as these words
+                return at + 2
             depth += (role == "(") - (role == ")")
             if role and not depth and self._ends(at, mark, verbs):
                 return at
@@ -197,29 +206,41 @@ class Sentence:
             return distance >= verbs
         if role == "preposition":
             return self._reach.prepositions and verbs < _ANY and (distance > 0 or verbs == _VERBS_PASS["around"])
+        said = self._roles[mark.end:at]
         if role == ",":
-            return not self._list_goes_on(at)
+            return self._new_statement(at, said) or not self._list_goes_on(at, "example" in said)
         if role == "and":
-            return not self._joins(at)
+            return not self._joins(at, "example" in said)
         return role in _ENDS and (role != ":" or distance > 0)
 
-    def _list_goes_on(self, comma: int) -> bool:
-        """Whether what follows a comma is a further member of a list, and no new statement."""
-        joined = False
+    def _new_statement(self, comma: int, said: Sequence[str]) -> bool:
+        """Whether a list that "or" has ended is followed by ", and"."""
+        return "or" in said and self._roles[comma + 1:comma + 2] == ["and"]
+
+    def _list_goes_on(self, comma: int, examples: bool) -> bool:
+        """Whether what follows a comma is a further member of a list, and no new statement.
+
+        Examples may have articles: "no complaint, such as a cough, a fever".
+        """
+        joined, member = False, True
         for at in range(comma + 1, min(comma + 1 + self._reach.words, len(self._keys))):
             role = self._roles[at]
             if role == "or" or (role == "and" and self._joins(at)):
                 joined = True
-            elif role == "verb" or (role in _OPENINGS and at == comma + 1):
+            elif role == "example" and at == comma + 1:
+                return True
+            elif role in ("verb", "found") or (role in _STATES and member) or (role == "article" and at == comma + 1 and not examples):
                 return joined
-            elif role in _ENDS or role in (_TRIGGER, "and", "preposition", ")"):
+            elif role in _ENDS or role in (_TRIGGER, _PREDICATE, "and", "preposition", ")"):
                 return joined or (self._reach.bare_commas and at - comma > 1)
+            member = member and role not in (",", "or", "and")
         return joined or self._reach.bare_commas
 
-    def _joins(self, conjunction: int) -> bool:
+    def _joins(self, conjunction: int, examples: bool = False) -> bool:
         """Whether "and" goes on with the same: no article, no verb follows closely, nothing that says otherwise."""
         following = self._roles[conjunction + 1:conjunction + 1 + _CLOSELY]
-        if not following or following[0] in (*_OPENINGS, "preposition", "stop", _TRIGGER):
+        openings = _STATES if examples else ("article", *_STATES)
+        if not following or following[0] in (*openings, "preposition", "stop", _TRIGGER, _PREDICATE):
             return False
         ends = next((at for at, role in enumerate(following) if role in _ENDS or role == ","), len(following))
         return self._reach.conjunctions and "verb" not in following[:ends]
@@ -231,13 +252,13 @@ class Sentence:
             role = self._roles[at]
             joined = joined or role in ("and", "or")
             verb = role == "verb" and at < mark.start - 1
-            if role in _ENDS or role == "state" or verb or (role == "," and not joined):
+            if role in _ENDS or role == "state" or at in self._negations or verb or (role == "," and not joined):
                 return at + 1
         return begin
 
     def _closes(self, mark: Mark) -> bool:
         """Whether a pattern is followed by nothing that it could belong to: "tumour-free." but not "free zone"."""
-        return mark.end == len(self._keys) or bool(self._roles[mark.end])
+        return mark.end == len(self._keys) or self._roles[mark.end] not in ("", "article")
 
     def _near(self, at: int, words: int) -> int:
         """How far something reaches that stands close by, to one side."""
@@ -252,9 +273,11 @@ class Sentence:
 
 _ENDS = frozenset(("stop", ";", ":"))
 _LIST_ENDS = _ENDS | {"verb"}
-_OPENINGS = ("article", "state")  # what begins a new statement after a comma or "and"
+_STATES = ("state", "number", "predicate")  # what makes a new statement of what follows a comma: "blood pressure normal", "Hb 9"
 _CLOSE_ENDS = _ENDS | {"verb", "and", "or", ",", "(", ")"}
 _TRIGGER = "trigger"
+_PREDICATE = "predicate"  # a trigger that stands after what it is said of
+_FOLLOWING = ("after", "after_finding", "close_after", "right_after")
 _CLOSELY = 6  # words after "and" among which a verb tells that a new statement begins
 _ANY = 1000
 _VERBS_PASS = {"before": 1, "before_verb": 4, "around": 2, "clause": _ANY}

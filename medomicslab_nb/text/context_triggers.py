@@ -2,7 +2,8 @@
 
 A pattern is words between spaces. ``a|b`` is one or the other, ``<name>`` any of a group under ``words``,
 ``trouve(e)`` with or without the ending, ``ete?`` may be missing, ``...`` is up to four words that begin no pattern of
-a context, ``<year>`` and ``<number>`` are digits. Plural marks of words of five letters and more are taken off on both
+a context, ``<year>`` and ``<number>`` are digits, ``0/1`` is none of
+any number. Plural marks of words of five letters and more are taken off on both
 sides. A lone ``?``, ``,``, ``;``, ``:``, ``(`` or ``)`` is that sign.
 """
 
@@ -24,7 +25,7 @@ from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import stem
 
 LANGUAGES = ("fr", "en")
-_TOKEN = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)'|[^\W_]+(?:'t\b)?|[,;:()?]")
+_TOKEN = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)'|\b0/\d+\b|[^\W_]+(?:'t\b)?|[,;:()?]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _ENDING = re.compile(r"\((\w+)\)")
 SIGNS = frozenset(",;:()?")
@@ -147,6 +148,8 @@ def _key(word: str) -> str:
     """A word as patterns are looked up by; short words keep their s, since "mais" is not "mai"."""
     if _YEAR.fullmatch(word):
         return "<year>"
+    if word.startswith("0/"):
+        return "0/1"
     if word.isdecimal() and word != "0":
         return "<number>"
     return stem(word) if len(word) > 4 else word

@@ -218,6 +218,12 @@ ENGLISH = [
     ("[Triple negative] breast [cancer].", SAID),
 ]
 
+def written(language: str) -> list[tuple[str, str]]:
+    """Sentences of a file, with what is said of the mentions in them: negated, uncertain, or neither ("said")."""
+    lines = Path(__file__).with_name(f"context_{language}.txt").read_text(encoding="utf-8").splitlines()
+    return [(language, line) for line in lines if not line.startswith("#")]
+
+
 NOTES = [
     ("fr", "Antécédents familiaux :\n[Cancer] du sein.\n", FAMILY),
     ("fr", "ANTECEDENTS\nAppendicectomie, [diabète].\nCONCLUSION\nCarcinome.", HISTORY),
@@ -250,6 +256,14 @@ def test_french(marked: str, expected: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("marked", "expected"), ENGLISH, ids=[marked for marked, _ in ENGLISH])
 def test_english(marked: str, expected: tuple[str, ...]) -> None:
     assert set(said(marked, "en")) == {expected}
+
+
+@pytest.mark.parametrize(("language", "line"), [each for language in LANGUAGES for each in written(language)])
+def test_wordings_of_case_reports(language: str, line: str) -> None:
+    expected, marked = line.split("\t")
+    found = [{"negated", "uncertain"} & set(each) for each in said(marked, language)]
+    assert found
+    assert all(expected in each if expected in CONTEXTS else not each for each in found)
 
 
 @pytest.mark.parametrize(("language", "marked", "expected"), NOTES)
