@@ -16,8 +16,8 @@ from medomicslab_nb.runner import replay, run as run_stage
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import StageResult
 from medomicslab_nb.study import Study
-from medomicslab_nb.text.settings import TextSettings
 from medomicslab_nb.tables import Input
+from medomicslab_nb.text.settings import TextSettings
 
 
 class PipelineSettings(Settings):

@@ -1,1 +1,1 @@
-"""Clinical notes in French and English: facts with the characters that say them, context, features, de-identification."""
+"""Clinical notes in French and English: facts with the characters that say them, features, de-identification."""
