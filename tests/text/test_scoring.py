@@ -19,7 +19,8 @@ def test_each_mention_counts_once() -> None:
 
 
 @pytest.mark.parametrize(("found", "same", "right"), [
-    (fact(2, 9), overlaps, 1), (fact(4, 9), overlaps, 0), (fact(0, 4, "T3"), overlaps, 1), (fact(0, 4, "T3"), same_value, 0),
+    (fact(2, 9), overlaps, 1), (fact(4, 9), overlaps, 0), (fact(0, 4, "T3"), overlaps, 1),
+    (fact(0, 4, "T3"), same_value, 0),
     (fact(0, 4, context=("negated",)), same_value, 1), (fact(0, 4, context=("negated",)), same_fact, 0),
     (fact(0, 4, attribute="n_category"), overlaps, 0)])
 def test_what_counts_as_the_same(found: Fact, same: object, right: int) -> None:
