@@ -59,5 +59,6 @@ def _is_none(note: Note, start: int, end: int) -> bool:
 @cache
 def _table_pattern() -> re.Pattern[str]:
     values = "|".join(rf"(?P<{name}>{phrases('outcome_words', f'menopause_{name}')})" for name in _VALUES)
-    name, unknown = phrases("outcome_words", "menopause_name"), "precis|renseign|conn|document|known|record|communiq|determin"
+    name = phrases("outcome_words", "menopause_name")
+    unknown = "precis|renseign|conn|document|known|record|communiq|determin"
     return re.compile(rf"(?<![^\W_]){name}(?:\s?[:=(\t]\s?|\s)(?:{values})(?![^\W_])(?!\s(?:{unknown}))")

@@ -17,6 +17,7 @@ from medomicslab_nb.text.rules.phrases import phrases
 
 _LEXICONS = ("outcomes", "metastases", "comorbidities")
 _BESIDE = 30  # characters before and after a name in which another disease is named
+_PHRASE, _WORD = 30, 9  # characters of a phrase and of a word between, at most as they are looked at
 _NEAR = 70  # characters before and after a name in which words say what it is
 
 
@@ -48,7 +49,10 @@ def clause_after(note: Note, at: int) -> str:
 
 def follows(note: Note, at: int, name: str, between: int = 0) -> bool:
     """Whether words of the list ``name`` stand right before a place, with at most so many others between."""
-    return bool(_last(name, between).search(clause_before(note, at)))
+    before, reach = clause_before(note, at), _PHRASE + _WORD * between
+    if len(before) > reach:
+        before = before[-reach:].partition(" ")[2]
+    return bool(_last(name, between).search(before))
 
 
 def precedes(note: Note, at: int, name: str, between: int = 0) -> bool:

@@ -21,21 +21,19 @@ from medomicslab_nb.text.rules.outcomes import clause_after, clause_before, is_r
 from medomicslab_nb.text.rules.phrases import alternation, listed, phrases, word_lists
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
 
-_WORDS = ("fum", "tabac", "tabag", "smok", "tobacco", "pack", "paq", "cig", "quit", "sevr", "p.a", "ppd", "clope", "nicot")
-_NAMES = ("fume", "fuma", "tabac", "tabag", "smok", "tobacco", "pack", "paquet", "cigarette", "cigs", "clope", "quit", "sevr",
-          "nicotin", "nonsmok", "exsmok", "passivement", "alcoolotabag")  # how a word of smoking begins
+_WORDS = ("fum", "tabac", "tabag", "smok", "tobacco", "pack", "paq", "cig", "ppd", "clope", "nicot")  # a quick look
+_NAMES = ("fume", "fuma", "tabac", "tabag", "smok", "tobacco", "pack", "paquet", "cigarette", "cigs", "clope",
+          "nicotin", "paq", "ppd", "nonsmok", "exsmok", "passivement", "alcoolotabag")  # how a word of smoking begins
 _KINDS = ("other", "never", "former", "current")
-_SHORT = re.compile(r"\d\s?p[./-]?[ayk]")  # a quick look for 20 PA, 30 py
+_SHORT = re.compile(r"\d\s?p[./-]?[ayk](?![a-z]{2})")  # a quick look for 20 PA, 30 py
 _MOST = 250  # pack-years
 _ANSWER = 45  # characters between a name of smoking and its answer, at most
 
 
 def find(note: Note) -> Iterator[Found]:
     """What a note says of the patient's smoking."""
-    if not note.has(*_WORDS) and not _SHORT.search(note.folded):
-        return
-    packs = list(_pack_years(note))
-    within = stretches(note, _NAMES)
+    within = stretches(note, _NAMES) if note.has(*_WORDS) else []
+    packs = list(_pack_years(note, [*within, *(note.sentence_at(match.start()) for match in note.search(_SHORT))]))
     statuses = list(_statuses(note, within))
     yield from packs
     yield from (each for each in statuses if not _is_answered(note, each))
@@ -116,7 +114,7 @@ def _answers(
 
 
 def _is_of_smoking(note: Note, at: int, kind: str, packs: list[Found]) -> bool:
-    """Whether smoking is what an answer is about: named last before it, or, where one has stopped, beside pack-years."""
+    """Whether smoking is what an answer is about: named last before it, or beside pack-years."""
     begin = max(note.sentence_at(at)[0], at - _ANSWER)
     before = note.folded[begin:at]
     names = list(_words("name").finditer(before))
@@ -143,14 +141,14 @@ def _words(key: str) -> re.Pattern[str]:
 # -- pack-years ----------------------------------------------------------------------------------------------------
 
 
-def _pack_years(note: Note) -> Iterator[Found]:
+def _pack_years(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
     taken: list[tuple[int, int]] = []
-    for match in note.search(_named_pattern()):
+    for match in search(note, _named_pattern(), within):
         value = number(match["value"] or match["value_after"], note.language)
         if _is_plausible(value):
             taken.append(match.span())
             yield from _stated(note, "pack_years", match.span(), str(value), "pack-years", match["sign"] or "")
-    for match in note.search(_daily_pattern()):
+    for match in search(note, _daily_pattern(), within):
         value = _worked_out(note, match)
         if _is_plausible(value) and not any(abs(match.start() - start) < 90 for start, _ in taken):
             yield from _stated(note, "pack_years", match.span(), str(value), "pack-years")
@@ -176,7 +174,8 @@ def _named_pattern() -> re.Pattern[str]:
     value = rf"(?:{NUMBER}|{spoken_pattern()})"
     long, short = phrases("smoking", "pack_years"), phrases("smoking", "pack_years_short")
     pressure = r"(?!\s?[:=]?\s?\d|\s?(?:mm|cm)\s?hg)"
-    before = rf"(?<![\d/.,-])(?:(?P<sign>[<>≤≥~])\s?)?(?P<value>{value})\+?\s?-?\s?(?:{long}|{short}{pressure})(?![^\W_])"
+    before = (rf"(?<![\d/.,-])(?:(?P<sign>[<>≤≥~])\s?)?(?P<value>{value})\+?\s?-?\s?(?:{long}|{short}{pressure})"
+              r"(?![^\W_])")
     after = rf"(?<![^\W_])(?:{long}|pys?)\s?(?:[:=]|a|of|at)\s?(?P<value_after>{NUMBER})(?![\d/])"
     return re.compile(rf"{before}|{after}")
 
@@ -189,5 +188,5 @@ def _daily_pattern() -> re.Pattern[str]:
     value = rf"(?:{NUMBER}|{spoken_pattern()})"
     parts = alternation(word_lists("smoking")["parts"])
     return re.compile(
-        rf"(?<![^\W_])(?<![\d/.,-])(?P<daily>{value}|{parts})[\s-]?(?:(?P<packs>{packs})|{cigarettes})\s?(?:(?:de|of) cigarettes\s?)?(?:{a_day})?"
-        rf"\s?,?\s?{lasting}\s(?P<years>{value})\s?{years}(?![^\W_])")
+        rf"(?<![^\W_])(?<![\d/.,-])(?P<daily>{value}|{parts})[\s-]?(?:(?P<packs>{packs})|{cigarettes})\s?"
+        rf"(?:(?:de|of) cigarettes\s?)?(?:{a_day})?\s?,?\s?{lasting}\s(?P<years>{value})\s?{years}(?![^\W_])")
