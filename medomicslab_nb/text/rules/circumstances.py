@@ -37,9 +37,18 @@ def _is_rule(note: Note, mention: Found) -> bool:
         since = before[announced[-1].end():]
         if not _words("own").search(since) and not _between(since):
             return True
+    if _is_limit(note.folded[mention.start:mention.end]):
+        return True
     after = re.split(r"[;.\n]", note.folded[mention.end:min(stop, mention.end + 40)])[0]
     found = _words("condition_after").search(after)
     return found is not None and re.fullmatch(r"[^,]{0,12}", after[:found.start()]) is not None
+
+
+def _is_limit(text: str) -> bool:
+    """Whether the only number of a mention is named a limit (PD-L1 cut-off of 1 %)."""
+    named = _words("limit").search(text)
+    return named is not None and re.fullmatch(r"\W*(?:(?:of|de|a|at|is|est|was)\W+)?[<>≤≥]?\s?[\d.,]+\s?%?\)?",
+                                              text[named.end():]) is not None
 
 
 def _between(text: str) -> bool:

@@ -20,15 +20,14 @@ from medomicslab_nb.text.note import Note, stem
 from medomicslab_nb.text.rules.phrases import listed, phrases
 
 _LETTER = re.compile(r"(?<![^\s(])[gdlr](?![\w'-]|\.\w)")
-_BOTH = re.compile(r"\b(?:both sides|either side|des deux cotes|les deux cotes|de chaque cote)\b")
 _LETTERS = {"g": "left", "l": "left", "d": "right", "r": "right"}
 
 
 def find(note: Note) -> Iterator[Found]:
     """Words of side."""
     yield from _words(note)
-    if note.has("deux cote", "chaque cote", "both side", "either side"):
-        for match in note.search(_BOTH):
+    if note.has("deux ", "chaque cote", "both", "either side"):
+        for match in note.search(_both()):
             yield Found("laterality", match.start(), match.end(), "bilateral")
     for match in note.search(_LETTER):
         if match[0] in ("gd" if note.language == "fr" else "lr") and _is_side(note, match):
@@ -69,7 +68,13 @@ def _sides() -> dict[str, str]:
 
 @cache
 def _sided() -> re.Pattern[str]:
-    return re.compile(rf"\b{phrases('laterality', 'sided')}s?\b\.?\s?\(?$")
+    return re.compile(rf"\b{phrases('laterality', 'sided')}s?\b\.?\s?\(?(?:[gdlr]\s?(?:et|and|ou|or|/|\+)\s?)?$")
+
+
+@cache
+def _both() -> re.Pattern[str]:
+    """Both of what has sides: both breasts, des deux cotes."""
+    return re.compile(rf"\b(?:both(?: \w+)? {phrases('laterality', 'paired')}|either side|(?:les|des) deux cotes|de chaque cote)\b")
 
 
 @cache

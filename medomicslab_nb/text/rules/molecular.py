@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import Hit, lexicon
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.circumstances import results
+from medomicslab_nb.text.rules.earlier import in_order
 from medomicslab_nb.text.rules.pairing import Said, statements
+from medomicslab_nb.text.rules.phrases import phrases
 
 _VALUES = {"egfr": ("mutated", "wild type"), "kras": ("mutated", "wild type"), "braf": ("mutated", "wild type"),
            "alk": ("rearranged", "not rearranged")}
@@ -43,13 +46,13 @@ _DENIED = re.compile(r"(?:\b(?:no|not|non|pas|sans|without|absence|aucune?|lack|
                      r"nor)[\s-]+"
                      r"(?:(?:evidence|of|de|d|signe|signs|a|un|une|phenotype|profil|statut|tumeur|arguments?|pour|"
                      r"en faveur|for|sign|suggestion)[\s']+)*)$")
-_LETTER = re.compile(r"[\s-]?(?P<letter>[lhdp])(?![^\W_]|')")
+_LETTER = re.compile(r"[\s-]?(?::\s?)?(?P<letter>[lhdp])(?![^\W_]|')")
 _STABLE = ("neg", "abs", "stab", "mss", "norm", "intact", "conserv", "preserv", "-")
 
 
 def find(note: Note) -> Iterator[Found]:
     """Mutations, rearrangements and microsatellites with their results."""
-    return results(note, _find(note))
+    return in_order(note, results(note, _find(note)))
 
 
 def _find(note: Note) -> Iterator[Found]:
@@ -108,7 +111,7 @@ def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
             not any("mut" in each.text for each in said)):
         return None
     decided = next((each.kind for each in said if each.kind in ("neg", "pos", "normal")), "").replace("normal", "neg")
-    if decided == "neg" and _second_variant(said):
+    if _second_variant(said):
         return True
     if decided:
         return decided == "pos" and not any(each.kind in ("no", "lack") for each in said)
@@ -128,12 +131,16 @@ def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
 def _second_variant(said: Sequence[Said]) -> bool:
     """Whether what is denied is a further variant (del19, T790M not found)."""
     order = [each for each in said if each.kind in ("variant", "neg")]
-    return len(order) > 2 and order[0].kind == order[1].kind == "variant"
+    denied = any(each.kind == "lack" and re.search(r"\d", each.text) for each in said)
+    return bool(order and order[0].kind == "variant" and denied) or (
+        [each.kind for each in order[:3]] == ["variant", "variant", "neg"])
 
 
 def _microsatellites(note: Note) -> Iterator[Found]:
     for hit in lexicon("microsatellites").find(note):
         before = note.folded[max(note.sentence_at(hit.start)[0], hit.start - 45):hit.start]
+        if _is_awaited(note, hit, before):
+            continue
         letter = _LETTER.match(note.folded, hit.end)
         if letter:
             yield Found("msi", hit.start, letter.end(), "stable" if letter["letter"] in "lp" else "unstable")
@@ -147,14 +154,32 @@ def _microsatellites(note: Note) -> Iterator[Found]:
             yield from _bare(note, hit, before)
 
 
+def _is_awaited(note: Note, hit: Hit, before: str) -> bool:
+    """Whether there is no result yet: pending ones before a list (En attente : ALK, MSI), or not studied after it."""
+    listed_before = _none().search(before.rpartition(";")[2].rpartition(".")[2])
+    colon = listed_before is not None and re.match(r"\s*:", before[before.rfind(listed_before[0]) + len(listed_before[0]):])
+    return bool(colon) or _none().match(note.folded[hit.end:hit.end + 40].lstrip(" :(")) is not None
+
+
+@cache
+def _none() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){phrases('results', 'none')}(?![^\W_])")
+
+
+@cache
+def _hedge() -> re.Pattern[str]:
+    return re.compile(rf"[\s(,:]*(?:is |was |est )?{phrases('results', 'hedge')}(?![^\W_])")
+
+
 _PROTEINS = (r"(?:(?:mlh-?1|msh-?2|msh-?6|pms-?2)(?![^\W_])|(?:mismatch repair|mmr) (?:proteins?|genes?)|"
              r"proteines? (?:mmr|du systeme mmr))")
+_KEPT = r"retained|preserved|intactes?|conservee?s?|conservation|maintien|maintenue?s?|maintained|normale?s?"
 _LOSS = re.compile(rf"(?<![^\W_])(?P<lost>loss|perte|absence|lack|deficit|extinction|lost|"
                    rf"loses)(?![^\W_])[^.;,]{{0,45}}?{_PROTEINS}|"
                    rf"{_PROTEINS}[^.;,\d]{{0,30}}?(?<![^\W_])(?P<off>lost|perdue?s?|absente?s?|absent|deficiente?s?|"
                    rf"deficient|loss)(?![^\W_])|"
-                   rf"(?<![^\W_])(?P<kept>retained|preserved|intact|conservee?|maintien|maintained|normal|"
-                   rf"normale)(?![^\W_])[^.;,]{{0,30}}?{_PROTEINS}")
+                   rf"(?<![^\W_])(?P<kept>{_KEPT})(?![^\W_])[^.;,]{{0,30}}?{_PROTEINS}|"
+                   rf"{_PROTEINS}[^.;\d]{{0,40}}?(?<![^\W_])(?P<still>{_KEPT}|present|presente?s?|exprimee?s?|expressed)(?![^\W_])")
 
 
 def _proteins(note: Note, named: Sequence[Found]) -> Iterator[Found]:
@@ -162,7 +187,7 @@ def _proteins(note: Note, named: Sequence[Found]) -> Iterator[Found]:
     named_in = {note.sentence_at(each.start) for each in named}
     for match in note.search(_LOSS):
         denied = _DENIED.search(note.folded, max(match.start() - 30, 0), match.start())
-        stable = match["kept"] is not None or denied is not None
+        stable = bool(match["kept"] or match["still"] or denied)
         if note.sentence_at(match.start()) not in named_in:
             yield Found("msi", match.start(), match.end(), "stable" if stable else "unstable")
 
@@ -180,4 +205,5 @@ def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:
         yield Found("msi", hit.start, tested.end() if tested else hit.end, "unstable")
     elif hit.term.value == "instability" and not word and not (
             (tested and tested["status"]) or _SOUGHT.search(before)):
-        yield Found("msi", hit.start, hit.end, "unstable")
+        yield Found("msi", hit.start, hit.end, "unstable",
+                    context=("uncertain",) if _hedge().match(note.folded, hit.end) else ())

@@ -30,7 +30,7 @@ _MEASURED_KINDS = ("ratio", "hscore", "eighths", "twelfths", "percent", "score",
 _FOREIGN_WORDS = 3  # between a test and its result
 _JOINING = frozenset("and et or ou ni nor the les des aux a la le l de du d au pour for both status statut as well e y "
                      "ainsi que gene genes in".split())
-_BREAK = re.compile(r"[;.\n]\s|[;]|\b(?:but|mais|while|whereas|tandis|alors)\b")
+_BREAK = re.compile(r"(?<!i\.e)[;.\n]\s|[;]|\b(?:but|mais|while|whereas|tandis|alors)\b")
 _LEADS = re.compile(r"(?:^|\s)(?:for|pour|of|de|des|du|d'|aux?|in)\s*(?:la|les?|l'|the|both|le gene|the gene|gene|"
                     r"proteine|"
                     r"status|statut)?\s*(?:gene\s+)?$|^\s+(?:\w+ment\s+|strongly\s+|weakly\s+)?(?:(?:les?|la|l'|des|"
@@ -41,7 +41,7 @@ _TOUCHES = re.compile(r"[\s-]*(?:\(|d'|de )?$")
 _WORD = re.compile(r"[^\W\d_]+")
 _BESIDE = re.compile(r"[\s:=()\[/,-]*(?:(?:was|were|is|are|status|statut|staining|receptors?|both|est|sont|etaient|"
                      r"etait|revenus?|"
-                     r"tous|deux|les|a|strongly|weakly|fortement|faiblement|score|in|dans|allred|expression|tumou?rs?|"
+                     r"tous|deux|les|a|strongly|weakly|strong|weak|fortement|faiblement|score|in|dans|allred|expression|tumou?rs?|"
                      r"taux|very|tres|diffusely|the|cancers?|de|focally|focalement|stables?|moderately|moderement|"
                      r"toujours|still|inchanges?|diffusement|at|to|\d{1,3} ?%)[\s:=(/,-]*){0,3}$")
 _COMPARED = r"(?P<compare>[<>≤≥~]\s?=?|less than|more than|moins de|plus de|superieure? a|inferieure? a|at least)?\s*"
@@ -118,6 +118,11 @@ def _target_before() -> re.Pattern[str]:
 
 
 @cache
+def _control() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_])(?:{alternation(listed('results', 'control'))})[\s:]*$")
+
+
+@cache
 def _target_after() -> re.Pattern[str]:
     return re.compile(rf"[\s-]*(?:{alternation(listed('results', 'target_after'))})(?![^\W_])")
 
@@ -167,7 +172,7 @@ _COPIES = re.compile(r"[\s-]*(?:gene )?cop(?:y|ies)(?: number)?")
 def _is_target(note: Note, hit: Hit) -> bool:
     """Whether the name is what a drug acts on (anti-HER2, EGFR inhibitor)."""
     before = note.folded[max(hit.start - 20, 0):hit.start]
-    return bool(_target_before().search(before) or _target_after().match(note.folded, hit.end)
+    return bool(_target_before().search(before) or _control().search(before) or _target_after().match(note.folded, hit.end)
                 or _COPIES.match(note.folded, hit.end))
 
 
@@ -227,7 +232,10 @@ class _Sentence:
                 self._leading = [replace(self._leading[0], kind="lack")]
             self._read.append(Statement([name], self._leading, forward=True))
             self._leading = []
-        elif last and (last.forward or not last.said) and _joins(gap):
+        elif last and (_is_open(last) if last.forward else not last.said) and _joins(gap):
+            if name.term.value == "score" and last.names[-1].term.value == "name" and (
+                    last.names[-1].term.attribute == name.term.attribute):
+                name = replace(name, start=last.names.pop().start)
             last.names.append(name)
         else:
             self._read.append(Statement([name]))
@@ -255,14 +263,22 @@ class _Sentence:
 
     def _near(self, last: Statement, number: int, gap: str) -> bool:
         """Whether a result still belongs to the statement before it."""
+        said = [each for each in last.said if each.start > last.names[-1].start]
+        since = said[-1].end if said else last.names[-1].end
+        own = _own_again(self._note.folded[since:self._items[number].start])
+        if own is not None:
+            return _foreign(own) <= _FOREIGN_WORDS
         if _BREAK.search(gap) or _CODE.search(gap):
             return False
         before = self._items[number - 1]
-        if isinstance(before, Said) and not (before in last.said or any(before in own for own in last.own.values())):
+        if self._items[number].kind == "percent" and _foreign(",".join(gap.split(",")[1:])):  # type: ignore[union-attr]
+            return _changes(gap)
+        if isinstance(before, Said) and before.kind != "percent" and not (before in last.said or any(before in own for own in last.own.values())):
             return False
         if last.names[-1].term.value == "short" and isinstance(before, Hit):
             return bool(_BESIDE.match(gap))
-        return _foreign(gap) <= (_FOREIGN_WORDS if isinstance(before, Hit) else 2)
+        more = isinstance(before, Hit) or _changes(gap)
+        return _foreign(gap) <= (_FOREIGN_WORDS if more else 2)
 
     def _leads(self, number: int, said: Said, gap: str) -> bool:
         """Whether a result is that of the names that follow it."""
@@ -305,16 +321,26 @@ class _Sentence:
                 at = sign.end if sign else name.end
 
 
+def _is_open(statement: Statement) -> bool:
+    """Whether names may still be added to those that stand after their result (no EGFR mutation or ALK fusion)."""
+    return not any(each.kind in ("pos", "neg") and each.start > statement.names[-1].end for each in statement.said)
+
+
 def _goes_on(statement: Statement, said: Said) -> bool:
     """Whether a result after names is that of them all: tested for A and B, which were negative; no A was found."""
     kinds = {each.kind for each in statement.said}
     return (kinds <= {"sought", "noun"} and "sought" in kinds) or (said.kind == "pos" and bool(kinds & {"no", "lack"}))
 
 
+_NUMBER_AFTER = re.compile(r"\s+(?:pas\s+|de\s+|of\s+)*[<>]?\s?\d+\s?%")
+
+
 def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
     for match in _pattern().finditer(folded[start:stop]):
         kind = str(match.lastgroup).rstrip("_")
         kind = next((each for each in _MEASURED_KINDS if match[each]), kind)
+        if kind == "no" and _NUMBER_AFTER.match(folded, start + match.end()):
+            continue
         groups = match.groupdict()
         parts = (f"{kind}_n", "score_p", "score_b", "allred_n")
         number = next((groups[name] for name in parts if groups.get(name)), "")
@@ -359,7 +385,7 @@ def _near_enough(first: Said, second: Said) -> bool:
 _SIGN = re.compile(r"\s?[:=]?\s?[(\[]?\s?(?P<sign>\+{1,4}|-)(?P<ve>\s?ve\b)?\s?[)\]]?")
 _AFTER_MINUS = re.compile(r"\s*(?:$|[,;.)\]/\n]|\(?\d|[a-z0-9]{2,6}\s?[:(]?\s?[+-](?!\w)|"
                           r"her-?2(?:/neu)?\s*[:(]?\s*[0-3+])")
-_SUSPENDED = re.compile(r"\s+(?:and|or|et|ou)\s+[a-z0-9]+-\w")
+_SUSPENDED = re.compile(r"(?:,\s*[a-z0-9]+-)*,?\s+(?:and|or|et|ou)\s+[a-z0-9]+-[a-z]{3}")
 
 
 def _sign(folded: str, name: Hit) -> Said | None:
@@ -393,13 +419,13 @@ def _digit(folded: str, name: Hit) -> Said | None:
 
 
 _WHOLE = re.compile(rf"(?P<link>[\s:=(,]*(?:(?:score|was|is|of|at|a|est|etait|de)[\s:=(]+){{0,2}})(?P<compare>[<>≤≥]\s?=?)?\s?"
-                    rf"(?P<whole>{NUMBER})(?![\w%/+]|\s?%|[.,-]\d|-|\s(?:mois|months|jours|days|mg|cycles|ans|years|to|a)\b)")
+                    rf"(?P<whole>{NUMBER})(?![\w%/+]|\s?%|[.,-]\d|-\w|\s(?:mois|months|jours|days|mg|cycles|ans|years|to|a)\b)")
 
 
 def _whole(folded: str, name: Hit) -> Said | None:
     """A number without a percent sign after the name of a score, or after a sign of equality."""
     match = _WHOLE.match(folded, name.end)
-    if match is None or not (name.term.value == "score" or set(match["link"]) & set(":=")):
+    if match is None or not (name.term.value == "score" or not match["link"].strip(" :=(")):
         return None
     return Said("percent", match.start("whole"), match.end(), match["whole"], match["whole"],
                 (match["compare"] or "").strip())
@@ -421,6 +447,17 @@ def _alike(one: Said, other: Said) -> bool:
     return one.kind == other.kind in ("percent", "score") or (one.kind in words and other.kind in words)
 
 
+def _own_again(gap: str) -> str | None:
+    """What stands after the word that turns from a rule or an earlier result to the patient's (ours: 5 %)."""
+    found = [match for match in _own().finditer(gap)]
+    return gap[found[-1].end():] if found and _BREAK.search(gap[:found[-1].start()] + " ") else None
+
+
+@cache
+def _own() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){alternation([*listed('results', 'own'), *listed('statements', 'now')])}(?![^\W_])")
+
+
 def _changes(gap: str) -> bool:
     """Whether words or an arrow say that what follows took the place of what stands before."""
     return bool(_change().search(gap))
@@ -428,7 +465,8 @@ def _changes(gap: str) -> bool:
 
 @cache
 def _change() -> re.Pattern[str]:
-    words = [*listed("statements", "now"), *listed("statements", "changed"), *listed("results", "before_that")]
+    words = [phrase for name, key in (("statements", "now"), ("statements", "changed"), ("statements", "instead"),
+                                      ("results", "before_that"), ("results", "own"), ("results", "later")) for phrase in listed(name, key)]
     return re.compile(rf"->|→|(?<![^\W_]){alternation(words)}(?![^\W_])")
 
 

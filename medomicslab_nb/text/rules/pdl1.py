@@ -17,7 +17,8 @@ from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import number, scaled
 from medomicslab_nb.text.rules.circumstances import results
-from medomicslab_nb.text.rules.pairing import Said, Statement, stages, statements
+from medomicslab_nb.text.rules.earlier import in_order
+from medomicslab_nb.text.rules.pairing import Said, stages, statements
 from medomicslab_nb.text.rules.proliferation import sign
 from medomicslab_nb.text.rules.receptors import polarity, span
 
@@ -29,13 +30,14 @@ def find(note: Note) -> Iterator[Found]:
     if not note.has(*_GUARD):
         return iter(())
     found = list(_find(note))
-    return results(note, [each for each in found if not _is_counted(note, each, found)])
+    kept = [each for each in found if not _is_counted(note, each, found)]
+    return in_order(note, results(note, kept))
 
 
 def _find(note: Note) -> Iterator[Found]:
     for statement in statements(note):
         for place, name in enumerate(statement.names):
-            if name.term.attribute == "pdl1" and not _is_named_again(statement, place):
+            if name.term.attribute == "pdl1":
                 yield from _found(note, name, statement.of(place))
 
 
@@ -46,23 +48,18 @@ def _is_counted(note: Note, worded: Found, found: Sequence[Found]) -> bool:
         for other in found)
 
 
-def _is_named_again(statement: Statement, place: int) -> bool:
-    """Whether the score follows that the value is one of (PD-L1 TPS 60 %)."""
-    following = statement.names[place + 1:place + 2]
-    return statement.names[place].term.value == "name" and any(each.term.attribute == "pdl1" for each in following)
-
-
 def _found(note: Note, name: Hit, said: Sequence[Said]) -> Iterator[Found]:
-    for number_of, stage in enumerate(stages(note, said)):
-        start, end = span(name, stage) if number_of == 0 else (stage[0].start, stage[-1].end)
-        measured = next((each for each in stage if each.kind == "percent"), None)
-        score = _score_name(name)
-        if measured is not None:
-            yield from _measured(note, measured, start, end, score)
-        elif name.term.value == "name":
-            value = polarity(stage, note.language)
-            if value:
-                yield Found("pdl1", start, end, value, qualifier=score)
+    percents = [each for each in said if each.kind == "percent"]
+    for measured in percents:
+        start, end = span(name, [measured]) if measured is percents[0] else (measured.start, measured.end)
+        yield from _measured(note, measured, start, end, _score_name(name))
+    if percents or name.term.value != "name":
+        return
+    for order, stage in enumerate(stages(note, said)):
+        value = polarity(stage, note.language)
+        if value and any(each.kind not in ("noun", "sought") for each in stage):
+            start, end = span(name, stage) if order == 0 else (stage[0].start, stage[-1].end)
+            yield Found("pdl1", start, end, value)
 
 
 def _measured(note: Note, said: Said, start: int, end: int, score: str) -> Iterator[Found]:

@@ -13,8 +13,9 @@ from decimal import Decimal
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.numbers import NUMBER, number, scaled
+from medomicslab_nb.text.numbers import NUMBER, number, scaled, spoken_pattern
 from medomicslab_nb.text.rules.circumstances import results
+from medomicslab_nb.text.rules.earlier import in_order
 from medomicslab_nb.text.rules.tables import cells
 
 _NAME = re.compile(r"(?=[kmilp])(?:(?<![^\W_])(?:ki\s?-?\s?67|mib\s?-?\s?1)(?![^\W_])|(?<![^\W_])ki(?=\s*(?:a|at|of|:|"
@@ -24,14 +25,14 @@ _COMPARE = (r"(?P<compare><\s?=?|>\s?=?|≤|≥|~|less than|more than|greater th
             r"above|below|under|at least|"
             r"moins de|plus de|jusqu'a|superieure?s? (?:ou egale? )?a|inferieure?s? (?:ou egale? )?a|au moins)?\s*")
 _PERCENT = r"\s*(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100\b)"
-_VALUE = re.compile(rf"{_COMPARE}(?<![\w.,])(?P<low>{NUMBER})(?:(?P<mid>{_PERCENT})?\s*(?:-|/|a|to|et|"
+_VALUE = re.compile(rf"{_COMPARE}(?<![\w.,])(?P<low>{NUMBER}|{spoken_pattern()})(?:(?P<mid>{_PERCENT})?\s*(?:-|/|a|to|et|"
                     rf"and)\s*(?P<high>{NUMBER}))?"
                     rf"(?P<percent>{_PERCENT})")
 _BARE = re.compile(rf"[\s:=(,]*(?:(?:index|indice|labell?ing|score|was|is|of|at|a|de|est|etait|eleve|proliferation|"
                    rf"taux)[\s:=(,]+){{0,4}}"
                    rf"{_COMPARE}(?P<low>{NUMBER})(?:\s*(?:-|a|to)\s*(?P<high>{NUMBER}))?(?!\s?[\w/+%-]|[.,]\d)")
 _BARRIER = re.compile(r"[;\n]|\b(?:er|pr|re|rp|ro|her-?2|cd\d+|ck\d+|p53|grade|necros\w*|surviv\w*|survie|"
-                      r"recepteur\w*|receptor\w*|chimio\w*|chemo\w*)\b")
+                      r"recepteur\w*|receptor\w*|chimio\w*|chemo\w*|cut-?\s?off|seuil|threshold)\b")
 _FURTHER = re.compile(rf"(?P<lead>[^;.\n%]{{0,12}}?(?<![^\W_])(?P<word>to|a|puis|then|->|→|versus|vs|contre|"
                       rf"et non(?: pas)?|and not|not|from|de|down to|formerly)"
                       rf"\s*(?:in the \w+ )?){_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
@@ -57,7 +58,7 @@ _SAID = {"et non": "negated", "et non pas": "negated", "and not": "negated", "no
 
 def find(note: Note) -> Iterator[Found]:
     """Ki-67 with its percentage."""
-    return results(note, _find(note))
+    return in_order(note, results(note, _find(note)))
 
 
 def _find(note: Note) -> Iterator[Found]:

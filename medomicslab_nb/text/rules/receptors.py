@@ -20,6 +20,7 @@ from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import number
 from medomicslab_nb.text.rules.circumstances import results
+from medomicslab_nb.text.rules.earlier import in_order
 from medomicslab_nb.text.rules.pairing import Said, Statement, stages, statements
 
 ATTRIBUTES = ("er", "pr", "her2", "p16")
@@ -31,7 +32,7 @@ _SCREENING = re.compile(r"\b(?:vaccin\w*|frottis|smear|pap|screening|depistage|c
 
 def find(note: Note) -> Iterator[Found]:
     """Receptors, HER2, p16 and HPV with their results."""
-    return results(note, _find(note))
+    return in_order(note, results(note, _find(note)))
 
 
 def _find(note: Note) -> Iterator[Found]:
@@ -126,6 +127,7 @@ def _measured(said: Said, language: str) -> bool | None:
 
 
 def _her2(said: Sequence[Said], note: Note) -> tuple[str, str] | None:
+    said = [each for each in said if "mutat" not in each.text]
     scores = [each for each in said if each.kind == "score"]
     qualifier = ", ".join(part for part in (_score_text(scores), _ish_text(said)) if part)
     hybridised = _hybridised(said)

@@ -71,7 +71,18 @@ def find(note: Note) -> Iterator[Found]:
     for unit in _chains(note):
         for start, end, value, qualifier in _measurements(note, *unit):
             if _is_lesion(note, start, end, unit):
-                yield Found("tumour_size", start, end, value, "mm", qualifier)
+                yield Found("tumour_size", start, end, value, "mm", qualifier, _earlier(note, start, end, unit))
+
+
+def _earlier(note: Note, start: int, end: int, chain: tuple[int, int]) -> tuple[str, ...]:
+    """History for a size that another took the place of (grew from 8 to 14 mm, 45 mm previously)."""
+    grew = start == chain[0] and end < chain[1] and _CHANGE.search(note.folded, max(start - 60, 0), start)
+    return ("history",) if grew or _before_that().match(note.folded, end) else ()
+
+
+@cache
+def _before_that() -> re.Pattern[str]:
+    return re.compile(rf"[\s,]*{phrases('statements', 'earlier_after')}(?![^\W_])")
 
 
 def _chains(note: Note) -> Iterator[tuple[int, int]]:
@@ -220,7 +231,8 @@ def _is_distance(folded: str, start: int, end: int, begin: int) -> bool:
     before = folded[max(begin, start - 40):start]
     if _distance_after().match(folded, end) or _distance_before().search(before):
         return True
-    return bool(_AT.search(before) and _OF.match(folded, end) and not _MEASURED_AT.search(before))
+    placed = before.endswith("at ") or _OF.match(folded, end)
+    return bool(_AT.search(before) and placed and not _MEASURED_AT.search(before))
 
 
 def _noun_after(folded: str, end: int, stop: int) -> str:
