@@ -2,6 +2,11 @@
 
 Diabetes with an organ's damage beside it and cirrhosis of Child B or C are the graver of their two values. Leukaemia
 and lymphoma count where the words say that they are earlier or beside the present cancer.
+
+Notes
+-----
+Challenge set (*not real notes*), the half not looked at: F1 .91 in French (n 27) and .91 in English (n 21).
+Limits: abbreviations are read by their capitals; gravity only from the words right after.
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 Death of cells, of relatives (none in French notes, in the context family in English ones), risks and fears of death
 are none.
+
+Notes
+-----
+Challenge set (*not real notes*), the half not looked at: F1 .89 in French (n 12) and .87 in English (n 14).
+E3C layer 3, gold by simulated annotators: 1.0 (n 5) and .95 (n 32). Limits: whose
+death it is, is known within a clause only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Recurrence or relapse of the cancer, not of other diseases; risks and scores of recurrence are none."""
+"""Recurrence or relapse of the cancer, not of other diseases; risks and scores of recurrence are none.
+
+Notes
+-----
+Challenge set (*not real notes*), the half not looked at: F1 .87 in French (n 14) and 1.0 in English (n 14).
+E3C layer 3, gold by simulated annotators: .95 (n 21) and .93 (n 83). Limits: other diseases are
+known by the words right beside.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,12 @@
 
 Abbreviations (CR, PR, SD, PD; RC, RP, SM, PM) count beside words of an assessment or a treatment, or alone on a line,
 and not where they are a report (CR opératoire), a receptor (PR 80 %) or a standard deviation.
+
+Notes
+-----
+Challenge set (*not real notes*), the half not looked at: F1 .67 in French (n 22) and .89 in English (n 14).
+E3C layer 3, gold by simulated annotators: .89 (n 5) and .78 (n 36). Limits: a response told
+in percent or as a shrinking tumour is not read; a negation before a comma reaches the statement after it.
 """
 
 from __future__ import annotations
