@@ -3,8 +3,8 @@
 Words stand in ``lexicons/smoking.yaml``. "35 PA" is pack-years, "PA 130/80" an arterial pressure; "20 cigarettes a day
 for 30 years" is worked out (a pack has 20) where both numbers are plainly written. A lone answer ("Tabac : jamais",
 "20 PA, sevré") counts beside a name of smoking or pack-years and adds nothing to the same status in its sentence.
-Passive smoking, cannabis, advice to stop and criteria are none; a relative's smoking is none in French notes and has the
-context family in English ones. Smoking without any word on whether it goes on ("smoking history of 30 pack-years")
+Passive smoking, cannabis, advice to stop and criteria are none; a relative's smoking is none in French notes and is
+of the family in English ones. Smoking without any word on whether it goes on ("smoking history of 30 pack-years")
 has pack-years and no status.
 
 Notes
