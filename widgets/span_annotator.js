@@ -177,8 +177,9 @@ class Annotator {
     this.open(place, false);
   }
 
-  /** Suggestions can be made now: those for the note that is open are asked for. */
+  /** Other suggestions can be made now: the list and the note that is open are asked for anew. */
   async onReady() {
+    if (this.el.dataset.ready === "") await this.list.reload(true);
     if (this.state) await this.open(this.state.place, false);
     if (this.message.textContent === this.t.annotator_rules_load) this.say("");
     this.el.dataset.ready = "";

@@ -18,6 +18,7 @@ class IdentifierReview(NlpAnnotator):
     """
 
     folder = IDENTIFIERS
+    learns = False
 
     def suggest(self) -> Suggest:
         """What rules find, and the identifiers that the study holds of its patients."""

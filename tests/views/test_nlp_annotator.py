@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,15 +13,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from medomicslab_nb.errors import MissingExtraError, StudyError
+from medomicslab_nb.errors import DataError, MissingExtraError, SettingsError, StudyError
 from medomicslab_nb.study import Study, create_study
-from medomicslab_nb.text import annotations
+from medomicslab_nb.text import annotations, suggestions
 from medomicslab_nb.text.annotation_desk import Desk, NoteText
 from medomicslab_nb.text.annotations import open_annotations, read_annotations
+from medomicslab_nb.text.span import Span
 from medomicslab_nb.views import nlp_annotator
+from medomicslab_nb.views.annotate_tool import AnnotateTool
+from medomicslab_nb.views.identifier_review import IdentifierReview
 from medomicslab_nb.views.nlp_annotator import NlpAnnotator, suggestions_of_rules
 from medomicslab_nb.views.span_annotator import SpanAnnotator
-from tests.text.test_annotation_desk import suggest
+from medomicslab_nb.views.train_suggestions import TrainSuggestions
+from tests.text.test_annotation_desk import Found, suggest
 
 TEXT = "🙂 grade 2, métastase possible"
 NOTES = [NoteText("SECRET-1", TEXT, "2024-01-01", "fr"), NoteText("SECRET-2", "grade 3", "", "en"),
@@ -229,3 +234,214 @@ def test_rules_of_the_text_stage_suggest_spans_of_the_note() -> None:
     found = list(suggestions_of_rules(text, "fr"))
     assert found
     assert all(text[one.start:one.end] == one.text for one in found)
+
+
+# -- the model in the loop --------------------------------------------------------------------------------------------
+
+DRUGS = ("tamoxifène", "létrozole", "docétaxel", "paclitaxel", "trastuzumab")
+
+
+def drug_notes(count: int) -> dict[str, str]:
+    return {f"SECRET-{number}": f"Note {number}. Elle a reçu du {DRUGS[number % 5]}, "
+            f"puis du {DRUGS[(number + 1) % 5]}, et enfin du {DRUGS[(number + 2) % 5]}." for number in range(count)}
+
+
+@pytest.fixture
+def drugs(tmp_path: Path) -> Study:
+    """Anne has finished the notes but the last two; Ben has none."""
+    made, notes = create_study(tmp_path / "drugs"), drug_notes(14)
+    made.add_table("notes", pd.DataFrame({"patient": "SECRETPATIENT", "note": list(notes), "text": list(notes.values()),
+                                          "language": "fr"}), level="visit", block="notes")
+    anne = open_annotations(made, "Anne")
+    for name, text in list(notes.items())[:12]:
+        anne.note(name, text).put(*(Span.of(text, "treatment", place.start(), place.end(), value="drug")
+                                    for place in re.finditer("|".join(DRUGS), text)))
+        anne.note(name, text).mark_done(True)
+    anne.close()
+    return made
+
+
+def no_rules(_text: str, _language: str) -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nlp_annotator, "interactive", lambda: True)
+
+
+def suggested(annotator: NlpAnnotator, place: int) -> list[tuple[str, str]]:
+    assert annotator.widget is not None
+    return [(span.text, span.rule) for span in annotator.widget.desk.open(place).spans if span.status == "suggested"]
+
+
+@pytest.mark.usefixtures("looked_at")
+def test_trained_model_suggests_behind_the_rules_and_is_found_again(drugs: Study) -> None:
+    text = drug_notes(14)["SECRET-13"]
+
+    def rules(note: str, _language: str) -> list[Any]:
+        word = DRUGS[13 % 5]
+        return [Found("histology", note.index(word), note.index(word) + len(word), "x", ())] if word in note else []
+
+    shown = NlpAnnotator(drugs, "Anne", suggest=rules)
+    assert shown.widget is not None
+    assert shown.widget._loaded.wait(60)
+    assert suggested(shown, 13) == [(DRUGS[3], "test")]
+    assert shown.reports() == []
+    before = shown.widget.desk
+    tool = TrainSuggestions(shown, lambda words: words)
+    tool.button.click()
+    tool.background.join(300)
+    said = tool._status.value
+    assert "12 finished notes with 36 spans" in said
+    assert re.search(r"On 3 notes left out: exact F1 0\.\d\d|exact F1 1\.00", said), said
+    assert "SECRET" not in said
+    assert shown.widget.desk is not before, "notes that were looked through get other suggestions"
+    assert shown.widget.ready
+    found = suggested(shown, 13)
+    assert found[0] == (DRUGS[3], "test"), "rules stay first"
+    assert {rule for _, rule in found[1:]} == {"model"}
+    assert not any(word == DRUGS[3] for word, _ in found[1:])
+    assert all(word in text for word, _ in found)
+    shown.close()
+
+    again = NlpAnnotator(drugs, "Anne", suggest=rules)
+    assert suggested(again, 13) == found
+    assert "12 finished notes with 36 spans" in TrainSuggestions(again, str)._status.value
+    again.close()
+
+
+@pytest.mark.usefixtures("looked_at")
+def test_next_uncertain_is_what_the_model_doubts(drugs: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = NlpAnnotator(drugs, "Anne", suggest=no_rules)
+    assert shown.widget is not None
+    assert shown.widget._loaded.wait(60)
+    assert Browser(shown.widget).ask("uncertain", place=0)["place"] is None
+    monkeypatch.setattr(suggestions, "stored_model", lambda study, language: None)
+    loop = suggestions.ModelInTheLoop(drugs, shown.widget.desk.annotations, (), no_rules)
+    monkeypatch.setattr(loop, "train", lambda progress: [])
+    monkeypatch.setattr(loop, "doubt", lambda text, spans: 2.0 if "13." in text else 0.5)
+    shown._source.__dict__["_loop"] = loop
+    shown.train()
+    assert Browser(shown.widget).ask("uncertain", place=0)["place"] == 13
+
+
+@pytest.mark.usefixtures("looked_at")
+def test_too_little_is_told_with_what_is_missing_and_a_cancel_leaves_all_as_it_was(
+        drugs: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    ben = NlpAnnotator(drugs, "Ben", suggest=no_rules)
+    tool = TrainSuggestions(ben, str)
+    tool.button.click()
+    tool.background.join(60)
+    assert "0 notes are finished. At least 10 finished notes of one language with 30 spans" in tool._status.value
+    assert not tool.button.disabled
+    monkeypatch.setenv("MEDOMICSLAB_LANG", "fr")
+    tool.button.click()
+    tool.background.join(60)
+    assert "Il faut au moins 10 comptes rendus terminés" in tool._status.value
+    monkeypatch.setenv("MEDOMICSLAB_LANG", "en")
+    monkeypatch.setattr(ben, "train", lambda progress: [progress.check() for _ in iter(int, 1)])
+    tool.button.click()
+    assert "<progress" in tool._status.value
+    assert tool.cancel_button.layout.display == ""
+    tool.cancel_button.click()
+    tool.background.join(60)
+    assert "cancelled" in tool._status.value
+    assert tool.cancel_button.layout.display == "none"
+    ben.close()
+
+
+def test_training_without_a_widget_and_none_from_identifiers(drugs: Study) -> None:
+    with pytest.raises(DataError, match="0 finished notes"):
+        NlpAnnotator(drugs, "Ben").train()
+    with pytest.raises(DataError, match="no model learns from identifiers"):
+        IdentifierReview(drugs, "Anne").train()
+
+
+def test_without_a_model_nothing_of_it_is_loaded(drugs: Study) -> None:
+    program = ("import sys; from medomicslab_nb.views import nlp_annotator; nlp_annotator.interactive = lambda: True\n"
+               f"shown = nlp_annotator.NlpAnnotator({str(drugs.path)!r}, 'Anne')\n"
+               "assert shown.widget._loaded.wait(60); shown.widget.desk.open(13)\n"
+               "shown.widget.desk.uncertain(0, [13])\nassert shown.reports() == []; print('medomicslab_nb.text.span_model' in sys.modules)")
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["anne.jsonl", "anne.spacy", "anne.zip", "anne.csv"])
+def test_annotations_go_out_and_come_in_with_another_name(drugs: Study, name: str) -> None:
+    written = NlpAnnotator(drugs, "Anne").export(name)
+    assert written == drugs.path / "notes/exchange" / name
+    ben = NlpAnnotator(drugs, "Ben")
+    assert ben.take_in(name) == 36
+    assert ben.take_in(name) == 0, "the same file twice adds nothing"
+    text = drug_notes(1)["SECRET-0"]
+    taken = read_annotations(drugs, "Ben").note("SECRET-0", text)
+    assert [span.text for span in taken.holding] == [DRUGS[0], DRUGS[1], DRUGS[2]]
+
+
+def test_nothing_is_overwritten_and_no_journal_is_put_among_the_others(drugs: Study, tmp_path: Path) -> None:
+    anne = NlpAnnotator(drugs, "Anne")
+    first = anne.export("anne.jsonl").read_bytes()
+    with pytest.raises(DataError, match="already"):
+        anne.export("anne.jsonl")
+    assert (drugs.path / "notes/exchange/anne.jsonl").read_bytes() == first
+    for place in ("../annotations/carl.jsonl", "../../carl.jsonl"):
+        with pytest.raises(DataError, match="the study's own files"):
+            anne.export(place)
+    assert anne.export(tmp_path / "out.csv").is_file()
+    with pytest.raises(SettingsError, match="does not tell its form"):
+        anne.export("anne.docx")
+    with pytest.raises(DataError, match="no file of this name"):
+        anne.take_in("nobody.jsonl")
+
+
+def test_damaged_file_changes_nothing_and_its_words_are_not_repeated(drugs: Study) -> None:
+    written = NlpAnnotator(drugs, "Anne").export("anne.jsonl")
+    lines = written.read_text().replace("tamoxif", "SECRETDRUG", 1)
+    (written.parent / "bad.jsonl").write_text(lines)
+    with pytest.raises(DataError) as caught:
+        NlpAnnotator(drugs, "Ben").take_in("bad.jsonl")
+    assert "SECRET" not in str(caught.value)
+    assert read_annotations(drugs, "Ben").notes == []
+
+
+@pytest.mark.usefixtures("looked_at")
+def test_row_of_files_tells_outcome_and_fault(drugs: Study) -> None:
+    tool = AnnotateTool(drugs, "notes")
+    tool.name.value = "Anne"
+    tool.buttons["annotate_notes"].click()
+    row = tool.exchange
+    assert row is not None
+
+    def press(button: Any) -> str:
+        button.click()
+        row.background.join(60)
+        return str(row._status.value)
+
+    assert "Name the file first" in press(row.export_button)
+    row.name.value, row.form.value = "mine", "brat"
+    assert "Written: mine.zip" in press(row.export_button)
+    assert row.name.options == ("mine.zip",)
+    assert "medomicslab-fault" in press(row.export_button)
+    row.name.value = "none"
+    assert "there is no file of this name" in press(row.import_button)
+    row.name.value, row.form.value = "mine", "jsonl"
+    assert "Written: mine.jsonl" in press(row.export_button)
+    assert "New annotations: 0" in press(row.import_button)
+    tool.close_button.click()
+    assert tool.exchange is None
+    tool.name.value = "Ben"
+    tool.buttons["annotate_notes"].click()
+    row = tool.exchange
+    assert row is not None
+    row.name.value, row.form.value = "mine", "brat"
+    assert "New annotations: 36" in press(row.import_button)
+    assert tool._opened.widget.desk.progress()["answered"] == 36
+    tool.close_button.click()
+    tool.buttons["annotate_identifiers"].click()
+    assert tool.exchange is not None
+    assert tool.training is None, "no model learns from identifiers"
+    tool.close_button.click()
