@@ -24,7 +24,8 @@ def coverage(facts: pd.DataFrame, per_patient: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``mentions``, and how many of them are negated, uncertain, ...; ``reviewed``: decided by an annotator;
+        ``mentions`` that nobody has rejected, and how many of them are negated, uncertain, ...; ``reviewed``: decided
+        by an annotator, the rejected among them;
         ``patients_stated`` and ``patients_negated``: of whom some value is said to be so, or only said not to be so;
         ``conflicts``: patients whose notes say different things; ``rules``: which rules of which version.
     """
@@ -37,9 +38,10 @@ def coverage(facts: pd.DataFrame, per_patient: pd.DataFrame) -> pd.DataFrame:
 def _row(name: str, own: pd.DataFrame, mentions: pd.DataFrame) -> dict[str, object]:
     stated = set(own.loc[own["status"] == STATED, "patient"])
     negated = set(own.loc[own["status"] == NEGATED, "patient"]) - stated
+    live = mentions[mentions["status"] != "rejected"]
     versions = mentions[mentions["rule"] != ""].groupby("rule")["rule_version"].max()
-    return {"attribute": name, "mentions": len(mentions),
-            **{context: int(mentions["context"].str.split(";").map(lambda parts, one=context: one in parts).sum())
+    return {"attribute": name, "mentions": len(live),
+            **{context: int(live["context"].str.split(";").map(lambda parts, one=context: one in parts).sum())
                for context in CONTEXTS},
             "reviewed": int((mentions["status"] != "suggested").sum()), "patients_stated": len(stated),
             "patients_negated": len(negated), "patients": own["patient"].nunique(),

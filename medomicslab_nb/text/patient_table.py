@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from medomicslab_nb.errors import DataError
 from medomicslab_nb.text.attributes import Attribute, Policy, attributes
 
 STATED, NEGATED, UNCERTAIN, ELSEWHERE, NOT_MENTIONED = "stated", "negated", "uncertain", "elsewhere", "not mentioned"
@@ -17,16 +18,10 @@ disease; or in no note."""
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What a policy makes of one patient's mentions of one attribute (or of one of its values)."""
+_STRENGTH = {ELSEWHERE: 0, UNCERTAIN: 1, NEGATED: 2, STATED: 3}
+"""Which of a patient's mentions count: only those of the strongest standing."""
 
-    status: str
-    value: str
-    conflicts: int
-    """Mentions that count and say something else."""
-    chosen: int
-    """Row of the fact table that says it; -1 where none does."""
+_PLACE = ("unit", "qualifier", "note", "date", "start", "end")
 
 
 def patient_facts(facts: pd.DataFrame, patients: Sequence[str], policies: Mapping[str, Policy],
@@ -48,7 +43,8 @@ def patient_facts(facts: pd.DataFrame, patients: Sequence[str], policies: Mappin
     -------
     DataFrame
         Columns patient, attribute, item (the value that the row is about, for policy any), status, value, unit,
-        mentions, conflicts, policy, note, date, start, end: the last four say where the value stands.
+        qualifier, mentions, conflicts, policy, note, date, start, end: the last four say where the value stands.
+        ``conflicts``: mentions that say another value, or deny this one.
     """
     known = dict(catalogue or attributes())
     live = facts[facts["status"] != "rejected"].reset_index(drop=True)
@@ -56,16 +52,17 @@ def patient_facts(facts: pd.DataFrame, patients: Sequence[str], policies: Mappin
                              zip(live["context"], live["attribute"], strict=True)],
                        coarse=[coarse(value, known.get(name)) for value, name in
                                zip(live["value"], live["attribute"], strict=True)])
-    rows: list[dict[str, object]] = []
+    columns = ["patient", "attribute", "item", "status", "value", "unit", "qualifier", "mentions", "conflicts",
+               "policy", "note", "date", "start", "end"]
+    parts = [pd.DataFrame(columns=columns)]
     for name in dict.fromkeys([*known, *live["attribute"]]):
         policy = policies.get(name) or (known[name].policy if name in known else "any")
         mentions = live[live["attribute"] == name]
         if len(mentions) and not (name in known and known[name].kind == "date"):
-            rows += _attribute_rows(name, policy, mentions, patients)
-    columns = ["patient", "attribute", "item", "status", "value", "unit", "mentions", "conflicts", "policy", "note",
-               "date", "start", "end"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(
-        ["patient", "attribute", "item", "status", "value", "unit", "policy", "note", "date"], "str"))
+            parts.append(_rows(mentions, policy, known.get(name), patients).assign(attribute=name, policy=policy))
+    whole = dict.fromkeys(["mentions", "conflicts", "start", "end"], "int64")
+    return pd.concat(parts[1:] or parts, ignore_index=True)[columns].astype(
+        {name: whole.get(name, "str") for name in columns})
 
 
 def coarse(value: str, attribute: Attribute | None) -> str:
@@ -86,40 +83,70 @@ def _standing(context: str, attribute: Attribute | None) -> str:
     return NEGATED if "negated" in parts else STATED
 
 
-def _attribute_rows(name: str, policy: Policy, mentions: pd.DataFrame,
-                    patients: Sequence[str]) -> list[dict[str, object]]:
-    by_patient = dict(iter(mentions.groupby("patient", sort=False)))
-    items = sorted(set(mentions["coarse"]) - {""}) if policy == "any" else [""]
-    rows = []
-    for patient in patients:
-        own = by_patient.get(patient, mentions.iloc[:0])
-        for item in items:
-            about = own[own["coarse"].isin([item, ""])] if policy == "any" else own
-            rows.append({"patient": patient, "attribute": name, "item": item, "policy": policy,
-                         "mentions": len(about), **_where(_choose(about, policy), about)})
-    return rows
+def _rows(mentions: pd.DataFrame, policy: Policy, attribute: Attribute | None,
+          patients: Sequence[str]) -> pd.DataFrame:
+    """One attribute: a row a patient, and value where there may be several."""
+    items = (sorted(set(mentions["coarse"]) - {""}) if policy == "any" else []) or [""]
+    about = _about(mentions, items)
+    chosen = _chosen(about, policy, attribute)
+    chosen = chosen.assign(status=chosen["kind"], value=chosen["coarse"].where(chosen["kind"] == STATED, ""))
+    chosen["mentions"] = about.groupby(["patient", "item"]).size()
+    chosen["conflicts"] = _against(about, chosen).groupby([about["patient"], about["item"]]).sum()
+    nothing = {"status": NOT_MENTIONED, "value": "", "mentions": 0, "conflicts": 0,
+               **dict.fromkeys(_PLACE, ""), "start": -1, "end": -1}
+    everybody = pd.MultiIndex.from_product([patients, items], names=["patient", "item"])
+    return chosen[list(nothing)].reindex(everybody).fillna(nothing).reset_index()
 
 
-def _choose(own: pd.DataFrame, policy: Policy) -> Choice:
-    stated = own[own["kind"] == STATED]
-    if len(stated):
-        chosen = _chosen(stated, policy)
-        value = str(own.at[chosen, "coarse"])
-        against = (stated["coarse"] != value).sum() + (own["kind"] == NEGATED).sum()
-        return Choice(STATED, value, int(against), int(chosen))
-    for status in (NEGATED, UNCERTAIN, ELSEWHERE):
-        rows = own.index[own["kind"] == status]
-        if len(rows):
-            return Choice(status, "", 0, int(rows[-1]))
-    return Choice(NOT_MENTIONED, "", 0, -1)
+def _about(mentions: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
+    """The mentions with the item that each is about; what is denied or doubted without a value is so of every one."""
+    if items == [""]:
+        return mentions.assign(item="")
+    named, general = mentions["coarse"] != "", (mentions["coarse"] == "") & (mentions["kind"] != STATED)
+    every = [mentions[general].assign(item=item) for item in items] if general.any() else []
+    return pd.concat([mentions[named].assign(item=mentions["coarse"]), *every]).sort_index(kind="stable")
 
 
-def _chosen(stated: pd.DataFrame, policy: Policy) -> int:
-    """Row of the mention that a policy takes; of equal ones the last, and of undated ones the order of notes."""
-    ordered = stated.sort_values("date", kind="stable")
-    sizes = ordered["coarse"].map(magnitude).to_numpy()
-    place = {"last": -1, "any": -1, "first": 0, "max": sizes.argmax(), "min": sizes.argmin()}[policy]
-    return int(ordered.index[int(place)])
+def _chosen(about: pd.DataFrame, policy: Policy, attribute: Attribute | None) -> pd.DataFrame:
+    """The mention that a policy takes of each patient and item; of equal ones the last, of undated ones by their order.
+
+    Those with a value come before those without one, and numbers in the attribute's unit before others: a mention that
+    cannot be compared takes no place of one that can.
+    """
+    ordered = about.sort_values("date", kind="stable")
+    stated = ordered["kind"] == STATED
+    sizes, turn = ordered["coarse"].map(magnitude), pd.Series(range(len(ordered)), index=ordered.index)
+    ranks = pd.DataFrame({
+        "kind": ordered["kind"].map(_STRENGTH),
+        "usable": [_usable(*row, policy, attribute) for row in zip(ordered["coarse"], ordered["unit"], strict=True)],
+        "size": (sizes * {"max": 1, "min": -1}.get(policy, 0)).where(stated, 0),
+        "turn": turn.where(~stated, -turn) if policy == "first" else turn})
+    # Rows may repeat (a denial of every value), so places, not labels.
+    places = np.lexsort([ranks[name].to_numpy() for name in ("turn", "size", "usable", "kind")])
+    return ordered.iloc[places].groupby(["patient", "item"], sort=False).tail(1).set_index(["patient", "item"])
+
+
+def _usable(value: str, unit: str, policy: Policy, attribute: Attribute | None) -> int:
+    """0 without a value, 1 with one, 2 with one that can be compared."""
+    if not value:
+        return 0
+    if attribute is not None and attribute.kind in ("number", "size"):
+        return 1 + _is_measured(value, unit, attribute)
+    return 1 + (policy not in ("max", "min") or bool(_NUMBER.search(value)) or value in _DEGREES)
+
+
+def _is_measured(value: str, unit: str, attribute: Attribute) -> bool:
+    """Whether it is a number in the unit of its attribute; one without a unit is taken to be."""
+    return bool(_NUMBER.search(value)) and unit in ("", attribute.unit)
+
+
+def _against(about: pd.DataFrame, chosen: pd.DataFrame) -> pd.Series:
+    """Mentions that say another value than the one that was taken, or deny it."""
+    said = chosen.loc[pd.MultiIndex.from_frame(about[["patient", "item"]]), ["status", "value"]].set_axis(about.index)
+    same, empty = about["coarse"] == said["value"], about["coarse"] == ""
+    other = (about["kind"] == STATED) & ~same & ~empty
+    denied = (about["kind"] == NEGATED) & (same | empty)
+    return (other | denied) & (said["status"] == STATED)
 
 
 def magnitude(value: str) -> float:
@@ -133,43 +160,50 @@ def magnitude(value: str) -> float:
     return float(_DEGREES.get(value, 0))
 
 
-_DEGREES = {"0": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "localised": 1, "locally advanced": 3, "metastatic": 4,
-            "low": 1, "intermediate": 2, "high": 3}
-
-
-def _where(choice: Choice, own: pd.DataFrame) -> dict[str, object]:
-    row = own.loc[choice.chosen] if choice.chosen >= 0 else None
-    place = dict.fromkeys(("unit", "note", "date"), "") | {"start": -1, "end": -1} if row is None else {
-        name: row[name] for name in ("unit", "note", "date", "start", "end")}
-    return {"status": choice.status, "value": choice.value, "conflicts": choice.conflicts, **place}
+_DEGREES = {"Ta": 0.5, "Tis": 0.5, "0": 0, "I": 1, "II": 2, "III": 3, "IV": 4, "localised": 1,
+            "locally advanced": 3, "metastatic": 4, "low": 1, "intermediate": 2, "high": 3}
 
 
 def text_features(table: pd.DataFrame, catalogue: Mapping[str, Attribute] | None = None, *,
-                  minimum_patients: int = 1) -> pd.DataFrame:
+                  minimum_patients: int = 1, id_column: str = "patient") -> pd.DataFrame:
     """One row a patient, one column an attribute: the block of predictors.
 
     Numbers and sizes (the largest dimension) are numbers, categories are text, and what a patient may have several of
-    (policy any) is one column a value: 1 stated, 0 negated. Missing where it is not mentioned, in doubt, or only said
-    of relatives, plans or earlier disease. Columns that fewer than ``minimum_patients`` patients have are left out.
+    (policy any) is one column a value: 1 stated, 0 negated. Missing where it is not mentioned, in doubt, only said
+    of relatives, plans or earlier disease, or measured in another unit than the catalogue's. Columns that fewer than
+    ``minimum_patients`` patients have are left out.
+
+    Raises
+    ------
+    DataError
+        Two columns would have one name, or one of them that of the patients (``id_column``).
     """
     known = dict(catalogue or attributes())
     patients = list(dict.fromkeys(table["patient"]))
     columns: dict[str, pd.Series] = {}
     for (name, item), rows in table.groupby(["attribute", "item"], sort=False):
-        column = _column(rows.set_index("patient"), known.get(str(name)), str(item))
-        title = name if item in ("", name) else f"{name} {item}"
-        columns[str(title).replace(" ", "_")] = column.reindex(patients)
-    frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
-    return frame.loc[:, frame.notna().sum() >= minimum_patients].reset_index()
+        column = _column(rows.set_index("patient"), known.get(str(name)), str(item)).reindex(patients)
+        if column.notna().sum() >= minimum_patients:
+            title = str(name if item in ("", name) else f"{name} {item}").replace(" ", "_")
+            _refuse_taken(title, (*columns, id_column, "patient"), str(name))
+            columns[title] = column
+    return pd.DataFrame(columns, index=pd.Index(patients, name=id_column)).reset_index()
+
+
+def _refuse_taken(title: str, taken: Sequence[str], attribute: str) -> None:
+    """A second column of one name would take the place of the first in silence. A value is not quoted: it is text."""
+    if title in taken:
+        raise DataError(f"a predictor of attribute '{attribute}' would have the name of another column", where="notes",
+                        todo="Give the own term another name, or spell the value one way in the annotations")
 
 
 def _column(rows: pd.DataFrame, attribute: Attribute | None, item: str) -> pd.Series:
-    if item:
+    single = attribute is not None and attribute.kind == "category" and len(attribute.values) == 1
+    if item or single or (rows["policy"] == "any").all():
         return rows["status"].map({STATED: 1.0, NEGATED: 0.0}).astype("float64")
     values = rows["value"].where(rows["status"] == STATED)
     if attribute is not None and attribute.kind in ("number", "size"):
-        return values.map(lambda value: magnitude(value) if _NUMBER.search(value) else None,
-                          na_action="ignore").astype("float64")
-    if attribute is not None and attribute.kind == "category" and len(attribute.values) == 1:
-        return rows["status"].map({STATED: 1.0, NEGATED: 0.0}).astype("float64")
+        numbers = [magnitude(value) if status == STATED and _is_measured(value, unit, attribute) else None for
+                   status, value, unit in zip(rows["status"], rows["value"], rows["unit"], strict=True)]
+        return pd.Series(numbers, index=rows.index, dtype="float64")
     return values.where(values != "").astype("str")

@@ -134,7 +134,8 @@ def test_rejected_facts_do_not_count() -> None:
 
 def test_features_are_numbers_words_and_marks() -> None:
     facts = table(("", fact("tumour_size", "32 x 28")), ("", fact("ki67", "12.5", start=9)),
-                  ("", fact("t_category", "T1c")), ("", fact("treatment", "cisplatin")), ("", fact("ki67", "", ("negated",))))
+                  ("", fact("t_category", "T1c")), ("", fact("treatment", "cisplatin")),
+                  ("", fact("ki67", "", ("negated",))))
     row = text_features(patient_facts(facts, EVERYBODY, {})).set_index("patient").loc["P-1001"]
     assert row["tumour_size"] == 32 and row["ki67"] == 12.5 and row["t_category"] == "T1"
     assert row["treatment_cisplatin"] == 1
@@ -206,6 +207,8 @@ def test_order_of_values(values: list[str], largest: str) -> None:
 def test_coverage_counts_contexts_and_patients() -> None:
     facts = table(("", fact("ecog", "1")), ("", fact("ecog", "2", ("negated", "uncertain"))),
                   ("", fact("ecog", "3", status="accepted")))
+    rejected = table(("", fact("ecog", "4", status="rejected")))
+    facts = pd.concat([facts, rejected], ignore_index=True)
     row = coverage(facts, patient_facts(facts, EVERYBODY, {})).iloc[0]
-    assert (row["mentions"], row["negated"], row["uncertain"], row["reviewed"]) == (3, 1, 1, 1)
+    assert (row["mentions"], row["negated"], row["uncertain"], row["reviewed"]) == (3, 1, 1, 2)
     assert (row["patients_stated"], row["patients"], row["conflicts"]) == (1, 2, 1)
