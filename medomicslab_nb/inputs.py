@@ -23,6 +23,10 @@ FILE = "file "
 """Begins the names of inputs that are a file outside of the study's tables, such as a parameter file."""
 
 
+FOLDER = "folder "
+"""Begins the names of inputs that stand for "which files there are" of a pattern, such as those of annotators."""
+
+
 class TrackedStudy(Study):
     """A study as a run sees it: what is read is checked, noted, and, for a replay, pinned to what was read before.
 
@@ -79,6 +83,12 @@ class TrackedStudy(Study):
         self._checked(found)
         return full
 
+    def files(self, pattern: str) -> list[Path]:
+        """The files of a pattern, relative to the study, each noted as read; and noted which there are."""
+        source = _files(self, pattern) if self.pins is None else self._pinned(FOLDER + pattern)
+        self.note(source)
+        return [self.file(name) for name in json.loads(source.ref)]
+
     def publishes(self, name: str) -> bool:
         return super().publishes(name) if self.pins is None else RUN_TABLE + name in self.pins
 
@@ -127,6 +137,11 @@ def _index_dates(study: Study) -> Input:
     return Input(INDEX_DATES, json.dumps(found), sha256_json(found))
 
 
+def _files(study: Study, pattern: str) -> Input:
+    found = sorted(path.relative_to(study.path).as_posix() for path in study.path.glob(pattern))
+    return Input(FOLDER + pattern, json.dumps(found), sha256_json(found))
+
+
 def check_input(study: Path, source: Input) -> None:
     """Check that an input's file still is what its checksum says.
 
@@ -135,7 +150,7 @@ def check_input(study: Path, source: Input) -> None:
     StudyError
         It is missing or was changed outside of the program.
     """
-    if source.name in (LISTING, INDEX_DATES) or source.name.startswith("run:"):
+    if source.name in (LISTING, INDEX_DATES) or source.name.startswith(("run:", FOLDER)):
         return
     path, expected = study / source.ref, source.sha256
     if _is_table(source):
@@ -188,6 +203,8 @@ def _is_stale(study: Study, source: Input) -> bool:
             return bool(study.run(source.ref).stale)
         if source.name.startswith("splits/"):
             return not (study.path / source.ref).exists()  # splits only ever grow: the old rows still stand
+        if source.name.startswith(FOLDER):
+            return _files(study, source.name.removeprefix(FOLDER)).sha256 != source.sha256
         if source.name.startswith(FILE):
             return sha256_of(study.path / source.ref) != source.sha256
         now = _resolved(study, source.name)

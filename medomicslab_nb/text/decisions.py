@@ -9,7 +9,7 @@ from typing import cast
 
 from medomicslab_nb.text.agreement import match_spans
 from medomicslab_nb.text.facts import Fact, Status
-from medomicslab_nb.text.span import SUGGESTED, Span
+from medomicslab_nb.text.span import SUGGESTED, Span, suggestion_id
 
 ADJUDICATION = "adjudication"
 """The annotator whose word is final."""
@@ -29,8 +29,9 @@ def decided(found: Sequence[Fact], spans: Mapping[str, Sequence[Span]]) -> tuple
     Returns
     -------
     facts : list of Fact
-        A decision takes the place of every fact of the same attribute that it overlaps. Rejected facts stay, as
-        rejected.
+        An answer to a fact takes its place, and leaves what else was found there (radiochemotherapy is two treatments);
+        any other decision takes the place of every fact of the same attribute that it overlaps. Rejected facts stay,
+        as rejected.
     disputed : int
         Decisions that not all annotators took: they do not count.
     """
@@ -44,9 +45,17 @@ def decided(found: Sequence[Fact], spans: Mapping[str, Sequence[Span]]) -> tuple
     shared = reduce(_both, (answers[name] for name in names))
     disputed = sum(len(own) - len(shared) for own in answers.values())
     who = names[0] if len(names) == 1 else " + ".join(names)
-    open_ones = [fact for fact in found if not any(_same_place(fact, span) for span in shared)]
-    facts = [*open_ones, *(_fact(span, who, found) for span in shared)]
+    facts = [*_open(found, shared), *(_fact(span, who, found) for span in shared)]
     return sorted(facts, key=lambda fact: (fact.start, fact.end, fact.attribute, fact.value)), disputed
+
+
+def _open(found: Sequence[Fact], shared: Sequence[Span]) -> list[Fact]:
+    """The facts that nobody has decided about."""
+    identifiers = [suggestion_id(fact.attribute, fact.start, fact.end, fact.value) for fact in found]
+    answered = {span.id for span in shared}
+    others = [span for span in shared if span.id not in set(identifiers)]
+    return [fact for fact, identifier in zip(found, identifiers, strict=True)
+            if identifier not in answered and not any(_same_place(fact, span) for span in others)]
 
 
 def _both(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from medomicslab_nb.text.annotations import FOLDER, annotators, read_annotations
+from medomicslab_nb.errors import StudyError
+from medomicslab_nb.text.annotation_journal import read_journal
+from medomicslab_nb.text.annotations import FOLDER, Annotations
 from medomicslab_nb.text.decisions import decided
 from medomicslab_nb.text.facts import Fact, NoteKey, fact_table
 from medomicslab_nb.text.span import Span
@@ -20,33 +24,50 @@ def with_decisions(study: Any, notes: pd.DataFrame, facts: pd.DataFrame) -> tupl
     Parameters
     ----------
     study : TrackedStudy
-        The journals are noted as read: a run is stale when somebody has annotated since.
+        The journals are noted as read, and which there are: a run is stale when somebody has annotated since.
     notes : DataFrame
         Those that were read, with columns patient, note, date, language and text.
     facts : DataFrame
         The fact table, by rules alone.
     """
-    for path in sorted((study.path / FOLDER).glob("*.jsonl")):
-        study.file(str(path.relative_to(study.path)))
-    works = {name: read_annotations(study, name) for name in annotators(study)}
+    works = _works(study.files(f"{FOLDER}/*.jsonl"))
     touched = {note for work in works.values() for note in work.notes}
     if not touched:
         return facts, ()
     by_note = {name: _facts(rows) for name, rows in facts[facts["note"].isin(touched)].groupby(["patient", "note"])}
-    rows, disputed, outdated = [], 0, 0
+    texts = notes.groupby("note")["text"].agg(list)
+    outdated = sum(len(work.note(note, texts[note][0]).stale_beside(texts[note])) for work in works.values()
+                   for note in work.notes if note in texts)
+    rows, disputed = [], 0
     for key, text in _touched(notes, touched):
         spans: dict[str, list[Span]] = defaultdict(list)
         for name, work in works.items():
-            own = work.note(key.note, text)
-            spans[name] = own.spans
-            outdated += len(own.stale)
+            spans[name] = work.note(key.note, text).spans
         merged, open_ones = decided(by_note.get((key.patient, key.note), []), spans)
         disputed += open_ones
         rows += [(key, fact) for fact in merged]
     table = pd.concat([facts[~facts["note"].isin(touched)], fact_table(rows)], ignore_index=True)
-    order = {note: place for place, note in enumerate(notes["note"])}
-    places = table["note"].map(order)
+    places = pd.MultiIndex.from_frame(notes[["patient", "note"]]).get_indexer(
+        pd.MultiIndex.from_frame(table[["patient", "note"]]))
     return table.iloc[places.argsort(kind="stable")].reset_index(drop=True), _warnings(disputed, outdated)
+
+
+def _works(journals: Sequence[Path]) -> dict[str, Annotations]:
+    """Each annotator's work.
+
+    Raises
+    ------
+    StudyError
+        Two files are of one annotator: which of them counts is for the team to say.
+    """
+    works: dict[str, Annotations] = {}
+    for name, actions in map(read_journal, journals):
+        if name in works:
+            raise StudyError("two files hold the work of one annotator", where=FOLDER,
+                             todo="Move the copy out of the folder")
+        if name:
+            works[name] = Annotations(name, actions)
+    return dict(sorted(works.items()))
 
 
 def _touched(notes: pd.DataFrame, touched: set[str]) -> list[tuple[NoteKey, str]]:

@@ -69,7 +69,7 @@ class Span:
         named = frozenset(context)
         made = cls(attribute, start, end, note[max(start, 0):max(end, 0)], value, unit, qualifier,
                    tuple(name for name in CONTEXTS if name in named), rule, rule_version, status,
-                   id=sha256_json([attribute, start, end, value])[:16] if rule else uuid.uuid4().hex[:16])
+                   id=suggestion_id(attribute, start, end, value) if rule else uuid.uuid4().hex[:16])
         check_span(made, note)
         if len(made.context) < len(named):
             raise no_span(f"there is no context '{min(named - set(CONTEXTS))}'")
@@ -79,6 +79,11 @@ class Span:
     def from_dict(cls, content: Mapping[str, Any]) -> Span:
         known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
         return cls(**{**known, "context": tuple(known.get("context", ()))})
+
+
+def suggestion_id(attribute: str, start: int, end: int, value: str) -> str:
+    """The identifier of a pre-annotation, by which the answer to it is known."""
+    return sha256_json([attribute, start, end, value])[:16]
 
 
 @dataclass(frozen=True)

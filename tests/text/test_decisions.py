@@ -34,6 +34,17 @@ def test_accepted_edited_rejected_added() -> None:
     assert (facts[0].rule, facts[0].rule_version, facts[0].section) == ("tnm", 1, "findings")
 
 
+def test_an_answer_to_one_of_two_facts_in_one_place_leaves_the_other() -> None:
+    note = "radiochimiothérapie"
+    both = [Fact("treatment", 0, 19, note, value, rule="treatment") for value in ("chemotherapy", "radiotherapy")]
+    no = Span.of(note, "treatment", 0, 19, value="chemotherapy", rule="treatment", status=REJECTED)
+    facts, _ = decided(both, {"Anne": [no]})
+    assert values(facts) == [("treatment", "chemotherapy", "rejected", "Anne"),
+                             ("treatment", "radiotherapy", "suggested", "")]
+    own = Span.of(note, "treatment", 0, 5, value="radiotherapy")
+    assert values(decided(both, {"Anne": [own]})[0]) == [("treatment", "radiotherapy", "added", "Anne")]
+
+
 def test_what_two_annotators_say_alike_counts_and_the_rest_is_disputed() -> None:
     other = replace(T2, id="other")
     facts, disputed = decided(FOUND, {"Anne": [T2, GRADE], "Bo": [other, replace(GRADE, value="3")]})
