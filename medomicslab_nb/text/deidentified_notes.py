@@ -43,6 +43,8 @@ def deidentified_notes(study: Any, notes: pd.DataFrame, key: Key, *, month_first
         Its patients' identifiers are looked for in every note, whoever's it is.
     notes : DataFrame
         Those that were read: patient, note, date, language, text.
+    month_first : bool
+        Whether 03/04/2021 is the fourth of March in an English note; French is day first.
     key : Key
         From which surrogates and the days that dates move are computed; of a study with pseudonyms, dates moved when
         its tables were added and stay here.
@@ -53,14 +55,15 @@ def deidentified_notes(study: Any, notes: pd.DataFrame, key: Key, *, month_first
         ``notes_deidentified`` (patient, note, date, language, text) and ``replacements`` (patient, note, kind, rule,
         start, end, new_start, new_end: where something was replaced, never what).
     """
-    surrogates = Surrogates(_Unmoved(key) if is_bound(study.path) else key, month_first)
+    moved = _Unmoved(key) if is_bound(study.path) else key
+    surrogates = {"fr": Surrogates(moved), "en": Surrogates(moved, month_first)}
     known = KnownIdentifiers.of(study.identifiers())
     reviews = _reviews(study)
     copies, replacements = [], []
     columns = notes[["patient", "note", "date", "language", "text"]]
     with progress.task("de-identifying notes", total=len(columns)) as step:
         for patient, note, date, language, text in columns.itertuples(index=False, name=None):
-            of_patient = surrogates.of(patient, language)
+            of_patient = surrogates[language].of(patient, language)
             found = find_identifiers(Note(text, language), known)
             spans = [span for review in reviews for span in review.note(note, text).spans]
             made = deidentify(text, language, of_patient, known, settled(text, found, spans))

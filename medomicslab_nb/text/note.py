@@ -37,13 +37,13 @@ class Note:
     Parameters
     ----------
     day_first : bool, optional
-        How 03/04/2021 is read; None: as the language does where it is plain (French), otherwise not at all.
+        How 03/04/2021 is read in an English note; None: not at all. French is always day first.
     """
 
     def __init__(self, text: str, language: str, *, day_first: bool | None = None) -> None:
         self.text = text
         self.language = language
-        self.day_first = True if day_first is None and language == "fr" else day_first
+        self.day_first = True if language == "fr" else day_first
         self._fold = fold(text)
         self.folded = self._fold.folded
 

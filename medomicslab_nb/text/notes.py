@@ -106,9 +106,9 @@ def _dates(values: pd.Series) -> pd.Series:
 
 
 def _refuse_one_name(table: pd.DataFrame, where: str) -> None:
-    """Notes of one patient with one name and different texts cannot be told apart afterwards."""
-    texts = table[table["patient"] != ""].groupby(["patient", "note"])["text"].nunique()
-    several = int((texts > 1).sum())
+    """Notes of one patient with one name and different texts or dates cannot be told apart afterwards."""
+    notes = table.assign(text=table["text"].str.strip())[["patient", "note", "date", "text"]].drop_duplicates()
+    several = int((notes[notes["patient"] != ""].groupby(["patient", "note"]).size() > 1).sum())
     if several:
         raise DataError(f"{several} times several notes of one patient have the same name", where=where,
                         todo="Give each note a name of its own in the column of the setting 'note'")

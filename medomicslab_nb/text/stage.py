@@ -47,10 +47,12 @@ def run(study: Any, settings: TextSettings, progress: Any) -> StageResult:
     terms = _terms(study, settings)
     notes = study_notes(study, settings)
     facts, disputes = _facts(study, settings, notes, terms, progress)
+    _check_policies(settings, {term.attribute for term in terms} | set(facts["attribute"]))
     counted, more = _in_window(study, settings, facts)
     patients = list(dict.fromkeys(notes.read["patient"]))
     per_patient = patient_facts(counted, patients, settings.policies)
-    features = text_features(per_patient, minimum_patients=settings.minimum_patients)
+    features = text_features(per_patient, minimum_patients=settings.minimum_patients,
+                             id_column=study.id_column)
     named = {"patient": study.id_column}
     known = coverage(facts, per_patient)
     tables = {"text_features": features, "patient_facts": per_patient, "facts": facts, "attributes": known,
@@ -78,6 +80,13 @@ def _terms(study: Any, settings: TextSettings) -> tuple[Term, ...]:
         raise SettingsError(f"own terms are called '{taken[0]}', which is an attribute of the catalogue", where="terms",
                             todo="Give them another name; a term list may add wordings to an attribute")
     return tuple(terms)
+
+
+def _check_policies(settings: TextSettings, own: set[str]) -> None:
+    """A policy of an attribute that does not exist would change nothing, in silence."""
+    for name in settings.policies:
+        if name not in own:
+            get_attribute(name)
 
 
 def _facts(study: Any, settings: TextSettings, notes: Notes, terms: tuple[Term, ...],
@@ -110,15 +119,19 @@ def _in_window(study: Any, settings: TextSettings, facts: pd.DataFrame) -> tuple
                             todo="Name the column of index dates in the data dictionary, or leave the window out")
         return facts, ("The study has no index date: notes of any date count for the patient table, which must not "
                        "predict what some of them already tell.",)
-    days = (pd.to_datetime(facts["date"].where(facts["date"] != "")) - facts["patient"].map(dates)).dt.days
+    reference = facts["patient"].map(dates.dt.normalize())
+    days = (pd.to_datetime(facts["date"].where(facts["date"] != "")) - reference).dt.days
     lower, upper = settings.window or (float("-inf"), 0.0)
     inside = days.between(lower, upper)
+    undated = facts["date"] == ""
     if settings.window is None:
-        inside |= days.isna() & (facts["date"] == "")
-    after = int((~inside).sum())
-    words = f"{after} of {len(facts)} facts stand in notes outside of the window of the patient table"
-    reason = "after the index date" if settings.window is None else "or without a date"
-    return facts[inside], (f"{words} ({reason}) and do not predict.",) if after else ()
+        inside |= undated
+    outside = "after the index date" if settings.window is None else "outside of the window"
+    counts = {f"stand in notes {outside} and do not predict": ~inside & days.notna(),
+              "do not predict: the date of the note or the patient's index date is missing": ~inside & days.isna(),
+              "stand in notes without a date and predict all the same: a window leaves them out": inside & undated}
+    return facts[inside], tuple(f"{int(which.sum())} of {len(facts)} facts {words}."
+                                for words, which in counts.items() if which.any())
 
 
 def _unread_dates(facts: pd.DataFrame) -> tuple[str, ...]:
@@ -138,8 +151,9 @@ def _notes_read(notes: Notes, facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _metrics(notes: Notes, facts: pd.DataFrame, known: pd.DataFrame, features: pd.DataFrame) -> Mapping[str, Any]:
+    live = facts[facts["status"] != "rejected"]
     return {"notes": len(notes.table), "notes_read": len(notes.read), "patients": int(notes.read["patient"].nunique()),
-            "facts": len(facts), "facts_negated": int(facts["context"].str.contains("negated").sum()),
+            "facts": len(live), "facts_negated": int(live["context"].str.contains("negated").sum()),
             "facts_reviewed": int((facts["status"] != "suggested").sum()),
             "conflicts": int(known["conflicts"].sum()), "attributes": len(known),
             "predictors": features.shape[1] - 1}

@@ -106,6 +106,17 @@ def test_one_name_for_two_notes_is_refused_without_naming_the_patient(tmp_path: 
     assert "P-1001" not in str(caught.value)
 
 
+def test_bad_input_57_same_note_twice_under_one_name(tmp_path: Path) -> None:
+    status, _, _ = read(tmp_path, ("P-1001", "2020-01-01", FRENCH), ("P-1001", "2020-01-01", FRENCH + " \n"),
+                        note=["a", "a"])
+    assert status == ["read", "the same note again"]
+
+
+def test_one_name_for_one_text_of_two_days_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 times several notes of one patient have the same name"):
+        read(tmp_path, ("P-1001", "2020-01-01", FRENCH), ("P-1001", "2020-01-02", FRENCH), note=["a", "a"])
+
+
 def test_unnamed_notes_are_numbered_within_the_patient(tmp_path: Path) -> None:
     study = study_of(tmp_path, [("P-1001", "2020-01-01", FRENCH), ("P-1002", "2020-01-01", FRENCH),
                                 ("P-1001", "2020-01-02", ENGLISH)])

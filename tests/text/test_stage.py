@@ -121,6 +121,60 @@ def test_annotators_decisions_take_the_place_of_rules_and_make_a_run_stale(tmp_p
     assert run(study, annotations=False).table("text_features").set_index("patient").loc["P-1001", "t_category"] == "T2"
 
 
+def test_a_run_is_stale_when_somebody_annotates_for_the_first_time(tmp_path: Path) -> None:
+    study = study_with(tmp_path, ("P-1001", "2020-01-01", SAMPLE))
+    made, alone = run(study), run(study, annotations=False)
+    for name in ("Anne", "Bo"):
+        mine = open_annotations(study, name)
+        mine.note("N-0", SAMPLE).put(Span.of(SAMPLE, "t_category", 44, 47, value="T3"))
+        mine.close()
+        assert study.run(made.id).stale and not study.run(alone.id).stale
+        made = run(study)
+        assert not made.stale
+
+
+def test_what_is_kept_and_what_is_read_anew_in_processes_are_the_same_bytes(tmp_path: Path,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medomicslab_nb.text.stage.NOTES", 2)
+    rows = [(f"P-{place}", "2020-01-01", SAMPLE.replace("III", "I" * (place % 3 + 1))) for place in range(5)]
+    one, two = study_with(tmp_path / "one", *rows), study_with(tmp_path / "two", *rows)
+    made = [run(one), run(one), run(two, jobs=2)]
+    assert made[0].table_hashes == made[1].table_hashes == made[2].table_hashes
+
+
+def test_a_policy_of_nothing_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    study = study_with(tmp_path, ("P-1001", "2020-01-01", SAMPLE))
+    with pytest.raises(SettingsError, match="Did you mean 'tumour_size'"):
+        run(study, policies={"tumor_size": "min"})
+    assert run(study, policies={"emboli": "last"}, terms={"emboli": ["embolie"]}).status == "completed"
+
+
+def test_the_hour_of_an_index_date_does_not_count(tmp_path: Path) -> None:
+    study = study_with(tmp_path, ("P-1001", "2020-06-01", SAMPLE), index={"P-1001": "2020-06-01 15:30"})
+    assert "t_category" in run(study, window=[0, 1]).table("text_features")
+
+
+def test_missing_dates_are_told_apart_from_late_ones(tmp_path: Path) -> None:
+    study = study_with(tmp_path, ("P-1001", "", SAMPLE), ("P-1002", "2020-01-01", SAMPLE),
+                       ("P-1003", "2020-01-01", SAMPLE),
+                       index={"P-1001": "2020-06-01", "P-1002": "2019-01-01"})
+    made = run(study)
+    said = " ".join(made.warnings)
+    for words in ("after the index date and do not predict", "the patient's index date is missing",
+                  "without a date and predict all the same"):
+        assert words in said
+    features = made.table("text_features").set_index("patient")["t_category"]
+    assert features.notna().to_dict() == {"P-1001": True, "P-1002": False, "P-1003": False}
+    assert "t_category" not in run(study, window=[-9, 0]).table("text_features")
+
+
+def test_a_setting_for_english_dates_does_not_touch_french_ones(tmp_path: Path) -> None:
+    text = "La patiente a été opérée le 03/04/2021 pour une tumeur du sein gauche."
+    study = study_with(tmp_path, ("P-1001", "2020-01-01", text))
+    read = run(study, day_first="no").table("facts").set_index("attribute")
+    assert read.loc["date", "value"] == "2021-04-03"
+
+
 def test_own_terms_and_a_list_of_them(tmp_path: Path) -> None:
     text = "Embolies vasculaires présentes. Pas d'engainement périnerveux."
     study = study_with(tmp_path, ("P-1001", "2020-01-01", text))
