@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import zip_longest
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
@@ -22,10 +23,29 @@ _NEAR = 80  # characters before a result in which a rule is announced
 
 def results(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
     """The mentions that are results of the patient, with what the words beside and within them say."""
-    kept = [each for each in mentions if not _is_rule(note, each)]
+    kept = _without_rules(note, mentions)
     dated = {(each.attribute, each.start, each.end): each for each in stated(note, kept)}
-    for mention in kept:
-        yield _hedged(note, dated.get((mention.attribute, mention.start, mention.end), mention))
+    for mention, following in zip_longest(kept, kept[1:]):
+        if following is None or not _is_earlier_than(following, mention):
+            mention = dated.get((mention.attribute, mention.start, mention.end), mention)
+        yield _hedged(note, mention)
+
+
+def _without_rules(note: Note, mentions: Iterable[Found]) -> list[Found]:
+    """The mentions that are no rule's; bounds that follow a rule in its sentence are rules too."""
+    kept, ruled = [], -1
+    for mention in mentions:
+        bound = mention.qualifier[:1] in ("<", ">", "≤", "≥") and ruled == note.sentence_at(mention.start)[0]
+        if bound or _is_rule(note, mention):
+            ruled = note.sentence_at(mention.start)[0]
+        else:
+            kept.append(mention)
+    return kept
+
+
+def _is_earlier_than(following: Found, mention: Found) -> bool:
+    """Whether the words between two results make the second the earlier one ("7, previously 1900")."""
+    return following.attribute == mention.attribute and "history" in following.context and not mention.context
 
 
 def _is_rule(note: Note, mention: Found) -> bool:

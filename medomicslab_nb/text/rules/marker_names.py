@@ -12,14 +12,17 @@ from medomicslab_nb.text.rules.phrases import phrases
 
 _ABBREVIATED = ("psa", "ldh", "afp", " ace", "'ace", "(ace", "\nace", "cea", "hcg", "ca1", "ca 1", "ca-1", "ca(",
                 "ca (", "p.s", "l.d", "c.e", "a.c", "a.f")
-_GUARD = (*_ABBREVIATED, "\N{GREEK SMALL LETTER ALPHA}fp",
+_GUARD = (*_ABBREVIATED, "15-3", "19-9", "\N{GREEK SMALL LETTER ALPHA}fp",
           "lhd", "foeto", "feto", "embryon", "antigen", "chorioni", "lact", "aps")
 _GLUED = re.compile(r"(?<![^\W_])(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|psa|ldh|afp|ace|cea|"
                     r"hcg)(?=\d+(?:[.,]\d+)?(?![\w-]))")
-_DOTTED = re.compile(r"(?<![^\W_])(?P<name>p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|"
+_DOTTED = re.compile(r"(?<![^\W_])(?P<name>c\.\s?a\.\s?(?:125|15[-.]3|19[-.]9)|p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|"
                      r"a\.\s?f\.\s?p)(?![^\W_])\.?")
 _PARTS = re.compile(r"(?<=[\s(,;/])(?P<name>125|15[-./]3|19[-./]9)(?![\w.%-]|,\d|\s?(?:u|ui|ku|iu)\s?/)")
 _PART_GAP = re.compile(r"(?:,\s?(?:et|and)\s|;\s(?:et|and)\s|\s?[,;/]\s?|\s(?:et|and)\s)$")
+_NUMBERS = ("ca1", "ca 1", "ca-1", "ca (", "15-3", "15.3", "19-9", "19.9")
+_MARKERS = re.compile(r"\b(?:marqueurs?|markers?)\b[^.;\n]*$")
+_SAID_OF = re.compile(r"\s?(?:a\s|[:=])")
 _CA = re.compile(r"(?<![^\W_])ca(?:\s?(?:125|15[-./ ]?3|19[-./ ]?9))?[\s,;/(]+(?:(?:and|et|&)\s+)?$")
 _AND = re.compile(r"\s*(?:,|/|;|and|et|&|\+|,\s*and|,\s*et)\s*(?:(?:le|la|l|du|the|de|d)\b\s*'?)*")
 _AMBIGUOUS = ("ACE", "APS")  # words of other meanings in small letters
@@ -45,7 +48,7 @@ def _named(note: Note) -> list[Hit]:
     hits = list(lexicon("markers").find(note))
     if note.has(*_ABBREVIATED):
         hits += [_hit(match) for pattern in (_GLUED, _DOTTED) for match in note.search(pattern) if _free(match, hits)]
-    if note.has("ca1", "ca 1", "ca-1", "ca ("):
+    if note.has(*_NUMBERS):
         for match in note.search(_PARTS):
             if _free(match, hits) and _goes_on(note, match, hits):
                 hits.append(_hit(match))
@@ -58,7 +61,9 @@ def _free(match: re.Match[str], hits: Sequence[Hit]) -> bool:
 
 def _goes_on(note: Note, match: re.Match[str], hits: Sequence[Hit]) -> bool:
     """Whether a number is the further CA of a list."""
-    before = note.folded[max(match.start() - 30, 0):match.start()]
+    before = note.folded[max(match.start() - _CLAUSE, 0):match.start()]
+    if _MARKERS.search(before) and _SAID_OF.match(note.folded, match.end()):
+        return True
     gap = _PART_GAP.search(before)
     last = match.start() - len(gap[0]) if gap else -1
     return bool(_CA.search(before)) or any(hit.end == last and hit.term.attribute.startswith("ca1") for hit in hits)
@@ -89,7 +94,7 @@ def is_other(note: Note, hit: Hit) -> bool:
 
 def _ends(pattern: re.Pattern[str], text: str) -> bool:
     """Whether a text ends with one of the phrases."""
-    return any(re.fullmatch(r"[\s/'-]*", text[match.end():]) for match in pattern.finditer(text))
+    return any(re.fullmatch(r"[\s/'(-]*", text[match.end():]) for match in pattern.finditer(text))
 
 
 @cache

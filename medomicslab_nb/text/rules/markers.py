@@ -27,7 +27,7 @@ from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.lexicon import FOLDER, Hit
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.numbers import number, scaled
+from medomicslab_nb.text.numbers import NUMBER, number, scaled
 from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.marker_names import groups, is_other
 from medomicslab_nb.text.rules.marker_tokens import UNIT, Token, tokens, value_pattern
@@ -37,6 +37,7 @@ from medomicslab_nb.text.rules.tables import Cell, cells
 _FOREIGN = 8  # words of its own that may stand between a name and a value with its unit, or right after a verb
 _SPAN = 200  # characters after the last of several names in which their values begin
 _LARGEST = 10**8
+_BESIDE = 3  # the same before a further value
 _COMPARISONS = "<>≤≥"
 _NOT = ("not", "non", "pas")
 
@@ -70,12 +71,13 @@ def _find(note: Note) -> Iterator[Found]:
     above = list(cells(note)) if named else []
     for group, following in zip_longest(named, named[1:], fillvalue=[]):
         below = [(hit, cell) for cell in above for hit in group if cell.name_start <= hit.start < cell.name_end]
+        stop = following[0].start if following else len(note.folded)
         if any(is_other(note, hit) for hit in group):
-            continue
-        if below:
+            yield from _own(note, group[-1], group[-1].end, stop, with_unit=True)
+        elif below:
             yield from _in_cells(note, below)
         else:
-            yield from _read(note, group, following[0].start if following else len(note.folded))
+            yield from _read(note, group, stop)
 
 
 def _read(note: Note, group: Sequence[Hit], stop: int) -> Iterator[Found]:
@@ -92,7 +94,8 @@ def _read(note: Note, group: Sequence[Hit], stop: int) -> Iterator[Found]:
         return
     end = hit.end
     for token, context in _course(note, hit, stop):
-        yield from _found(note, hit, token.match, token.start if end > hit.end else hit.start, context=context)
+        near = end == hit.end and not _foreign(list(tokens(note, hit.end, token.start)))
+        yield from _found(note, hit, token.match, hit.start if near else token.start, context=context)
         end = token.end
     yield from _own(note, hit, end, stop)
 
@@ -118,7 +121,7 @@ def _course(note: Note, hit: Hit, stop: int) -> Iterator[tuple[Token, str]]:
 def _first(note: Note, hit: Hit, gap: Sequence[Token], value: Token, after: Sequence[Token]) -> bool:
     """Whether a value is that of the name before it."""
     foreign = _foreign(gap)
-    if _is_year(note, value) or foreign > _FOREIGN:
+    if _is_year(note, value) or foreign > _FOREIGN or _is_another(gap):
         return False
     if not value.match["unit"]:
         return not foreign or _is_linked(note, gap)
@@ -127,19 +130,29 @@ def _first(note: Note, hit: Hit, gap: Sequence[Token], value: Token, after: Sequ
 
 def _further(note: Note, hit: Hit, gap: Sequence[Token], value: Token, after: Sequence[Token]) -> bool:
     """Whether a value is a further one: by its unit, date, or a word or sign of sequence."""
-    foreign = _foreign(gap)
-    has_unit = bool(value.match["unit"])
-    if _is_year(note, value) or foreign > (3 if has_unit else 0) or (has_unit and _unit(hit, value.match) is None):
+    if _is_year(note, value) or _unit(hit, value.match) is None or _is_another(gap):
         return False
-    if any(token.kind in ("course", "earlier", "arrow", "date") for token in gap) or _instead(note, gap):
-        return has_unit or not after or after[0].kind not in ("word", "closing")
-    joined = re.sub(r"\s", "", "".join(token.text for token in gap)) in (",", "et", "and", "/", "a", ",et", ",and", "")
+    if _instead(note, gap):
+        return True
+    has_unit, alone = bool(value.match["unit"]), not after or after[0].kind not in ("word", "acronym", "closing")
+    led = bool(gap) and (gap[-1].text == "to" or any(token.kind in ("course", "earlier") for token in gap[-3:]))
+    if _foreign(gap) > (_BESIDE if has_unit or led else 0):
+        return False
+    if any(token.kind in ("course", "earlier", "arrow", "date") for token in gap):
+        return has_unit or alone
+    joined = "".join(token.text for token in gap) in (",", "et", "and", "/", "a", ",et", ",and", "", ",a")
     return joined and (has_unit or [token.text for token in gap] == ["a"])
+
+
+def _is_another(gap: Sequence[Token]) -> bool:
+    """Whether another test is named since the last comma (LDH normal, CRP 45)."""
+    last = max((place for place, token in enumerate(gap) if token.text == ","), default=-1)
+    return any(token.kind == "acronym" for token in gap[last + 1:])
 
 
 def _foreign(gap: Sequence[Token]) -> int:
     """Number of words that are not about results."""
-    return sum(token.kind in ("word", "value") or token.text in _COMPARISONS for token in gap)
+    return sum(token.kind in ("word", "acronym", "value") or token.text in _COMPARISONS for token in gap)
 
 
 def _is_linked(note: Note, gap: Sequence[Token]) -> bool:
@@ -189,10 +202,10 @@ def _leads_on(note: Note, value: Token, stop: int) -> bool:
     return bool(between and value.match["unit"] and between.end() == stop)
 
 
-def _own(note: Note, hit: Hit, start: int, stop: int) -> Iterator[Found]:
+def _own(note: Note, hit: Hit, start: int, stop: int, *, with_unit: bool = False) -> Iterator[Found]:
     """The patient's own or present value after a rule's, a relative's or an earlier one ("in this case 612")."""
     match = _own_value().match(note.folded, start, min(stop, note.sentence_at(hit.start)[1], start + 120))
-    if match:
+    if match and (match["unit"] or not with_unit):
         yield from _found(note, hit, match, match.start("number"))
 
 
@@ -277,14 +290,13 @@ def _row_value(decimal: str) -> re.Pattern[str]:
 
 @cache
 def _own_value() -> re.Pattern[str]:
-    return re.compile(rf"[^\n]{{0,70}}?(?<![^\W_])(?:{phrases('results', 'own')}|today|now|aujourd'hui|ce jour|"
-                      rf"actuellement|stands at|now reads|currently)(?![^\W_])"
-                      rf"(?:[\s:=,(]|(?<![^\W_])(?:is|are|was|at|a|est|of|it|reads|stands|own|psa|level|de|un|"
-                      rf"taux)(?![^\W_]))*{value_pattern()}")
+    return re.compile(rf"[^\n]{{0,70}}?(?<![^\W_])(?:{phrases('results', 'own')}|{phrases('marker_words', 'present')}|"
+                      rf"stands at|now reads)(?![^\W_])(?:[\s:=,(]|(?<![^\W_])(?:is|are|was|at|a|est|of|it|reads|"
+                      rf"stands|own|psa|level|dosage|value|valeur|de|un|taux)(?![^\W_]))*{value_pattern()}")
 
 
 @cache
 def _before() -> re.Pattern[str]:
     """A value with its unit before the name (6,6 ng/mL d'ACE)."""
-    return re.compile(rf"(?P<compare>[<>]\s?=?|[≤≥])?\s*(?<![\w.,/])(?P<number>\d[\d .,]*)\s?(?P<unit>{UNIT})\s*(?:de |d'|of |"
+    return re.compile(rf"(?P<compare>[<>]\s?=?|[≤≥])?\s*(?<![\w.,/])(?P<number>(?>{NUMBER}))\s?(?P<unit>{UNIT})\s*(?:de |d'|of |"
                       rf"pour le |pour l'|for )(?:the |la |le |l')?$")
