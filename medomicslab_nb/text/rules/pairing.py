@@ -51,7 +51,7 @@ _MEASURES = (
     r"(?P<eighths>(?:allred\s*)?(?:score\s*)?(?:allred|quick)?\D{0,9}?(?P<eighths_n>\d)\s?/\s?8\b|"
     r"allred\s*(?:score)?\s*(?:of|de|a|:|=)?\s*(?P<allred_n>\d)\b)",
     r"(?P<twelfths>(?:irs|score)?\s*[:=]?\s*(?P<twelfths_n>\d{1,2})\s?/\s?12\b)",
-    rf"(?P<percent>(?P<within>between\s|entre\s)?{_COMPARED}(?P<percent_n>{NUMBER}|{spoken_pattern()})(?:\s*%?\s*(?:-|a|to|(?(within)et|"
+    rf"(?P<percent>(?P<within>between\s|entre\s)?{_COMPARED}(?P<percent_n>{NUMBER})(?:\s*%?\s*(?:-|a|to|(?(within)et|"
     rf"to)|"
     rf"(?(within)and|to))\s*(?P<percent_top>{NUMBER}))?\s*"
     r"(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100))",
@@ -104,7 +104,8 @@ class Statement:
 def _pattern() -> re.Pattern[str]:
     order = ("none", "neg", "low", "normal", "equivocal", "lack", "pos", "noun", "no", "sought", "ish", "ihc")
     words = [rf"(?P<{kind}_>(?<![^\W_]){alternation(listed('results', kind))}(?![^\W_]))" for kind in order]
-    return re.compile("|".join((*_MEASURES, *words)))
+    spoken = rf"(?P<percent_>(?P<spoken>{spoken_pattern()})\s+(?:per ?cent|pour ?cent)(?![^\W_]))"
+    return re.compile("|".join((*_MEASURES, spoken, *words)))
 
 
 @cache
@@ -304,6 +305,8 @@ class _Sentence:
     def _taken(self, gap: str) -> bool:
         """Whether the names before a result wait for it."""
         last = self._read[-1] if self._read else None
+        if re.search(r"(?<![^\W_])(?:and|et)\s*$", gap):
+            return False
         return last is not None and (not last.said or not re.search(r",|;|\b(?:and|et)\b", gap)) and (
             not last.said or _foreign(gap) == 0) and not (last.said and last.forward)
 
@@ -323,7 +326,8 @@ class _Sentence:
 
 def _is_open(statement: Statement) -> bool:
     """Whether names may still be added to those that stand after their result (no EGFR mutation or ALK fusion)."""
-    return not any(each.kind in ("pos", "neg") and each.start > statement.names[-1].end for each in statement.said)
+    return any(each.kind in ("no", "lack") for each in statement.said) or not any(
+        each.kind in ("pos", "neg") and each.start > statement.names[-1].end for each in statement.said)
 
 
 def _goes_on(statement: Statement, said: Said) -> bool:
@@ -342,7 +346,7 @@ def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
         if kind == "no" and _NUMBER_AFTER.match(folded, start + match.end()):
             continue
         groups = match.groupdict()
-        parts = (f"{kind}_n", "score_p", "score_b", "allred_n")
+        parts = (f"{kind}_n", "spoken", "score_p", "score_b", "allred_n")
         number = next((groups[name] for name in parts if groups.get(name)), "")
         if match["score_s"]:
             number = str(min(match["score_s"].count("+"), 3))
