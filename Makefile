@@ -120,6 +120,7 @@ prove: test-install
 	prove scale scale
 	prove synthetic synthetic
 	prove viewer viewer
+	prove text_scale text_scale
 	if command -v python3.12 >/dev/null; then  # pictologics needs it
 	    python3.12 -m venv .venv312
 	    .venv312/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints/py312.txt \
@@ -136,6 +137,8 @@ prove: test-install
 	    for language in fr en; do
 	        prove text text_$$language --gold "$$MEDOMICSLAB_DATA/e3c/e3c_layer1_$$language.jsonl" --lang $$language --folds 5
 	    done
+	    echo "== benchmarks/deidentify"
+	    $(BIN)/python benchmarks/deidentify.py --e3c "$$MEDOMICSLAB_DATA/e3c"
 	    prove cohort cohort --sts "$$MEDOMICSLAB_DATA/sts" --modality PET
 	    ibsi="$$MEDOMICSLAB_DATA/ibsi"
 	    for engine in pyradiomics mirp; do
