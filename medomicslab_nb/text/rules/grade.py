@@ -80,6 +80,7 @@ _BRAIN = r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro\w*|blastom|cytom|
 _WHO = re.compile(rf"\b{_BRAIN}[\s,(:-]{{0,3}}(?:(?:diffuse?|anaplasi\w+|idh|mutant|mute|atypi\w+|de|of|the|cns|"
                   rf"snc)[\s,-]{{1,2}}){{0,4}}(?:who|oms)"
                   rf"(?:\s(?:19|20)\d\d)?\s?(?P<value>{_NUMERAL}){_AFTER}")
+_OF_TISSUE = re.compile(r"histo|nucle|tumou?r|cytolog|architect|differen")
 _OF_THE_PROSTATE = re.compile(r"\b(?:gleason|grade[\s-]groups?|group\sgrade|grade\sgroupe|groupes?\sde\sgrades?|isup)")
 _OF_A_PROSTATE = re.compile(r"gleason|prostat\w*|\bpsa\b")
 _OF_THE_KIDNEY = re.compile(r"\b(?:ren\w+|rein|kidney|fuhrman|cellules?\sclaires|clear\scell|nephr\w+|rcc|"
@@ -182,7 +183,7 @@ def _nearest(pattern: re.Pattern[str], folded: str, begin: int, stop: int, match
 
 
 def _is_other(note: Note, match: re.Match[str], system: str) -> bool:
-    if system and system not in ("WHO", "FIGO", "ISUP"):
+    if (system and system not in ("WHO", "FIGO", "ISUP")) or _OF_TISSUE.search(match[0]):
         return False
     return disease_of(note, match.start(), match.end(), _OTHERS) == "other"
 

@@ -26,7 +26,7 @@ _TENS = {"hundred": "100", "ninety": "90", "eighty": "80", "seventy": "70", "six
          "thirty": "30", "twenty": "20", "cent": "100", "quatre-vingt-dix": "90", "quatre-vingt": "80",
          "quatre-vingts": "80",
          "soixante-dix": "70", "soixante": "60", "cinquante": "50", "quarante": "40", "trente": "30", "vingt": "20"}
-_TYPED_ECOG = r"(?:ecog|ecgo|eocg|ec0g|e\.c\.o\.g\.?|zubrod)"
+_TYPED_ECOG = r"(?:ecog|ecgo|eocg|ec0g|e\.c\.o\.g\.?|zubrod|eastern\scoop\w+\soncology\sgroup)"
 _STATUS = (r"(?:pe?r?f(?:or?[mn]an[cs]e?s?|\.)?[\s-]?stat(?:us|ut|u)e?s?|statut?s?\s(?:de\s)?performances?|"
            r"performances?\s(?:score|index)|"
            r"(?:indices?|index|score|etat)\s(?:fonctionnel\s)?de\sperformances?|indices?\sfonctionnels?|"
@@ -74,11 +74,11 @@ _ECOG_BEHIND = re.compile(
 _CARED_FOR = re.compile(rf"{_STATUS}|\bps\b|etat\sgeneral|\beg\b|autonom|ambulat|performance|activit|fonctionnel|"
                         rf"functional|{_TYPED_ECOG}")
 _TEN = r"(?:100|[1-9]0|" + "|".join(sorted(_TENS, key=len, reverse=True)) + r")(?![^\W_])"
-_INDEX = r"(?:karn\w{3,8}|kps|ik|ki|kpi)(?![^\W\d_])(?:'s)?"
+_INDEX = r"(?:karn\w{3,8}|ka\w?n[oa][fvw]+s?k\w{1,2}|kps|k\.p\.s\.?|ik|ki|kpi)(?![^\W\d_])(?:'s)?"
 _NO_INDEX = r"(?![.,]\d|\s?-?\s?(?:mg|cm|mm|kg|ans\b|an\b|years?|months?|mois|jours?|days?|ml|gy|min|fois|l/))"
 _KARNOFSKY = re.compile(
     rf"(?<![^\W_])(?P<name>{_INDEX})(?P<gap>(?:[^.;\d\n<>≤≥]|\d\d/\d\d|"
-    rf"\d{{1,2}}/10){{0,90}}?)(?<![^\W_])(?P<low>{_TEN})"
+    rf"\d{{1,2}}/10|\.{{2,}}){{0,90}}?)(?<![^\W_])(?P<low>{_TEN})"
     rf"(?:\s?(?:%|/\s?100|percent|per\scent|pour\scent|p\.\s?cent))?"
     rf"(?:\s?(?:-|/|->|→|to|et|and|ou|or|puis|then|a)\s?(?P<high>{_TEN}))?{_NO_INDEX}(?:\s?%)?|"
     rf"(?<![^\W_])(?P<tight>(?:kps|ik)(?P<digits>100|[1-9]0))(?!\d)|"
@@ -103,14 +103,15 @@ _PAIRED = {"index": ("karnofsky", "%"), "index_second": ("karnofsky", "%"), "sta
 _AGAIN = re.compile(
     r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|"
     r"puis|then|now|actuellement|"
-    r"maintenant|desormais|aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
+    r"maintenant|desormais|anterieurement|(?:fall\w+|fell|drop\w+|recover\w+|improv\w+|ris\w+|rose|declin\w+|remont\w+|tomb\w+|"
+    r"descend\w+|pass\w+|chut\w+|down|up|replaced|remplacer|corrected|corrige)\s(?:to|a|by|par)|aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
     r"[^.;\d]{0,40}(?:,\s|\band\s|\bet\s|\()(?:(?:at|after|apres|a|au|"
     r"lors)\s(?:[^\W\d]+\s){1,3})?(?=\d+\s?%?(?:\s(?:at|"
     r"after|apres|now|on|by|today|currently|actuellement|ce\sjour|maintenant|desormais|il\sy\sa|a|en|le|"
     r"lors|this|aujourd'hui)\b|\W*$)))"
     r"(?P<low>100|[1-9]0|[0-4])(?![^\W_]|[.,]\d)\s?(?P<percent>%)?")
 _NOW_AT = re.compile(r"[^\d\n]{0,100}?\b(?:actuellement|aujourd'hui|currently|now|(?:he|she|patiente?|il|"
-                     r"elle)\s(?:is|est)\s(?:now\s)?(?:at|a))\s"
+                     r"elle|ours|notre\s(?:malade|patiente?)|le\smalade|(?:our|the)\spatient)\s(?:is|est|has|had|a|scores|scored)(?:\s(?:now|only|a|at|un|une|seulement))*)\s"
                      r"(?:at\s|a\s|:\s?|is\s|est\s)?(?P<low>100|[1-9]0)(?![^\W_]|[.,]\d|\s?(?:mg|kg|ans|years))\s?%?")
 _CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*|worsen\w*|chut\w*|tomb\w*|"
                      r"deteriorat\w*|improv\w*|went|degrad\w*|"
@@ -119,7 +120,7 @@ _JOINING = re.compile(rf"(?:(?![,\n]){_SMALL}|karn\w+|%){{0,12}}")
 _NAMES = re.compile(rf"{_TYPED_ECOG}|\b(?:ps|oms|who)\b")
 _ECOG_NAMES = ("ecog", "ecgo", "eocg", "ec0g", "zubrod", "performa", "perfoman", "statut fonctionnel",
                "indice fonctionnel", "functional status", "statut de perf", "indice de perf", "index de perf",
-               "score de perf", "e.c.o.g", "perf", "peform", "pefor",
+               "score de perf", "e.c.o.g", "eastern coop", "perf", "peform", "pefor",
                "etat de perf")
 _GRADED_TUMOUR = re.compile(
     r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|"
@@ -141,7 +142,7 @@ def find(note: Note) -> Iterator[Found]:
         mentions += [Found("karnofsky", match.start(), match.end(), match["low"], "%")
                      for match in search(note, _PERCENT, within)
                      if "karn" not in note.folded[max(match.start() - 12, 0):match.end()]]
-    if within := stretches(note, ("karn", "kps"), ("ik", "kpi", "ki")):
+    if within := stretches(note, ("karn", "kano", "kanr", "kps", "k.p.s"), ("ik", "kpi", "ki")):
         mentions += _karnofsky(note, within)
         mentions += [Found(attribute, *match.span(name), match[name], unit) for match in search(note, _PAIR, within)
                      for name, (attribute, unit) in _PAIRED.items() if match[name]]
@@ -155,7 +156,7 @@ def _karnofsky(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
             yield Found("karnofsky", match.start(), match.end(), match["tenths"] + "0", "%")
         elif match["tight"]:
             yield Found("karnofsky", match.start(), match.end(), match["digits"], "%")
-        elif (match["name"].startswith(("karn", "kps")) or _capitals(note, match)) and not _NO_GAP.search(match["gap"]):
+        elif (match["name"].startswith(("ka", "kps", "k.")) or _capitals(note, match)) and not _NO_GAP.search(match["gap"].replace("(%)", "")):
             yield from _values("karnofsky", match, _changes(note, match))
             yield from _again(note, match, "karnofsky")
     for match in search(note, _KARNOFSKY_BEHIND, within):

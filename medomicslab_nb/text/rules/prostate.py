@@ -28,7 +28,7 @@ _GROUP_NAMES = ("isup", "international society of uro", "gr gp", "gr. gp", "grad
                 "groupes pronos", "groupe histopron", "groupes de grade", "whoisup", "prognostic grade")
 _SUM = r"(?:10|[2-9])"
 _PATTERNS = re.compile(
-    rf"(?<![\d+.,/])(?:(?P<sum_before>{_SUM})(?:\s?/\s?10)?\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>[1-5])\s?(?:\+|\bplus\b)\s?(?P<second>[1-5])"
+    rf"(?<![\d+/])(?<!\d[.,])(?:(?P<sum_before>{_SUM})(?:\s?/\s?10)?\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>[1-5]|three|four|five|trois|quatre|cinq)\s?(?:\+|\bplus\b)\s?(?P<second>[1-5]|three|four|five|trois|quatre|cinq)"
     rf"(?![.,]?\d|\s?%|\s?\+\s?\d)(?:\)?\s?[=:(]{{1,2}}\s?(?P<sum_after>{_SUM})(?![.,]?\d)|\)?\s(?:soit|equals|makes|"
     rf"is|total|sum|score)\s(?P<sum_said>{_SUM})"
     r"(?![.,]?\d))?\)?")
@@ -47,16 +47,23 @@ _SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|s
                     r"(?:\s?(?:/|sur)\s?10)?")
 _GROUP_BESIDE = re.compile(r"isup|grade[\s-]?group|groupe\s(?:pronos|de\sgrade)|\bgg\s?\d")
 _PLUS = re.compile(r"\+|\bplus\b")
-_NUMBER_APART = r"(?:\W{0,3}\b(?:gleason|pattern|patterns|grade|patron|contingent|composante|score|is|est|of|de|a)\b){0,3}\W{1,3}(?P<%s>[1-5])(?![\d%%+])"
-_APART = re.compile(r"\b(?:primary|predominant|dominant|main|major|majoritaire|predominante?|principale?|dominante?|primaire)\b"
-                    + _NUMBER_APART % "first" + r"\W{1,3}(?:(?:and|et|with|avec|a|the|puis|then)\s){0,2}"
-                    r"(?:secondary|minor|minoritaire|secondaire)\b" + _NUMBER_APART % "second")
+_NUMBER_APART = (r"(?:\W{0,3}\b(?:gleason|patterns?|grade|patron|contingent|composante|score|is|est|of|de|a)\b){0,3}"
+                 r"\W{1,3}(?P<number>[1-5])(?![\d%+])")
+_PRIMARY = re.compile(r"\b(?:primary|predominant|dominant|main|major|majoritaire|predominante?|principale?|dominante?|"
+                      r"primaire)\b" + _NUMBER_APART)
+_SECONDARY = re.compile(r"\b(?:secondary|minor|minoritaire|secondaire)\b" + _NUMBER_APART)
+_TOTAL = re.compile(r"\W{1,3}(?:gleason\W)?(?:total|sum|somme|score)(?:\sgleason|\sde\sgleason)?\W{1,3}"
+                    r"(?:(?:of|is|de|est)\s)?(?P<sum>10|[2-9])(?![\d+])")
 _ELSEWHERE = (r"[^.;\d\n+]{0,40}\b(?:left|right|droite?|gauche|base|apex|median|lobe|side|now|desormais|currently|today|"
-              r"aujourd'hui|actuellement|maintenant|specimen|piece(?:\soperatoire)?|prostatectom\w+|relecture|review|final)"
-              r"\W{1,3}(?:(?:a|is|was|at|est|etait|de|of)\s)?")
+              r"aujourd'hui|actuellement|maintenant|et\snon(?:\spas)?|not|instead\sof|au\slieu\sde|rather\sthan|specimen|"
+              r"piece(?:\soperatoire)?|prostatectom\w+|relecture|review|final)\W{1,3}(?:(?:a|is|was|at|est|etait|de|of)\s)?")
 _MORE = re.compile(rf"(?:{_ELSEWHERE}|" r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?)(?P<sum>10|"
                    r"[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
                    r"years?|ng|mm|cm|car|cor|j|d|bio|sur|out|of))")
+_SAMPLED = re.compile(r"prostat|\bpsa|biops|carotte|\bcores?\b|\b(?:base|apex|mid)\b|\blobe\b")
+_COUNTED = re.compile(r"\)?\s?(?:carottes?|cores?|positi|ganglion|nodes?|janv|fev|mars|march|avril|april|mai\b|may\b|juin|june|juil|july|"
+                      r"aout|aug|sept|oct|nov|dec|mois|month|jours?|days?|ans\b|years?)")
+_NEAR = 60  # characters from one pattern to the other where each has a name
 _SINGLE = re.compile(r"(?:pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
 _PROSTATE = ("gleason", "prostat", "psa", "isup", "grade group", "gradegroup", "pi-rads", "pirads", "biops",
              "cribriform")
@@ -103,11 +110,10 @@ def _gleason(note: Note) -> Iterator[Found]:
     patterns = [match for match in search(note, _PATTERNS, _sums_written(note)) if _is_score(note, match, names)]
     for match in patterns:
         yield Found("gleason", match.start(), match.end(), _score(match))
-    if names:
-        patterns += [match for match in note.search(_APART)]
-        yield from (Found("gleason", match.start("first"), match.end(), _score(match)) for match in patterns[-1:] if match.re is _APART)
+    apart = list(_apart(note)) if names else []
+    yield from apart
     for name in names:
-        yield from _sums(note, name, patterns)
+        yield from _sums(note, name, [*(match.span() for match in patterns), *((each.start, each.end) for each in apart)])
 
 
 def _sums_written(note: Note) -> list[Stretch]:
@@ -116,7 +122,7 @@ def _sums_written(note: Note) -> list[Stretch]:
 
 
 def _score(match: re.Match[str]) -> str:
-    first, second = match["first"], match["second"]
+    first, second = (_NUMBERS.get(match[name], match[name]) for name in ("first", "second"))
     return f"{first}+{second}={int(first) + int(second)}"
 
 
@@ -126,24 +132,42 @@ def _is_score(note: Note, match: re.Match[str], names: Sequence[re.Match[str]]) 
     A name after them counts where it follows at once ("3+4 de Gleason").
     """
     begin, _ = note.sentence_at(match.start())
+    if _COUNTED.match(note.folded, match.end()):
+        return False
     if any(begin <= name.start() < match.start() or 0 <= name.start() - match.end() < 12 for name in names):
         return _OTHER_SUM.search(note.folded, max(begin, match.start() - 20), match.start()) is None
-    total = int(match["first"]) + int(match["second"])
+    total = int(_score(match).partition("=")[2])
     said = match["sum_before"] or match["sum_after"] or match["sum_said"]
     if total < 6 or _OTHER_SUM.search(note.folded, begin, match.start()):
         return False
     beside = note.folded[max(begin, match.start() - 60):match.end() + 30]
+    if note.has("gleason", "prostat", "psa", "isup", "grade group") and _SAMPLED.search(beside):
+        return True
     return said == str(total) or _GROUP_BESIDE.search(beside) is not None
 
 
-def _sums(note: Note, name: re.Match[str], patterns: Sequence[re.Match[str]]) -> Iterator[Found]:
+def _apart(note: Note) -> Iterator[Found]:
+    """Scores whose patterns have a name each: "primary pattern 4, secondary pattern 3"."""
+    seconds = list(note.search(_SECONDARY))
+    for first in note.search(_PRIMARY) if seconds else ():
+        second = min(seconds, key=lambda each: abs(each.start() - first.start()))
+        start = min(first.start("number"), second.start("number"))
+        end = max(first.end(), second.end())
+        if end - start < _NEAR:
+            numbers = int(first["number"]), int(second["number"])
+            total = _TOTAL.match(note.folded, end)
+            yield Found("gleason", start, total.end() if total and int(total["sum"]) == sum(numbers) else end,
+                        f"{numbers[0]}+{numbers[1]}={sum(numbers)}")
+
+
+def _sums(note: Note, name: re.Match[str], patterns: Sequence[Stretch]) -> Iterator[Found]:
     """Scores by their sum only, after the name, unless its patterns stand there."""
     if _SINGLE.search(note.folded, 0, name.start()):
         return
     match = _SCORE.match(note.folded, name.end())
     while match is not None:
         start, end = match.span("sum")
-        if any(each.start() <= start < each.end() or 0 <= each.start() - end < 5 for each in patterns):
+        if any(begin <= start < stop or 0 <= begin - end < 5 for begin, stop in patterns):
             return
         yield Found("gleason", start, max(end, match.end()), _WORDS.get(match["sum"], match["sum"]))
         match = _MORE.match(note.folded, match.end())

@@ -34,7 +34,7 @@ _NUMERAL = rf"(?:{_ONES}|(?<!\d)[0-4]|(?<=[\s:])(?:one|two|three|four|deux|trois
 _LETTERS = r"(?:\s[a-d](?:\s?[1-3])?(?![^\W_])|\s?-?[a-d](?:\s?[1-3](?!\d)|i{1,2})?)?"
 _GROUP = (rf"(?P<numeral>{_NUMERAL})(?P<letters>{_LETTERS})(?P<ann>\s?[esx]{{1,2}}(?:\s?\+\s?s)?(?:\s?[ab])?)?"
           r"(?![^\W_]|'|[.,]\d|\s?%|/\d|-\d{2}|\s?(?:mm|cm|mg|mois|months?|ans|years?)\b)")
-_UPTO = re.compile(r"\s?(?:[-/,&→]|->|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b)\s?(?:(?:stade|"
+_UPTO = re.compile(r"\s?(?:[-/,&→]|->|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b|,?\s(?:corrig\w+|revis\w+|correct\w+|upstaged|downstaged|restaged|reclass\w+|passe\w*|amend\w+|chang\w+)\s(?:en|to|a|as))\s?(?:(?:stade|"
                    r"stage)s?\s)?"
                    rf"(?:(?P<numeral>{_ONES}|[1-4](?!\d))(?P<letters>[a-d][1-3]?)?|(?<=[/-])(?P<only>[a-d][1-3]?))"
                    r"(?![^\W_]|'|[.,]\d|\s?%|\s?(?:cm|mm|mois|month|year|ans|day|jour|cycle|cure|week|sem|node|gangl|"
@@ -46,7 +46,7 @@ _SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:clinique|clinical|clinically|pathologiqu
           r"the|of|selon|according|to|as|at|cancer|chirurgical|surgical|definitif|final|estime|a|en|score|classe|"
           r"grouping|up|"
           r"radiologique|et|and|classification|disease|maladie|system|systeme|edition|ed|modifie|modified|revised|"
-          r"now|desormais|"
+          r"now|desormais|precedemment|previously|auparavant|anterieurement|formerly|"
           r"huitieme|septieme|neuvieme|eighth|seventh|ninth|v?[6-9](?:th|e|eme)?|1(?:st|re|ere)(?=\s(?:edition|ed))|"
           r"(?:19|20)\d\d|"
           r"apparent|presumed|at\sdiagnosis|au\sdiagnostic|at\spresentation|cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|"
@@ -65,7 +65,7 @@ def find(note: Note) -> Iterator[Found]:
     long, short = _names()
     within = stretches(note, _STAGE_NAMES + long, short)
     mentions = [found for match in search(note, _stage(), within) for found in _groups(note, match)]
-    mentions += [each for each in _groups_alone(note)
+    mentions += [each for each in (*_groups_alone(note), *_far(note, within))
                  if not any(other.start <= each.start < other.end for other in mentions)]
     mentions += _in_words(note, within)
     if mentions:
@@ -183,7 +183,8 @@ def _is_other(note: Note, match: re.Match[str], end: int, system: str) -> bool:
         return not system or system == "TNM" or not _capitals(note, *match.span("numeral"))
     if match["word"] == "st" and note.folded[match.end("word"):match.end("word") + 1] != ".":
         return disease_of(note, match.start(), end) != "cancer"
-    return (not system or system == "TNM") and disease_of(note, match.start(), end) == "other"
+    apart = re.search("[,;]", note.folded[end:end + 45].split(system.lower())[0]) if system else None
+    return (not system or system == "TNM" or bool(apart and not match["system"])) and disease_of(note, match.start(), end) == "other"
 
 
 def _named_alone(note: Note, match: re.Match[str], system: str) -> bool:
@@ -192,6 +193,16 @@ def _named_alone(note: Note, match: re.Match[str], system: str) -> bool:
         start, end = note.source(*match.span("system"))
         return note.text[start].isupper() and (note.text[start:end].isupper() or system == "Rai")
     return True
+
+
+_FAR = re.compile(r"\bsta[dg]e\b[^.;\d\n]{1,100}?\s(?:is|was|est|etait|:)\s(?P<numeral>iv|i{1,3})(?P<letters>[a-d][1-3]?)?(?![^\W_]|')")
+
+
+def _far(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
+    """A group in capitals at a distance: "stage, as far as can be judged without a scan, is IIIB"."""
+    for match in search(note, _FAR, within):
+        if _capitals(note, *match.span("numeral")) and disease_of(note, match.start(), match.end()) != "other":
+            yield Found("stage", match.start("numeral"), match.end(), _join(match["numeral"], match["letters"] or ""))
 
 
 _BEHIND = re.compile(r"(?<![^\W\d_])[a-z]*[mn]\s?[0-3x][a-d]?\d?\)?\s?(?:[,:;(=/-]\s?){0,2}(?:soit\s)?$")

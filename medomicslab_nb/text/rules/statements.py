@@ -19,6 +19,7 @@ from medomicslab_nb.text.rules.phrases import phrases
 _NEAR = 90  # characters before a value in which words may speak of it
 
 
+_EARLIER_YEAR = re.compile(r"\b(?:in|en)\s(?:19|20)\d\d,?\s(?:\w+\s){1,2}(?:had|avait|presentait)\b")
 _RANGE = re.compile(r"\s?(?:[-/,]|a|to|ou|or|et|and)?\s?")
 _TO = re.compile(r"\W*(?:to|a|en|vers|into|->|→)\b")
 _LATELY = re.compile(r"\b(?:over|in|during|for|sur|depuis|pendant)\s(?:the|le|la|l')?\s?(?:last|past|dernier).*")
@@ -40,7 +41,7 @@ def _is_general(note: Note, mention: Found, before: str, after: str) -> bool:
     """Whether the clause speaks of a condition, a goal or other patients, or only compares with the value."""
     said = before + note.folded[mention.start:mention.end]
     compared = re.search(rf"\b{phrases('statements', 'compared')}\W{{1,3}}(?:\w{{1,4}}\W{{1,2}})?[\d+=]+\W*$", said)
-    return bool(compared or _words("general_before").search(before) or _words("general_after").search(after))
+    return bool(compared or _words("general_before").search(said) or _words("general_after").search(after))
 
 
 def _joined(note: Note, one: Found, other: Found) -> bool:
@@ -50,15 +51,27 @@ def _joined(note: Note, one: Found, other: Found) -> bool:
 
 
 def _dated(note: Note, mention: Found, before: str, after: str, following: Sequence[Found]) -> Found:
-    if re.search(rf"\b{phrases('statements', 'instead')}\W{{0,3}}(?:\w+\W){{0,2}}$", before):
+    rejected = re.match(rf"\W{{0,3}}{phrases('statements', 'rejected')}\b", after)
+    if rejected or re.search(rf"\b{phrases('statements', 'instead')}\W{{0,3}}(?:\w+\W{{1,3}}){{0,2}}$", before):
         return replace(mention, context=("negated",))
+    if _of_a_relative(note, mention):
+        return replace(mention, context=("family",))
     before += note.folded[mention.start:mention.end]
     after = _LATELY.sub("", after)
-    earlier = _words("earlier_before").search(before) and not _words("now").search(before)
+    earlier = _EARLIER_YEAR.search(before) or (_words("earlier_before").search(before)
+                                               and not _words("now").search(before + after))
     if earlier or _words("earlier_after").search(after) or any(_replaced(note, mention, other, before)
                                                                for other in following):
         return replace(mention, context=("history",))
     return mention
+
+
+def _of_a_relative(note: Note, mention: Found) -> bool:
+    """Whether the clause begins with a relative and does not turn back to the patient."""
+    begin, _ = note.sentence_at(mention.start)
+    clause = note.folded[begin:mention.start].rpartition(";")[2]
+    said = re.match(rf"\W*(?:(?:an?|the|his|her|sa|son|un|une|le|la|l)\W)?{phrases('statements', 'relatives')}\b", clause)
+    return said is not None and not _words("patient").search(clause, said.end())
 
 
 def _replaced(note: Note, mention: Found, other: Found, before: str) -> bool:

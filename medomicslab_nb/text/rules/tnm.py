@@ -84,7 +84,7 @@ class Category:
 
 def find(note: Note) -> Iterator[Found]:
     """The categories of a note and the edition."""
-    yield from _edition(note)
+    yield from stated(note, _edition(note))
     chains = list(_chains(note))
     if found := [each for chain in chains for each in _categories_of(note, _accepted(note, chain, chains))]:
         yield from _together(stated(note, found))
@@ -311,9 +311,9 @@ _EDITION = re.compile(
     r"\b(?P<ordinal>[6-9]|" + "|".join(_EDITIONS) + rf")\s?(?:th|st|nd|rd|e|eme|ieme)?[\s-](?:{_NAMES}\s)?(?:ed\b\.?|"
                                                     rf"edition|version|revision)"
     rf"|\b(?P<before>[5-9])(?:th|e|eme|ieme)\s{_NAMES}\b"
-    r"|\b(?:edition|ed\.?|version|v\.?)\s?(?:(?:20\d\d\s?/\s?)|n\s?°\s?|numero\s|number\s)?(?P<named>[5-9]|viii|vii|"
+    r"|\b(?:edition|ed\.?|version|v\.?)\s?(?:[:=]\s?)?(?:(?:20\d\d\s?[/(]\s?)|n\s?°\s?|numero\s|number\s)?(?P<named>[5-9]|viii|vii|"
     r"vi|ix)(?:th|e|eme)?\b"
-    rf"|{_NAMES}[\s,(:-]{{0,2}}(?:v\.?\s?)?(?P<short>[5-9])(?:th|e|eme)?\b(?![.,/]\d)"
+    rf"|{_NAMES}[\s,(:-]{{0,2}}(?:v\.?\s?)?(?P<short>[5-9])(?:th|e|eme)?\b(?![.,/]\d|\s(?:nodes?|gangl|lymph|mm|cm))"
     rf"|{_NAMES}[\s,(:-]{{0,2}}(?:edition\s|version\s)?(?P<year>20\d\d)\b(?!\s?/)")
 _NAME_NEAR = re.compile(rf"(?<![^\W_])(?:{_NAMES}|stades?\b|"
                         r"stages?\b|stag(?:ed|ing)|[cpy]{0,2}t[0-4])")
@@ -323,7 +323,7 @@ def _edition(note: Note) -> Iterator[Found]:
     for match in search(note, _EDITION, stretches(note, ("tnm", "ptnm", "ctnm", "uicc", "ajcc", "iaslc", "edition", "ed"))):  # noqa: E501
         start, end = note.sentence_at(match.start())
         before = note.folded[max(start, match.start() - 60):match.start()].rpartition(";")[2]
-        after = note.folded[match.end():min(end, match.end() + 50)].partition(";")[0]
+        after = note.folded[match.end():min(end, match.end() + 70)].partition(";")[0]
         said = match["before"] or match["ordinal"] or match["named"] or match["short"]
         value = _YEARS.get(match["year"], "") if match["year"] else _EDITIONS.get(said, said)
         if match["year"] and _EDITION.match(note.folded, re.match(r"[\s,(]*", note.folded[match.end():]).end() + match.end()):
