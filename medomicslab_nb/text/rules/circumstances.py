@@ -26,9 +26,22 @@ def results(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
     kept = _without_rules(note, mentions)
     dated = {(each.attribute, each.start, each.end): each for each in stated(note, kept)}
     for mention, following in zip_longest(kept, kept[1:]):
-        if following is None or not _is_earlier_than(following, mention):
-            mention = dated.get((mention.attribute, mention.start, mention.end), mention)
+        said = dated.get((mention.attribute, mention.start, mention.end), mention)
+        others = any(each is not mention and each.attribute == mention.attribute for each in kept)
+        replaced = following is not None and _is_set_against(following, mention)
+        if not replaced and _holds_no_more(note, said, others=others):
+            mention = said
         yield _hedged(note, mention)
+
+
+def _holds_no_more(note: Note, mention: Found, *, others: bool) -> bool:
+    """Whether what was said of a result stands: not of a last one, which is the present one until there is another."""
+    if mention.context != ("history",):
+        return True
+    if re.match(rf"[\s,(]*{phrases('statements', 'now')}\b", note.folded[mention.end:mention.end + 30]):
+        return False
+    before = note.folded[note.sentence_at(mention.start)[0]:mention.end]
+    return others or re.search(rf"\b{phrases('statements', 'earlier_before')}\b", before) is not None
 
 
 def _without_rules(note: Note, mentions: Iterable[Found]) -> list[Found]:
@@ -43,9 +56,10 @@ def _without_rules(note: Note, mentions: Iterable[Found]) -> list[Found]:
     return kept
 
 
-def _is_earlier_than(following: Found, mention: Found) -> bool:
-    """Whether the words between two results make the second the earlier one ("7, previously 1900")."""
-    return following.attribute == mention.attribute and "history" in following.context and not mention.context
+def _is_set_against(following: Found, mention: Found) -> bool:
+    """Whether the words between two results are said of the second ("7, previously 1900", "24 et non 240")."""
+    said = {"history", "negated"} & set(following.context)
+    return following.attribute == mention.attribute and bool(said) and not mention.context
 
 
 def _is_rule(note: Note, mention: Found) -> bool:

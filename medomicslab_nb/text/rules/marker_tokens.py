@@ -18,7 +18,7 @@ Kind = Literal["break", "date", "norm", "value", "figure", "arrow", "sign", "kno
 """``figure``: a number that is no value (a time, a dose, a multiple of the norm, a percentage)."""
 
 _MONTH = r"(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|\d{{1,2}}[/.-]\d{{1,2}}[/.-](?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
+_DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|\d{{1,2}}(?P<sep>[/.-])\d{{1,2}}(?P=sep)(?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
          rf"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:\d{{1,2}}(?:er|st|nd|rd|th)?\s+)?{_MONTH}(?:\s+\d{{1,2}},)?(?:\s+(?:19|20)\d\d)?|"
          rf"(?:(?<=\()|(?<=\bin )|(?<=\ben )|(?<=since )|(?<=depuis ))(?:19|20)\d\d|"
          rf"(?:(?<=\ble )|(?<=\bdu )|(?<=\bau )|(?<=\bon )|(?<=\())(?!0)\d{{1,2}}[/.]\d{{1,2}}(?=[\s),:]))(?![\w/])")
@@ -56,7 +56,8 @@ def tokens(note: Note, start: int, stop: int) -> Iterator[Token]:
     for match in _pattern().finditer(note.folded, glued.end() if glued else start, min(stop, start + _SPAN)):
         kind: Kind = match.lastgroup  # type: ignore[assignment]
         if kind == "word":
-            kind = _kinds().get(match[0]) or ("acronym" if _is_acronym(note, match) else "word")
+            kind = word_kind(match[0])
+            kind = "acronym" if kind == "word" and _is_acronym(note, match) else kind
         yield Token(kind, match)
         if kind == "break":
             return
@@ -76,7 +77,7 @@ def _glued() -> re.Pattern[str]:
 def _amount() -> str:
     return (rf"(?P<number>(?>{NUMBER}|{spoken_pattern()}))(?>(?:\s?(?P<unit>{UNIT}))?)"
             rf"(?![\w/^]|[.,]\d|\.\)|-\d{{1,3}}(?!\d)|\s?-\s?\d|\s?/\s?\d)"
-            rf"(?!(?:,\s?\d+)*(?:\s(?:et|and|a|to|ou|or)\s\d+)?\s?(?:{phrases('marker_words', 'not_units')})(?![^\W\d_]))")
+            rf"(?!(?:,\s?\d+)*(?:\s(?:et|and|ou|or)\s\d+)?\s?(?:{phrases('marker_words', 'not_units')})(?![^\W\d_]))")
 
 
 @cache
@@ -89,6 +90,11 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(rf"(?P<break>[.!?;](?!\w)|\n\s*\n|\n(?=[^\W\d_]))|(?P<date>{_DATE})|(?P<norm>(?<![^\W_]){norm}|"
                       rf"(?<![\w.,/]){sized}\s?-\s?{sized}|\([<>≤≥]\s?{sized}\)(?=\s*[:=]?\s*\d))|(?P<value>{value_pattern()})|"
                       rf"(?P<figure>\d[\w.,/%+^-]*)|(?P<arrow>-*>|=>|→)|(?P<word>[^\W\d_][^\W_]*)|(?P<sign>[^\w\s])")
+
+
+def word_kind(word: str) -> Kind:
+    """What a folded word says between names and values."""
+    return _kinds().get(word, "word")
 
 
 def _is_acronym(note: Note, match: re.Match[str]) -> bool:

@@ -30,7 +30,7 @@ from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled
 from medomicslab_nb.text.rules.circumstances import results
 from medomicslab_nb.text.rules.marker_names import groups, is_other
-from medomicslab_nb.text.rules.marker_tokens import UNIT, Token, tokens, value_pattern
+from medomicslab_nb.text.rules.marker_tokens import UNIT, Token, tokens, value_pattern, word_kind
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.tables import Cell, cells
 
@@ -89,8 +89,10 @@ def _read(note: Note, group: Sequence[Hit], stop: int) -> Iterator[Found]:
         return
     hit = group[-1]
     before = _before().search(note.folded, max(group[0].start - 45, note.sentence_at(hit.start)[0]), group[0].start)
-    if before:
-        yield from _found(note, group[0], before, before.start(), group[0].end)
+    past = before is not None and word_kind(before["when"] or "") == "earlier"
+    if before and (before["unit"] or past):
+        yield from _found(note, group[0], before, before.start(), group[0].end, "history" if past else "")
+    if before and before["unit"]:
         return
     end = hit.end
     for token, context in _course(note, hit, stop):
@@ -112,8 +114,8 @@ def _course(note: Note, hit: Hit, stop: int) -> Iterator[tuple[Token, str]]:
             gap.append(token)
             continue
         if waiting:
-            yield waiting[0], waiting[1] or ("history" if _is_from_to(note, waiting[0], gap) else "")
-        waiting, gap = (token, _said(note, gap, token)), []
+            yield waiting[0], waiting[1] or ("history" if _is_left(note, waiting[0], gap) else "")
+        waiting, gap = (token, _said(note, gap)), []
     if waiting and not _leads_on(note, waiting[0], stop):
         yield waiting
 
@@ -173,11 +175,12 @@ def _words(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_]){phrases('marker_words', name)}(?![^\W_])")
 
 
-def _said(note: Note, gap: Sequence[Token], value: Token) -> str:
+def _said(note: Note, gap: Sequence[Token]) -> str:
+    """What the words between a name or value and the next value say of that one."""
     if _instead(note, gap):
         return "negated"
-    last = max((place for place, token in enumerate(gap) if token.kind == "earlier"), default=-1)
-    return "history" if last >= 0 and not any(token.text == "," for token in gap[last + 1:]) else ""
+    last = max((place for place, token in enumerate(gap) if token.text in (",", ")")), default=-1)
+    return "history" if any(token.kind == "earlier" for token in gap[last + 1:]) else ""
 
 
 def _instead(note: Note, gap: Sequence[Token]) -> bool:
@@ -185,9 +188,13 @@ def _instead(note: Note, gap: Sequence[Token]) -> bool:
     return [token.text for token in gap if token.text != ","][:1] in ([word] for word in _NOT) or re.search(rf"\b{phrases('statements', 'instead')}\b", text) is not None
 
 
-def _is_from_to(note: Note, value: Token, gap: Sequence[Token]) -> bool:
-    """Whether a course goes on from a value ("passé de 480 à 36")."""
-    return [token.text for token in gap][:1] in (["a"], ["to"]) and note.folded[:value.start].rstrip()[-3:] == " de"
+def _is_left(note: Note, value: Token, gap: Sequence[Token]) -> bool:
+    """Whether a course goes on from a value ("passé de 480 à 36", "860 (valeur précédente)")."""
+    if [token.text for token in gap][:1] in (["a"], ["to"]):
+        return note.folded[:value.start].rstrip()[-3:] == " de"
+    aside = [token.text for token in gap].index(")") if gap and gap[0].text == "(" and ")" in {
+        token.text for token in gap} else 0
+    return any(token.kind == "earlier" for token in gap[:aside])
 
 
 def _is_year(note: Note, value: Token) -> bool:
@@ -298,5 +305,5 @@ def _own_value() -> re.Pattern[str]:
 @cache
 def _before() -> re.Pattern[str]:
     """A value with its unit before the name (6,6 ng/mL d'ACE)."""
-    return re.compile(rf"(?P<compare>[<>]\s?=?|[≤≥])?\s*(?<![\w.,/])(?P<number>(?>{NUMBER}))\s?(?P<unit>{UNIT})\s*(?:de |d'|of |"
+    return re.compile(rf"(?P<compare>[<>]\s?=?|[≤≥])?\s*(?<![\w.,/])(?P<number>(?>{NUMBER}))(?:\s?(?P<unit>{UNIT}))?\s*(?:(?P<when>[a-z]+)\s)?(?:de |d'|of |"
                       rf"pour le |pour l'|for )(?:the |la |le |l')?$")
