@@ -35,7 +35,7 @@ def with_decisions(study: Any, notes: pd.DataFrame, facts: pd.DataFrame) -> tupl
     if not touched:
         return facts, ()
     by_note = {name: _facts(rows) for name, rows in facts[facts["note"].isin(touched)].groupby(["patient", "note"])}
-    texts = notes.groupby("note")["text"].agg(list)
+    texts = notes[notes["note"].isin(touched)].groupby("note")["text"].agg(list)
     outdated = sum(len(work.note(note, texts[note][0]).stale_beside(texts[note])) for work in works.values()
                    for note in work.notes if note in texts)
     rows, disputed = [], 0

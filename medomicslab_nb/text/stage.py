@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from medomicslab_nb.text.chunk import NOTES, Chunk, read_chunk
 from medomicslab_nb.text.coverage import coverage
 from medomicslab_nb.text.deidentified_notes import deidentified_notes, notice, read_key_of
 from medomicslab_nb.text.facts import NoteKey
+from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.lexicon import Term, read_terms
 from medomicslab_nb.text.notes import Notes, study_notes
 from medomicslab_nb.text.patient_table import patient_facts, text_features
@@ -79,7 +80,23 @@ def _terms(study: Any, settings: TextSettings) -> tuple[Term, ...]:
     if taken:
         raise SettingsError(f"own terms are called '{taken[0]}', which is an attribute of the catalogue", where="terms",
                             todo="Give them another name; a term list may add wordings to an attribute")
+    _refuse_terms_never_found(terms)
     return tuple(terms)
+
+
+def _refuse_terms_never_found(terms: Sequence[Term]) -> None:
+    """Of two terms of one wording only the first is found; one without a letter or digit never is."""
+    meanings: dict[tuple[str, str], tuple[str, str]] = {}
+    for term in terms:
+        words = fold(term.text).folded
+        if not any(map(str.isalnum, words)):
+            raise SettingsError(f"a term of '{term.attribute}' has no letter or digit", where="terms",
+                                todo="Write it out, or take it out")
+        meaning = term.attribute, term.value
+        other = meanings.setdefault((words, term.language), meaning)
+        if other != meaning:
+            raise SettingsError(f"one wording is a term of '{other[0]}' and of '{term.attribute}'", where="terms",
+                                todo="Keep it once: it can have one meaning")
 
 
 def _check_policies(settings: TextSettings, own: set[str]) -> None:

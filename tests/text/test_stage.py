@@ -184,6 +184,15 @@ def test_own_terms_and_a_list_of_them(tmp_path: Path) -> None:
     assert made.table("text_features").set_index("patient").loc["P-1001", ["emboli", "perineural"]].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(("terms", "found"), [
+    ({"emboli": ["LVI"], "invasion": ["lvi"]}, "one wording is a term of 'emboli' and of 'invasion'"),
+    ({"emboli": ["++"]}, "no letter or digit"), ({"stage": ["stade"]}, "attribute of the catalogue")])
+def test_own_terms_that_would_never_be_found_are_refused(tmp_path: Path, terms: dict[str, list[str]],
+                                                        found: str) -> None:
+    with pytest.raises(SettingsError, match=found):
+        run(study_with(tmp_path, ("P-1001", "2020-01-01", SAMPLE)), terms=terms)
+
+
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     made = run(study_with(tmp_path, ("P-1001", "2020-01-01", SAMPLE)), attributes=["t_category"])
     assert set(made.table("facts")["attribute"]) == {"t_category"}
