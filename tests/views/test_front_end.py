@@ -52,6 +52,16 @@ def test_who_looks(monkeypatch: pytest.MonkeyPatch, metadata: dict[str, Any], en
     assert front_end.interactive() is expected
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("comm_msg", True), ("execute_request", False)])
+def test_a_widgets_callback_is_of_somebody_who_looks(monkeypatch: pytest.MonkeyPatch, kind: str, expected: bool) -> None:
+    for name in ("VOILA_KERNEL_ID", "MEDOMICSLAB_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    kernel = SimpleNamespace(get_parent=lambda: {"metadata": {}, "header": {"msg_type": kind}},
+                             parent=SimpleNamespace(connection_file=""))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=kernel)))
+    assert front_end.interactive() is expected
+
+
 def test_a_kernel_without_a_connection_file_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOILA_KERNEL_ID", "abc")
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell({}, None)))

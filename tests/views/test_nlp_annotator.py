@@ -362,7 +362,8 @@ def test_without_a_model_nothing_of_it_is_loaded(drugs: Study) -> None:
     program = ("import sys; from medomicslab_nb.views import nlp_annotator; nlp_annotator.interactive = lambda: True\n"
                f"shown = nlp_annotator.NlpAnnotator({str(drugs.path)!r}, 'Anne')\n"
                "assert shown.widget._loaded.wait(60); shown.widget.desk.open(13)\n"
-               "shown.widget.desk.uncertain(0, [13])\nassert shown.reports() == []; print('medomicslab_nb.text.span_model' in sys.modules)")
+               "shown.widget.desk.uncertain(0, [13])\n"
+               "assert shown.reports() == []; print('medomicslab_nb.text.span_model' in sys.modules)")
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "False"
 
