@@ -19,6 +19,7 @@ from functools import cache
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.columns import in_columns
 from medomicslab_nb.text.rules.diseases import disease_of
 from medomicslab_nb.text.rules.phrases import alternation, word_lists
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
@@ -97,6 +98,7 @@ def find(note: Note) -> Iterator[Found]:
         mentions += _differentiated(note)
     mentions += _lettered(note)
     mentions += _of_the_who(note)
+    mentions += in_columns(note, "grade")
     if mentions:
         yield from stated(note, dict.fromkeys(mentions))
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.columns import in_columns
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
 from medomicslab_nb.text.rules.statements import stated
@@ -64,7 +65,7 @@ _HEDGE = (
 _HEDGED = re.compile(rf"\b(?:{_HEDGE})\b")
 # The value at a distance, where no other number stands before it.
 _ECOG_FAR = re.compile(rf"(?<![^\W_])(?:{_TYPED_ECOG}|{_STATUS}|ps\b|oms\b|who\sps\b)(?P<gap>[^.;\d<>≤≥]{{1,110}}?)"
-                       rf"(?:\b(?:{_HEDGE})|\bis|\bwas|:|=|\best|\betait|\ba|\bat|\bof|"
+                       rf"(?:\b(?:{_HEDGE})|\bis|\bwas|\bas|\bcomme|:|=|\best|\betait|\ba|\bat|\bof|"
                        rf"\bto)\s?(?P<low>[0-4]){_ALONE}(?!\s\w+s\b)")
 _ECOG_BEHIND = re.compile(
     r"(?<![\d.,/+<>≤≥-])(?<!\d\s)(?P<low>[0-4])(?:\s?[-/]\s?(?P<high>[0-4]))?\s?,?\s?\(?(?:selon|sur|according\sto|"
@@ -103,15 +104,16 @@ _PAIRED = {"index": ("karnofsky", "%"), "index_second": ("karnofsky", "%"), "sta
 _AGAIN = re.compile(
     r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|"
     r"puis|then|now|actuellement|"
-    r"maintenant|desormais|anterieurement|(?:fall\w+|fell|drop\w+|recover\w+|improv\w+|ris\w+|rose|declin\w+|remont\w+|tomb\w+|"
-    r"descend\w+|pass\w+|chut\w+|down|up|replaced|remplacer|corrected|corrige)\s(?:to|a|by|par)|aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
+    r"maintenant|desormais|anterieurement|(?:fall\w+|fell|drop\w+|recover\w+|improv\w+|ris\w+|rose|declin\w+|"
+    r"remont\w+|tomb\w+|descend\w+|pass\w+|chut\w+|down|up|replaced|remplacer|corrected|corrige)\s(?:to|a|by|par)|aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
     r"[^.;\d]{0,40}(?:,\s|\band\s|\bet\s|\()(?:(?:at|after|apres|a|au|"
     r"lors)\s(?:[^\W\d]+\s){1,3})?(?=\d+\s?%?(?:\s(?:at|"
     r"after|apres|now|on|by|today|currently|actuellement|ce\sjour|maintenant|desormais|il\sy\sa|a|en|le|"
     r"lors|this|aujourd'hui)\b|\W*$)))"
     r"(?P<low>100|[1-9]0|[0-4])(?![^\W_]|[.,]\d)\s?(?P<percent>%)?")
 _NOW_AT = re.compile(r"[^\d\n]{0,100}?\b(?:actuellement|aujourd'hui|currently|now|(?:he|she|patiente?|il|"
-                     r"elle|ours|notre\s(?:malade|patiente?)|le\smalade|(?:our|the)\spatient)\s(?:is|est|has|had|a|scores|scored)(?:\s(?:now|only|a|at|un|une|seulement))*)\s"
+                     r"elle|ours|notre\s(?:malade|patiente?)|"
+                     r"le\smalade|(?:our|the)\spatient)\s(?:is|est|has|had|a|scores|scored)(?:\s(?:now|only|a|at|un|une|seulement))*)\s"
                      r"(?:at\s|a\s|:\s?|is\s|est\s)?(?P<low>100|[1-9]0)(?![^\W_]|[.,]\d|\s?(?:mg|kg|ans|years))\s?%?")
 _CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*|worsen\w*|chut\w*|tomb\w*|"
                      r"deteriorat\w*|improv\w*|went|degrad\w*|"
@@ -146,6 +148,7 @@ def find(note: Note) -> Iterator[Found]:
         mentions += _karnofsky(note, within)
         mentions += [Found(attribute, *match.span(name), match[name], unit) for match in search(note, _PAIR, within)
                      for name, (attribute, unit) in _PAIRED.items() if match[name]]
+    mentions += in_columns(note, "ecog", "karnofsky")
     if mentions:
         yield from stated(note, dict.fromkeys(mentions))
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.columns import in_columns
 from medomicslab_nb.text.rules.grade import of_the_kidney
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
 from medomicslab_nb.text.rules.statements import stated
@@ -23,12 +24,15 @@ from medomicslab_nb.text.rules.statements import stated
 _GLEASON = r"g+l[ea]{1,3}s{1,2}[oe]n+(?:'?s)?"
 _NAME = re.compile(rf"(?<![^\W_])(?:{_GLEASON}|gs(?=\s?[:=]?\s?(?:\d|\())|gl\.?(?=\s?[:=]?\s?\d\s?\+))(?![^\W\d_])")
 _GLEASON_NAMES = ("gleas", "gleea", "glees", "glaso", "gleso", "glaes", "ggleas", "gleson", "glesson", "gl")
-_GROUP_NAMES = ("isup", "international society of uro", "gr gp", "gr. gp", "grade group", "grade-group", "gradegroup", "grade groupe", "group grade", "groupe de grade",
+_GROUP_NAMES = ("isup", "international society of uro", "gr gp", "gr. gp",
+                "grade group", "grade-group", "gradegroup", "grade groupe", "group grade", "groupe de grade",
                 "groupe pronos", "groupe de pron",
                 "groupes pronos", "groupe histopron", "groupes de grade", "whoisup", "prognostic grade")
 _SUM = r"(?:10|[2-9])"
+_PATTERN = r"(?:[1-5]|three|four|five|trois|quatre|cinq)"
 _PATTERNS = re.compile(
-    rf"(?<![\d+/])(?<!\d[.,])(?:(?P<sum_before>{_SUM})(?:\s?/\s?10)?\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>[1-5]|three|four|five|trois|quatre|cinq)\s?(?:\+|\bplus\b)\s?(?P<second>[1-5]|three|four|five|trois|quatre|cinq)"
+    rf"(?<![\d+/])(?<!\d[.,])(?:(?P<sum_before>{_SUM})(?:\s?/\s?10)?\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>{_PATTERN})\s?(?:\+|\bplus\b)\s?"
+    rf"(?P<second>{_PATTERN})"
     rf"(?![.,]?\d|\s?%|\s?\+\s?\d)(?:\)?\s?[=:(]{{1,2}}\s?(?P<sum_after>{_SUM})(?![.,]?\d)|\)?\s(?:soit|equals|makes|"
     rf"is|total|sum|score)\s(?P<sum_said>{_SUM})"
     r"(?![.,]?\d))?\)?")
@@ -46,6 +50,7 @@ _SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|s
                     r"days?|cycles?|biops|prelev|frag))"
                     r"(?:\s?(?:/|sur)\s?10)?")
 _GROUP_BESIDE = re.compile(r"isup|grade[\s-]?group|groupe\s(?:pronos|de\sgrade)|\bgg\s?\d")
+_PLUS_SIGN = re.compile(r"\+")
 _PLUS = re.compile(r"\+|\bplus\b")
 _NUMBER_APART = (r"(?:\W{0,3}\b(?:gleason|patterns?|grade|patron|contingent|composante|score|is|est|of|de|a)\b){0,3}"
                  r"\W{1,3}(?P<number>[1-5])(?![\d%+])")
@@ -61,8 +66,8 @@ _MORE = re.compile(rf"(?:{_ELSEWHERE}|" r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|
                    r"[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
                    r"years?|ng|mm|cm|car|cor|j|d|bio|sur|out|of))")
 _SAMPLED = re.compile(r"prostat|\bpsa|biops|carotte|\bcores?\b|\b(?:base|apex|mid)\b|\blobe\b")
-_COUNTED = re.compile(r"\)?\s?(?:carottes?|cores?|positi|ganglion|nodes?|janv|fev|mars|march|avril|april|mai\b|may\b|juin|june|juil|july|"
-                      r"aout|aug|sept|oct|nov|dec|mois|month|jours?|days?|ans\b|years?)")
+_COUNTED = re.compile(r"\)?\s?(?:carottes?|cores?|positi|ganglion|nodes?|janv|fev|mars|march|avril|april|mai\b|may\b|"
+                      r"juin|june|juil|july|aout|aug|sept|oct|nov|dec|mois|month|jours?|days?|ans\b|years?)")
 _NEAR = 60  # characters from one pattern to the other where each has a name
 _SINGLE = re.compile(r"(?:pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
 _PROSTATE = ("gleason", "prostat", "psa", "isup", "grade group", "gradegroup", "pi-rads", "pirads", "biops",
@@ -86,7 +91,8 @@ _GROUP = re.compile(
 _GROUP_BEFORE = re.compile(r"(?<![^\W_])(?:grade|groupe?)\s(?P<value>[1-5]|iv|v|i{1,3})\s\(?(?:selon\s|de\s|of\s|"
                            r"by\s)?(?:l'|the\s)?"
                            r"isup(?![^\W_])(?!\W{0,3}(?:\d|gr))")
-_MORE_GROUPS = re.compile(rf"(?:{_ELSEWHERE}|" r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|"
+_MORE_GROUPS = re.compile(rf"(?:{_ELSEWHERE}|"
+                          r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|->|→)\s?(?:isup\s|gg\s?|"
                           r"grade group\s)?)(?P<value>[1-5])(?![^\W_])(?![.,]\d|\s?[%+]|"
                           r"\s?(?:mm|cm|mois|month|an|car|cor|sur|of|out))")
 _NUMBERS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "one": "1", "two": "2", "three": "3", "four": "4",
@@ -99,6 +105,7 @@ def find(note: Note) -> Iterator[Found]:
     mentions = list(_gleason(note))
     if within := stretches(note, _GROUP_NAMES, ("gg", "ggg")):
         mentions += _groups(note, within)
+    mentions += in_columns(note, "gleason", "isup")
     if mentions:
         yield from stated(note, dict.fromkeys(mentions))
 
@@ -107,18 +114,19 @@ def _gleason(note: Note) -> Iterator[Found]:
     names = list(search(note, _NAME, stretches(note, _GLEASON_NAMES, ("gs", "gl"))))
     if not names and "+" not in note.folded:
         return
-    patterns = [match for match in search(note, _PATTERNS, _sums_written(note)) if _is_score(note, match, names)]
+    patterns = [match for match in search(note, _PATTERNS, _sums_written(note, words=bool(names))) if _is_score(note, match, names)]
     for match in patterns:
         yield Found("gleason", match.start(), match.end(), _score(match))
     apart = list(_apart(note)) if names else []
     yield from apart
+    spans = [*(match.span() for match in patterns), *((each.start, each.end) for each in apart)]
     for name in names:
-        yield from _sums(note, name, [*(match.span() for match in patterns), *((each.start, each.end) for each in apart)])
+        yield from _sums(note, name, spans)
 
 
-def _sums_written(note: Note) -> list[Stretch]:
-    """A little before and behind every plus sign."""
-    return [(max(match.start() - 8, 0), match.end() + 20) for match in note.search(_PLUS)]
+def _sums_written(note: Note, *, words: bool) -> list[Stretch]:
+    """A little before and behind every plus sign, and where ``words`` is true every word plus."""
+    return [(max(match.start() - 8, 0), match.end() + 20) for match in note.search(_PLUS if words else _PLUS_SIGN)]
 
 
 def _score(match: re.Match[str]) -> str:

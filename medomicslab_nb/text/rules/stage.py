@@ -34,7 +34,9 @@ _NUMERAL = rf"(?:{_ONES}|(?<!\d)[0-4]|(?<=[\s:])(?:one|two|three|four|deux|trois
 _LETTERS = r"(?:\s[a-d](?:\s?[1-3])?(?![^\W_])|\s?-?[a-d](?:\s?[1-3](?!\d)|i{1,2})?)?"
 _GROUP = (rf"(?P<numeral>{_NUMERAL})(?P<letters>{_LETTERS})(?P<ann>\s?[esx]{{1,2}}(?:\s?\+\s?s)?(?:\s?[ab])?)?"
           r"(?![^\W_]|'|[.,]\d|\s?%|/\d|-\d{2}|\s?(?:mm|cm|mg|mois|months?|ans|years?)\b)")
-_UPTO = re.compile(r"\s?(?:[-/,&→]|->|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b|,?\s(?:corrig\w+|revis\w+|correct\w+|upstaged|downstaged|restaged|reclass\w+|passe\w*|amend\w+|chang\w+)\s(?:en|to|a|as))\s?(?:(?:stade|"
+_UPTO = re.compile(r"\s?(?:[-/,&→]|->|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|\bvs\b\.?|\bversus\b|"
+                   r",?\s(?:corrig\w+|revis\w+|correct\w+|upstaged|downstaged|restaged|reclass\w+|passe\w*|amend\w+|"
+                   r"chang\w+)\s(?:en|to|a|as))\s?(?:(?:stade|"
                    r"stage)s?\s)?"
                    rf"(?:(?P<numeral>{_ONES}|[1-4](?!\d))(?P<letters>[a-d][1-3]?)?|(?<=[/-])(?P<only>[a-d][1-3]?))"
                    r"(?![^\W_]|'|[.,]\d|\s?%|\s?(?:cm|mm|mois|month|year|ans|day|jour|cycle|cure|week|sem|node|gangl|"
@@ -49,7 +51,8 @@ _SMALL = (r"(?:[\s:=(),'\"/-]{1,4}|\b(?:clinique|clinical|clinically|pathologiqu
           r"now|desormais|precedemment|previously|auparavant|anterieurement|formerly|"
           r"huitieme|septieme|neuvieme|eighth|seventh|ninth|v?[6-9](?:th|e|eme)?|1(?:st|re|ere)(?=\s(?:edition|ed))|"
           r"(?:19|20)\d\d|"
-          r"apparent|presumed|at\sdiagnosis|au\sdiagnostic|at\spresentation|cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|"
+          r"apparent|presumed|at\sdiagnosis|au\sdiagnostic|at\spresentation|"
+          r"cote|evalue|assigned|retenu|koga|coller|version|tumeur|globale?|overall|"
           r"anatomoclinique|c|p)\b)")
 _WORD = (
     r"(?:[cpy]|yp|yc)?(?:stades?|stages?|stge?s?|stad)|(?:up|down|re|pre)?stag(?:ed|ing)|(?:re)?stadi(?:fication|"
@@ -184,7 +187,8 @@ def _is_other(note: Note, match: re.Match[str], end: int, system: str) -> bool:
     if match["word"] == "st" and note.folded[match.end("word"):match.end("word") + 1] != ".":
         return disease_of(note, match.start(), end) != "cancer"
     apart = re.search("[,;]", note.folded[end:end + 45].split(system.lower())[0]) if system else None
-    return (not system or system == "TNM" or bool(apart and not match["system"])) and disease_of(note, match.start(), end) == "other"
+    beside = match["system"] or (system and system != "TNM" and not apart)
+    return not beside and disease_of(note, match.start(), end) == "other"
 
 
 def _named_alone(note: Note, match: re.Match[str], system: str) -> bool:
@@ -195,7 +199,8 @@ def _named_alone(note: Note, match: re.Match[str], system: str) -> bool:
     return True
 
 
-_FAR = re.compile(r"\bsta[dg]e\b[^.;\d\n]{1,100}?\s(?:is|was|est|etait|:)\s(?P<numeral>iv|i{1,3})(?P<letters>[a-d][1-3]?)?(?![^\W_]|')")
+_FAR = re.compile(r"\bsta[dg]e\b[^.;\d\n]{1,100}?\s(?:is|was|est|etait|:)\s(?P<numeral>iv|i{1,3})"
+                  r"(?P<letters>[a-d][1-3]?)?(?![^\W_]|')")
 
 
 def _far(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:

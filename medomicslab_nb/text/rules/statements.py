@@ -40,7 +40,7 @@ def stated(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
 def _is_general(note: Note, mention: Found, before: str, after: str) -> bool:
     """Whether the clause speaks of a condition, a goal or other patients, or only compares with the value."""
     said = before + note.folded[mention.start:mention.end]
-    compared = re.search(rf"\b{phrases('statements', 'compared')}\W{{1,3}}(?:\w{{1,4}}\W{{1,2}})?[\d+=]+\W*$", said)
+    compared = _around("compared", after=r"\W{1,3}(?:\w{1,4}\W{1,2})?[\d+=]+\W*$").search(said)
     return bool(compared or _words("general_before").search(said) or _words("general_after").search(after))
 
 
@@ -51,8 +51,8 @@ def _joined(note: Note, one: Found, other: Found) -> bool:
 
 
 def _dated(note: Note, mention: Found, before: str, after: str, following: Sequence[Found]) -> Found:
-    rejected = re.match(rf"\W{{0,3}}{phrases('statements', 'rejected')}\b", after)
-    if rejected or re.search(rf"\b{phrases('statements', 'instead')}\W{{0,3}}(?:\w+\W{{1,3}}){{0,2}}$", before):
+    rejected = _around("rejected", before=r"\W{0,3}").match(after)
+    if rejected or _around("instead", after=r"\W{0,3}(?:\w+\W{1,3}){0,2}$").search(before):
         return replace(mention, context=("negated",))
     if _of_a_relative(note, mention):
         return replace(mention, context=("family",))
@@ -70,7 +70,7 @@ def _of_a_relative(note: Note, mention: Found) -> bool:
     """Whether the clause begins with a relative and does not turn back to the patient."""
     begin, _ = note.sentence_at(mention.start)
     clause = note.folded[begin:mention.start].rpartition(";")[2]
-    said = re.match(rf"\W*(?:(?:an?|the|his|her|sa|son|un|une|le|la|l)\W)?{phrases('statements', 'relatives')}\b", clause)
+    said = _around("relatives", before=r"\W*(?:(?:an?|the|his|her|sa|son|un|une|le|la|l)\W)?").match(clause)
     return said is not None and not _words("patient").search(clause, said.end())
 
 
@@ -79,10 +79,11 @@ def _replaced(note: Note, mention: Found, other: Found, before: str) -> bool:
     if other.attribute != mention.attribute or other.value == mention.value or not 0 < other.start - mention.end < 100:
         return False
     between = note.folded[mention.end:other.start]
-    between = re.sub(rf"^[\s(%]*{phrases('statements', 'now')}\b", "", between)  # said of the mention itself
-    after = re.match(rf"[\s,(]*{phrases('statements', 'now')}\b", note.folded[other.end:other.end + 40])
+    between = _around("now", before=r"^[\s(%]*").sub("", between)  # said of the mention itself
+    after = _around("now", before=r"[\s,(]*").match(note.folded[other.end:other.end + 40])
     arrow = "→" in between or "->" in between
-    changed = _words("changing").search(before) and _TO.match(between) and not _words("ranging").search(before)
+    changed = (_TO.match(between) and _words("changing").search(before)
+               and not _words("ranging").search(before))
     return bool(arrow or changed or after or _words("now").search(between) or _words("changed").search(between))
 
 
@@ -104,3 +105,9 @@ def _clauses(note: Note, found: Sequence[Found], number: int) -> tuple[str, str]
 @cache
 def _words(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b{phrases('statements', name)}\b")
+
+
+@cache
+def _around(name: str, *, before: str = "", after: str = "") -> re.Pattern[str]:
+    """The words of a list between two patterns."""
+    return re.compile(rf"{before}\b{phrases('statements', name)}\b{after}")

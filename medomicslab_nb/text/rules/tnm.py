@@ -19,6 +19,7 @@ from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
+from medomicslab_nb.text.rules.columns import in_columns
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.places import search, stretches
 from medomicslab_nb.text.rules.statements import stated
@@ -27,8 +28,8 @@ _ATTRIBUTES = {"t": "t_category", "n": "n_category", "m": "m_category"}
 # The letters o, l, i and | are what a scanner makes of 0 and 1.
 _T = r"(?P<t>is|x|a|[0-4oli|])(?P<t_sub>\s?\(?mic?\)?|[a-d](?:[1-3]|i{1,3})?(?:\s?\(?mi\)?)?)?"
 _N = r"(?P<n>[0-3xoli|]|\+|-(?!\s?[0-3]))(?P<n_sub>\s?\(?mic?\)?|[a-d](?:[1-3]|i{1,3}v?|iv)?)?"
-_M = r"(?P<m>[01xoli|]|\+)(?P<m_sub>[a-e][1-3]?)?"
-_SPACED_SUB = r"(?P<spaced_sub>\s[a-d](?=\s*(?:[,;./)]|[cpyr]{0,2}\s?[nm]\s?[0-3x]|$)))?"
+_M = r"(?P<m>[01xoli|]|\+)(?P<m_sub>[a-e][1-3]?|l(?=\s?\())?"
+_SPACED_SUB = r"(?P<spaced_sub>\s[a-d](?=\s*(?:[,;./)]|$)|\s+[cpyr]{0,2}[nm]\s?[0-3x]))?"
 _RANGE = (r"(?:(?:\s?-\s?|/|\s(?:a|ou|or|to|et|and)\s)(?P<upto>[0-4][a-d]?)(?![^\W_])"
           r"(?!\s?[/%+°]|[.,]\d|\s?\(\d|\s(?:mm|cm|mois|month|jour|day|an|year|semaine|week|h|node|ganglion)))?")
 _PREFIX = r"(?:(?P<prefix>(?:[yr]\s?)?[cp](?=\s?[tnm])|y?(?:[ru]|mr|us)(?=[tnm])|(?:[ya]|mp)(?=[tnm]))\s?)?"
@@ -78,13 +79,13 @@ class Category:
         number = {"x": "X", "o": "0", "l": "1", "i": "1", "|": "1"}.get(self.number, self.number)
         if self.number in "+-":
             return "M1" if self.letter == "m" else ""
-        sub = re.sub(r"[\s()]", "", self.sub).replace("mic", "mi")
+        sub = re.sub(r"[\s()l]", "", self.sub).replace("mic", "mi")
         return self.letter.upper() + number + sub
 
 
 def find(note: Note) -> Iterator[Found]:
     """The categories of a note and the edition."""
-    yield from stated(note, _edition(note))
+    yield from stated(note, dict.fromkeys([*_edition(note), *in_columns(note, "uicc_edition")]))
     chains = list(_chains(note))
     if found := [each for chain in chains for each in _categories_of(note, _accepted(note, chain, chains))]:
         yield from _together(stated(note, found))
@@ -240,7 +241,7 @@ def _plain_alone(note: Note, category: Category) -> bool:
     written = _written(note, category)
     if category.prefix:
         return ((written[:len(category.prefix)].islower() and _capital(note, category))
-                or (category.prefix in ("p", "yp", "yc") and category.letter == "t"))
+                or (category.prefix in ("p", "yp", "yc") and category.letter == "t" and category.number != "x"))
     if category.number == "+":
         return _capital(note, category)
     sub = category.sub.strip()
@@ -315,6 +316,7 @@ _EDITION = re.compile(
     r"vi|ix)(?:th|e|eme)?\b"
     rf"|{_NAMES}[\s,(:-]{{0,2}}(?:v\.?\s?)?(?P<short>[5-9])(?:th|e|eme)?\b(?![.,/]\d|\s(?:nodes?|gangl|lymph|mm|cm))"
     rf"|{_NAMES}[\s,(:-]{{0,2}}(?:edition\s|version\s)?(?P<year>20\d\d)\b(?!\s?/)")
+_NAMED_BEHIND = re.compile(r"[\s,(]{1,3}[6-9](?:th|e|eme|ieme)?\s?ed")
 _NAME_NEAR = re.compile(rf"(?<![^\W_])(?:{_NAMES}|stades?\b|"
                         r"stages?\b|stag(?:ed|ing)|[cpy]{0,2}t[0-4])")
 
@@ -326,7 +328,7 @@ def _edition(note: Note) -> Iterator[Found]:
         after = note.folded[match.end():min(end, match.end() + 70)].partition(";")[0]
         said = match["before"] or match["ordinal"] or match["named"] or match["short"]
         value = _YEARS.get(match["year"], "") if match["year"] else _EDITIONS.get(said, said)
-        if match["year"] and _EDITION.match(note.folded, re.match(r"[\s,(]*", note.folded[match.end():]).end() + match.end()):
-            continue  # the edition of that year stands behind it
+        if match["year"] and _NAMED_BEHIND.match(note.folded, match.end()):
+            continue  # the edition of that year
         if value and (_NAME_NEAR.search(before + after) or _NAME_NEAR.search(match[0])):
             yield Found("uicc_edition", match.start(), match.end(), value)
