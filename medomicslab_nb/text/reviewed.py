@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ def with_decisions(study: Any, notes: pd.DataFrame, facts: pd.DataFrame) -> tupl
     """
     works = _works(study.files(f"{FOLDER}/*.jsonl"))
     touched = {note for work in works.values() for note in work.notes}
-    if not touched:
-        return facts, ()
+    unread = _decided_elsewhere(works, touched - set(notes["note"]))
+    if touched.isdisjoint(notes["note"]):
+        return facts, _warnings(0, 0, unread)
     by_note = {name: _facts(rows) for name, rows in facts[facts["note"].isin(touched)].groupby(["patient", "note"])}
     texts = notes[notes["note"].isin(touched)].groupby("note")["text"].agg(list)
     outdated = sum(len(work.note(note, texts[note][0]).stale_beside(texts[note])) for work in works.values()
@@ -49,7 +50,7 @@ def with_decisions(study: Any, notes: pd.DataFrame, facts: pd.DataFrame) -> tupl
     table = pd.concat([facts[~facts["note"].isin(touched)], fact_table(rows)], ignore_index=True)
     places = pd.MultiIndex.from_frame(notes[["patient", "note"]]).get_indexer(
         pd.MultiIndex.from_frame(table[["patient", "note"]]))
-    return table.iloc[places.argsort(kind="stable")].reset_index(drop=True), _warnings(disputed, outdated)
+    return table.iloc[places.argsort(kind="stable")].reset_index(drop=True), _warnings(disputed, outdated, unread)
 
 
 def _works(journals: Sequence[Path]) -> dict[str, Annotations]:
@@ -70,6 +71,11 @@ def _works(journals: Sequence[Path]) -> dict[str, Annotations]:
     return dict(sorted(works.items()))
 
 
+def _decided_elsewhere(works: Mapping[str, Annotations], unread: Iterable[str]) -> int:
+    """How many of the notes that are not read somebody has decided about."""
+    return sum(any(work.note(note, "").stale for work in works.values()) for note in unread)
+
+
 def _touched(notes: pd.DataFrame, touched: set[str]) -> list[tuple[NoteKey, str]]:
     own = notes[notes["note"].isin(touched)]
     return [(NoteKey(patient, note, date, language), text) for patient, note, date, language, text in
@@ -83,11 +89,14 @@ def _facts(rows: pd.DataFrame) -> list[Fact]:
     return [replace(fact, context=tuple(filter(None, str(fact.context).split(";")))) for fact in found]
 
 
-def _warnings(disputed: int, outdated: int) -> tuple[str, ...]:
+def _warnings(disputed: int, outdated: int, unread: int) -> tuple[str, ...]:
     words = []
     if disputed:
         words.append(f"{disputed} decisions of annotators are not shared by all who annotated the note and nobody has "
                      "adjudicated them: rules count there.")
     if outdated:
         words.append(f"{outdated} annotations belong to notes whose text has changed since: they do not count.")
+    if unread:
+        words.append(f"{unread} annotated notes are not among those that are read, or have another name there: what "
+                     "was decided does not count.")
     return tuple(words)

@@ -44,6 +44,12 @@ def test_decisions_on_an_earlier_text_are_told(tmp_path: Path) -> None:
     assert [warning[:13] for warning in warnings] == ["1 annotations"]
 
 
+@pytest.mark.parametrize("read", [NOTES[NOTES["note"] == "2"], NOTES.assign(note="3")])
+def test_decisions_on_notes_that_are_not_read_are_told(tmp_path: Path, read: pd.DataFrame) -> None:
+    _, warnings = with_decisions(annotated(tmp_path, "grade 1"), read, FACTS[FACTS["note"] == "2"])
+    assert [warning[:17] for warning in warnings] == ["1 annotated notes"]
+
+
 def test_a_copy_of_a_journal_is_no_second_annotator(tmp_path: Path) -> None:
     study = annotated(tmp_path, "grade 1")
     folder = study.path / "notes" / "annotations"
