@@ -110,6 +110,8 @@ def _answer(attribute: str, said: Sequence[Said]) -> bool | None:
     if attribute != "alk" and any(each.text.startswith(_PROTEIN) for each in said) and "variant" not in kinds and (
             not any("mut" in each.text for each in said)):
         return None
+    if any(each.kind == "percent" and each.number == "0" for each in said):
+        return False
     decided = next((each.kind for each in said if each.kind in ("neg", "pos", "normal")), "").replace("normal", "neg")
     if _second_variant(said):
         return True
@@ -173,7 +175,7 @@ def _hedge() -> re.Pattern[str]:
 
 _PROTEINS = (r"(?:(?:mlh-?1|msh-?2|msh-?6|pms-?2)(?![^\W_])|(?:mismatch repair|mmr) (?:proteins?|genes?)|"
              r"proteines? (?:mmr|du systeme mmr))")
-_KEPT = r"retained|preserved|intactes?|conservee?s?|conservation|maintien|maintenue?s?|maintained|normale?s?"
+_KEPT = r"retained|preserved|intacte?s?|conservee?s?|conservation|maintien|maintenue?s?|maintained|normale?s?"
 _LOSS = re.compile(rf"(?<![^\W_])(?P<lost>loss|perte|absence|lack|deficit|extinction|lost|"
                    rf"loses)(?![^\W_])[^.;,]{{0,45}}?{_PROTEINS}|"
                    rf"{_PROTEINS}[^.;,\d]{{0,30}}?(?<![^\W_])(?P<off>lost|perdue?s?|absente?s?|absent|deficiente?s?|"
@@ -192,8 +194,22 @@ def _proteins(note: Note, named: Sequence[Found]) -> Iterator[Found]:
             yield Found("msi", match.start(), match.end(), "stable" if stable else "unstable")
 
 
+def _in_a_list(note: Note, hit: Hit) -> str:
+    """What is said of it in a list of tests and results (MSI, EGFR, KRAS: stable, wild type, mutated)."""
+    for statement in statements(note):
+        for place, name in enumerate(statement.names):
+            if name.start == hit.start and len(statement.names) > 1:
+                kinds = {each.kind for each in statement.of(place)}
+                return "stable" if kinds & {"normal", "neg"} else "unstable" if "pos" in kinds else ""
+    return ""
+
+
 def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:
     """MSI or instability without high or low: there, unless a word denies it or it is only asked for."""
+    value = _in_a_list(note, hit)
+    if value:
+        yield Found("msi", hit.start, hit.end, value)
+        return
     tested = _TESTED.match(note.folded, hit.end)
     word = (tested["word"] or "") if tested else ""
     denied = _DENIED.search(before)

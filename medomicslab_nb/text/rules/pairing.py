@@ -57,7 +57,7 @@ _MEASURES = (
     r"(?:%|percent\b|per cent\b|pour ?cent\b|p\.? ?cent\b|p\. ?100))",
     r"(?P<score>(?:\bscore\s*[:=]?\s*(?:a|of|de|at)?\s*)?(?<![\d.,/])\(?(?:(?P<score_n>[0-3])\s?\+(?:\+\+?)?|"
     r"\+\s?(?P<score_p>[0-3])|"
-    r"(?P<score_s>\+\+\+?\+?))(?!\s?\d)\)?|\b(?:score|ihc|ihch)\s*[:=]?\s*(?:a|of|de|"
+    r"(?P<score_s>\+\+\+?\+?))(?!\s?\d(?!\d{0,2}\s?%))\)?|\b(?:score|ihc|ihch)\s*[:=]?\s*(?:a|of|de|"
     r"at)?\s*(?P<score_b>[0-3])\b(?!\s?[/%.,]\s?\d))",
     r"(?P<variant>(?:(?:deletion|insertion|duplication|mutation)s?\s*(?:(?:of|in|de|de l'|dans l'|du)\s*)?)?\bexons?\s*"
     r"(?:1[1-9]|2[0-2]|[2-4])(?:\s*(?:deletion|insertion|del|ins)s?\b)?|\b(?:del(?:etion)?\s?(?:of\s)?(?:exon\s?)?19|"
@@ -93,7 +93,7 @@ class Statement:
 
     def of(self, number: int) -> list[Said]:
         """What is said of a name; of several names and as many measures each has its own."""
-        for kinds in (("percent", "eighths", "score"), ("pos", "neg", "variant", "score")):
+        for kinds in (("percent", "eighths", "score"), ("pos", "neg", "normal", "variant", "score")):
             measured = [each for each in self.said if each.kind in kinds]
             if len(self.names) > 1 and len(measured) == len(self.names) and not self.forward:
                 return [each for each in self.said if each not in measured] + [measured[number]]
@@ -105,7 +105,8 @@ def _pattern() -> re.Pattern[str]:
     order = ("none", "neg", "low", "normal", "equivocal", "lack", "pos", "noun", "no", "sought", "ish", "ihc")
     words = [rf"(?P<{kind}_>(?<![^\W_]){alternation(listed('results', kind))}(?![^\W_]))" for kind in order]
     spoken = rf"(?P<percent_>(?P<spoken>{spoken_pattern()})\s+(?:per ?cent|pour ?cent)(?![^\W_]))"
-    return re.compile("|".join((*_MEASURES, spoken, *words)))
+    slashed = r"(?P<percent__>(?<=%)/(?P<slashed>\d{1,3})(?![\w.,/]))"
+    return re.compile("|".join((*_MEASURES, spoken, slashed, *words)))
 
 
 @cache
@@ -121,6 +122,11 @@ def _target_before() -> re.Pattern[str]:
 @cache
 def _control() -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_])(?:{alternation(listed('results', 'control'))})[\s:]*$")
+
+
+@cache
+def _control_after() -> re.Pattern[str]:
+    return re.compile(rf"[^.;,+\d]{{0,20}}\b(?:in|of|on|dans|du|sur)\s(?:the |le |la )?{alternation(listed('results', 'control'))}(?![^\W_])")
 
 
 @cache
@@ -167,17 +173,19 @@ def _named(note: Note) -> list[Hit]:
 
 
 _GENES = {"re": "er", "rp": "pr"}
+_OF_RATIO = re.compile(r"\s?[/:]\s?(?:c(?:ep|en|ent)|chr)[\s-]?17")
 _COPIES = re.compile(r"[\s-]*(?:gene )?cop(?:y|ies)(?: number)?")
 
 
 def _is_target(note: Note, hit: Hit) -> bool:
     """Whether the name is what a drug acts on (anti-HER2, EGFR inhibitor)."""
     before = note.folded[max(hit.start - 20, 0):hit.start]
-    return bool(_target_before().search(before) or _control().search(before) or _target_after().match(note.folded, hit.end)
-                or _COPIES.match(note.folded, hit.end))
+    return bool(_control_after().match(note.folded, hit.end) or _target_before().search(before) or _control().search(before) or _target_after().match(note.folded, hit.end)
+                or _COPIES.match(note.folded, hit.end)
+                or (_OF_RATIO.match(note.folded, hit.end) and "her" in note.folded[note.sentence_at(hit.start)[0]:hit.start]))
 
 
-_BLOOD = re.compile(r"(?:\bgr?oupe?\w*|\bsang\w*|\bblood\b|rhesus|(?<![^\W_])(?:o|a|b|"
+_BLOOD = re.compile(r"(?:\bgr?oupe?\w*|\bsang\w*|\bblood\b|rhesus|(?<![^\W_])(?<!luminal )(?<!luminale )(?:o|a|b|"
                     r"ab))[\s:=,-]*(?:\w{1,8}[\s:=]*)?$")
 _MEASURED = re.compile(r"[\s:=(]{0,3}(?:[<>≤≥]\s?)?(?:\d{1,3}\s?(?:%|-\s?\d{1,3}\s?%)|\+|-(?=\s*[,;)])|(?:neg|"
                        r"pos)(?:atif|itif|ative|itive)?)")
@@ -346,11 +354,12 @@ def _between(folded: str, start: int, stop: int) -> Iterator[Said]:
         if kind == "no" and _NUMBER_AFTER.match(folded, start + match.end()):
             continue
         groups = match.groupdict()
-        parts = (f"{kind}_n", "spoken", "score_p", "score_b", "allred_n")
+        parts = (f"{kind}_n", "spoken", "slashed", "score_p", "score_b", "allred_n")
         number = next((groups[name] for name in parts if groups.get(name)), "")
         if match["score_s"]:
             number = str(min(match["score_s"].count("+"), 3))
-        each = Said(kind, start + match.start(), start + match.end(), match[0], number,  # type: ignore[arg-type]
+        begin = start + match.start() + len(match[0]) - len(match[0].lstrip())
+        each = Said(kind, begin, start + match.end(), match[0].lstrip(), number,  # type: ignore[arg-type]
                     (match["compare"] or "").strip(), match["percent_top"] or "")
         yield from _with_sign(folded, each)
 
@@ -406,7 +415,7 @@ def _sign(folded: str, name: Hit) -> Said | None:
 
 
 _DIGIT = re.compile(r"(?:\s?[:=(]\s?\(?(?P<marked>[0-3])\b(?!\s?[%/+]|[.,/-]\d)|\s?\(?(?P<bare>[0-3])\)?(?=\s*(?:$|"
-                    r"[,;.)\n]|\(|fish|ish|cish|"
+                    r"[,;.)\n]|\(|fish|ish|cish|by\s|en\s|par\s|ihc|"
                     r"sish|her|rp|pr|ki))(?![.,]\d))")
 
 
@@ -422,7 +431,7 @@ def _digit(folded: str, name: Hit) -> Said | None:
     return Said("score", match.start(), match.end(), match[0].strip(), digit)
 
 
-_WHOLE = re.compile(rf"(?P<link>[\s:=(,]*(?:(?:score|was|is|of|at|a|est|etait|de)[\s:=(]+){{0,2}})(?P<compare>[<>≤≥]\s?=?)?\s?"
+_WHOLE = re.compile(rf"(?P<link>[\s:=(,]*(?:(?:score|was|is|of|at|a|est|etait|de)[\s:=(]+){{0,2}})(?P<compare>[<>≤≥]\s?=?|greater than|more than|at least|less than|above|below|superieure? a|inferieure? a|au moins|plus de|moins de)?\s?"
                     rf"(?P<whole>{NUMBER})(?![\w%/+]|\s?%|[.,-]\d|-\w|\s(?:mois|months|jours|days|mg|cycles|ans|years|to|a)\b)")
 
 
@@ -440,7 +449,8 @@ def stages(note: Note, said: Sequence[Said]) -> list[list[Said]]:
     found: list[list[Said]] = [[]]
     for each in said:
         before = [other for other in found[-1] if _alike(other, each)]
-        if before and _changes(note.folded[before[-1].end:each.start]):
+        if before and not any(other.kind == "ish" for other in said) and (
+                _changes(note.folded[before[-1].end:each.start]) or _overtaken(note, before[-1], each)):
             found.append([])
         found[-1].append(each)
     return found
@@ -448,7 +458,18 @@ def stages(note: Note, said: Sequence[Said]) -> list[list[Said]]:
 
 def _alike(one: Said, other: Said) -> bool:
     words = ("pos", "neg", "low", "equivocal", "normal")
-    return one.kind == other.kind in ("percent", "score") or (one.kind in words and other.kind in words)
+    return one.kind == other.kind == "percent" or {one.kind, other.kind} <= {*words, "score"}
+
+
+def _overtaken(note: Note, one: Said, other: Said) -> bool:
+    """Whether a first result is named so before, and what follows it a later one after (initially 3+, 0 at relapse)."""
+    after = re.split(r"[;.\n]", note.folded[other.end:other.end + 40])[0]
+    return bool(_words("first").search(note.folded, max(one.start - 30, 0), other.start) and _words("later").search(after))
+
+
+@cache
+def _words(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){alternation(listed('results', name))}(?![^\W_])")
 
 
 def _own_again(gap: str) -> str | None:
@@ -478,7 +499,7 @@ def _is_minus(folded: str, name: Hit, match: re.Match[str]) -> bool:
     rest = folded[match.end("sign"):match.end("sign") + 20]
     if match["ve"] or rest[:1] in tuple(")]"):
         return True
-    if rest[:1].isalnum() or rest[:1] == ">" or _SUSPENDED.match(rest):
+    if rest[:1].isalnum() or rest[:1] == ">" or re.match(r"\s*(?:not|non)\b", rest) or _SUSPENDED.match(rest):
         return False
     glued = match.start("sign") == name.end or folded[match.start("sign") - 1] in ":=(["
     colon = ":" in match[0] or "=" in match[0]

@@ -36,6 +36,8 @@ _BARRIER = re.compile(r"[;\n]|\b(?:er|pr|re|rp|ro|her-?2|cd\d+|ck\d+|p53|grade|n
 _FURTHER = re.compile(rf"(?P<lead>[^;.\n%]{{0,12}}?(?<![^\W_])(?P<word>to|a|puis|then|->|→|versus|vs|contre|"
                       rf"et non(?: pas)?|and not|not|from|de|down to|formerly)"
                       rf"\s*(?:in the \w+ )?){_COMPARE}(?P<low>{NUMBER})(?P<percent>{_PERCENT})")
+_ELSEWHERE = re.compile(rf"[^,;.\n%\d]{{0,40}},?\s+(?:(?<=,\s)(?:and|et)?\s?|(?:down )?to |a )(?:(?:de|of)\s+)?{_COMPARE}(?P<low>{NUMBER})"
+                        rf"(?P<percent>{_PERCENT})\s+(?:en|sur|on|in|dans|at|after|apres|au|a la)\s")
 _OWN = re.compile(rf"[^%\n]{{0,60}}?(?<![^\W_])(?:hers|his|ours|here|ici|celui-ci|in this case|in our patient|"
                   rf"in our case|dans notre cas|chez notre patiente?|"
                   rf"now|today|aujourd'hui|actuellement|desormais|down to|it is|"
@@ -97,6 +99,10 @@ def _values(note: Note, name: re.Match[str]) -> Iterator[Found]:
 
 def _further(note: Note, start: int, stop: int) -> Iterator[Found]:
     """A second value of the same test: what it became, what it was, what it is not, or the patient's own."""
+    elsewhere = _ELSEWHERE.match(note.folded, start, stop)
+    if elsewhere and not _BARRIER.search(note.folded, start, elsewhere.end()):
+        yield from _found(note, elsewhere, elsewhere.start("low"), elsewhere.end("percent"))
+        return
     further = _FURTHER.match(note.folded, start, stop)
     if further:
         said = _SAID.get(further["word"])

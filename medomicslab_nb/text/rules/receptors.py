@@ -24,7 +24,7 @@ from medomicslab_nb.text.rules.earlier import in_order
 from medomicslab_nb.text.rules.pairing import Said, Statement, stages, statements
 
 ATTRIBUTES = ("er", "pr", "her2", "p16")
-_GUARD = ("recept", "her", "erb", "p16", "p 16", "hpv", "papillom", "er", "re", "rp", "pr", "rh", "hr", "ro")
+_GUARD = ("recept", "her", "erb", "p16", "p 16", "hpv", "papillom", "er", "re", "rp", "pr", "pg", "rh", "hr", "ro")
 _TRIPLE = re.compile(r"(?<![^\W_])(?:triple?(?:s|ment)?[\s-]*(?P<word>neg\w*|pos\w*)|(?P<code>tnbc|cstn))(?![^\W_])")
 _NOT = re.compile(r"(?:\bnot|\bnon|\bpas|n't)[\s-]+(?:un |a |une |de )?(?:cancer |tumeur )?$")
 _SCREENING = re.compile(r"\b(?:vaccin\w*|frottis|smear|pap|screening|depistage|co-?test\w*|immuni[sz]ation)\b")
