@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.phrases import listed
-from medomicslab_nb.text.rules.tables import cells
+from medomicslab_nb.text.rules.tables import Cell, cells
 
 _VALUES = {"ecog": r"(?P<value>[0-4])(?:\s?/\s?[45])?", "karnofsky": r"(?P<value>100|[1-9]0)\s?%?",
            "gleason": r"(?P<value>10|[6-9])(?:\s?/\s?10)?", "isup": r"(?:isup\s?|gg\s?)?(?P<value>[1-5])",
@@ -19,11 +19,17 @@ _UNITS = {"karnofsky": "%"}
 
 def in_columns(note: Note, *attributes: str) -> Iterator[Found]:
     """What stands in the columns of these attributes."""
-    for cell in cells(note):
+    for cell in _cells(note):
         attribute = _names().get(note.folded[cell.name_start:cell.name_end], "")
         said = _value(attribute).fullmatch(note.folded[cell.start:cell.end]) if attribute in attributes else None
         if said:
             yield Found(attribute, cell.start, cell.end, said["value"], _UNITS.get(attribute, ""))
+
+
+@lru_cache(maxsize=1)
+def _cells(note: Note) -> list[Cell]:
+    """The cells of a note, found once for all rules."""
+    return list(cells(note))
 
 
 @cache

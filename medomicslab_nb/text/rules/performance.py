@@ -43,29 +43,15 @@ _LOW = (rf"(?P<low>(?:(?<![\d.,<>≤≥/])(?<![<>≤≥]\s)(?<![<>≤≥]\s\s)(?
         r"|(?<=[\s:=(])(?<!,\s)(?<!by\s)(?<!in\s)(?<!the\s)(?<!d')(?:zero|nul|one|two|three|four|un|deux|trois|"
         r"quatre|iv|i{1,3})(?=\W|$)))")
 _HIGH = r"(?:(?!\s?/\s?4)\s?(?:-|/|->|→|a|to|ou|or|et|and|puis|then|vers)\s?(?P<high>[0-4])(?![^\W_]|[.,]\d|\s?[%/]))?"
-_SMALL = (rf"(?:[\s:=(),\"'/~-]|\b(?:{_TYPED_ECOG}|oms|who|ps|{_STATUS}|acrin|score|scale|scored|scoring|echelle|"
-          rf"indice|index|grade|statut|"
-          r"status|stade|classe|class|level|niveau|general|global|etat|of|a|was|is|est|etait|reste|at|de|du|l|d|la|"
-          r"le|the|in|en|now|"
-          r"currently|actuellement|estime|evalue|estimated|assessed|evaluated|rated|cote|conserve|maintenu|still|"
-          r"toujours|"
-          r"initial|initially|remains|remained|good|bon|he|she|it|as|current|present|today|aujourd'hui|ce|jour|patient|"
-          r"had|has|his|her|an|and|et|between|entre|around|environ|about|calcule|value|valeur|baseline|from|passe|"
-          r"deteriorated|improved|declined|fell|dropped|worsened|went|degrade|ameliore|remonte|mesure|chiffre|note|"
-          r"alors|then|by|previously|"
-          r"admission|l'admission|l'entree|entree|diagnostic|diagnosis|inclusion|sortie|discharge|unchanged|inchange|"
-          r"stable|"
-          r"to|range|bracket|equal|egal|criteria|criteres|p\.s\.)e?s?\b)")
+_SMALL = (rf"(?:[\s:=(),\"'/~-]|p\.s\.|\b(?:{_TYPED_ECOG}|{_STATUS}|{phrases('performance', 'between')})e?s?\b)")
 _ECOG = re.compile(rf"(?<![^\W_])(?<!k)(?P<name>{_TYPED_ECOG}(?:[\s/-]?(?:ps|who|oms))?|{_STATUS}|{_SHORT})(?![^\W\d_])"
                    rf"(?P<gap>{_SMALL}{{0,12}}?){_LOW}{_HIGH}(?:\s?(?:/|sur|of|out\sof)\s?[45](?![^\W_]|"
                    rf"[.,]\d))?{_ALONE}")
-_HEDGE = (
-    r"possibly|probably|perhaps|maybe|likely|peut-etre|probablement|plutot|hopefully|not|pas|at\sleast|"
-    r"au\smoins|only|seulement")
-_HEDGED = re.compile(rf"\b(?:{_HEDGE})\b")
+_HEDGE = phrases("performance", "hedges")
+_HEDGED = re.compile(rf"\b{_HEDGE}\b")
 # The value at a distance, where no other number stands before it.
 _ECOG_FAR = re.compile(rf"(?<![^\W_])(?:{_TYPED_ECOG}|{_STATUS}|ps\b|oms\b|who\sps\b)(?P<gap>[^.;\d<>≤≥]{{1,110}}?)"
-                       rf"(?:\b(?:{_HEDGE})|\bis|\bwas|\bas|\bcomme|:|=|\best|\betait|\ba|\bat|\bof|"
+                       rf"(?:\b{_HEDGE}|\bis|\bwas|\bas|\bcomme|:|=|\best|\betait|\ba|\bat|\bof|"
                        rf"\bto)\s?(?P<low>[0-4]){_ALONE}(?!\s\w+s\b)")
 _ECOG_BEHIND = re.compile(
     r"(?<![\d.,/+<>≤≥-])(?<!\d\s)(?P<low>[0-4])(?:\s?[-/]\s?(?P<high>[0-4]))?\s?,?\s?\(?(?:selon|sur|according\sto|"
@@ -83,10 +69,9 @@ _KARNOFSKY = re.compile(
     rf"(?:\s?(?:%|/\s?100|percent|per\scent|pour\scent|p\.\s?cent))?"
     rf"(?:\s?(?:-|/|->|→|to|et|and|ou|or|puis|then|a)\s?(?P<high>{_TEN}))?{_NO_INDEX}(?:\s?%)?|"
     rf"(?<![^\W_])(?P<tight>(?:kps|ik)(?P<digits>100|[1-9]0))(?!\d)|"
-    rf"(?<![^\W_])(?P<of_ten>{_INDEX}[\s:=]{{0,3}}(?:a\s|est\sa\s|of\s)?(?P<tenths>[1-9]|10)\s?/\s?10)(?!\d|\W{{1,3}}soit)")
-_NO_GAP = re.compile(r"\b(?:not|non|pas|no|unknown|inconnu|age[de]*|poids|weight|unavailable|aucun|ecog|ps|oms|"
-                     r"taille|fc|ta|spo2|hb|"
-                     r"sans|without|bmi|imc|dose|mmhg|fevg|lvef)\b|%")
+    rf"(?<![^\W_])(?P<of_ten>{_INDEX}[\s:=]{{0,3}}(?:a\s|est\sa\s|of\s)?"
+    r"(?P<tenths>[1-9]|10)\s?/\s?10)(?!\d|\W{1,3}soit)")
+_NO_GAP = re.compile(rf"\b{phrases('performance', 'no_gap')}\b|%")
 _KARNOFSKY_BEHIND = re.compile(
     rf"(?<![\d.,/<>≤≥-])(?<![^\W_])(?P<low>{_TEN})\s?(?:%|percent)?(?:\s?/\s?100)?\s?(?:\(|(?:,\s)?(?:selon|sur|"
     rf"according\sto|by|on|de|per|d'apres)\s|(?<=[\s%]))"
@@ -102,10 +87,7 @@ _PAIR = re.compile(rf"(?<![^\W_])(?:(?:kps|ik|karn\w+)\s?/\s?{_BOTH}[\s:=(]{{1,3
 _PAIRED = {"index": ("karnofsky", "%"), "index_second": ("karnofsky", "%"), "status": ("ecog", ""),
            "status_first": ("ecog", "")}
 _AGAIN = re.compile(
-    r"(?P<gap>[^.;\d]{0,45}\b(?:contre|versus|vs|against|compared\s(?:to|with)|au\slieu\sde|instead\sof|rather\sthan|"
-    r"puis|then|now|actuellement|"
-    r"maintenant|desormais|anterieurement|(?:fall\w+|fell|drop\w+|recover\w+|improv\w+|ris\w+|rose|declin\w+|"
-    r"remont\w+|tomb\w+|descend\w+|pass\w+|chut\w+|down|up|replaced|remplacer|corrected|corrige)\s(?:to|a|by|par)|aujourd'hui|currently|today|from|previously|auparavant|was|not|but|mais)\b[^.;\d]{0,30}?|"
+    rf"(?P<gap>[^.;\d]{{0,45}}\b{phrases('performance', 'again')}\b[^.;\d]{{0,30}}?|"
     r"[^.;\d]{0,40}(?:,\s|\band\s|\bet\s|\()(?:(?:at|after|apres|a|au|"
     r"lors)\s(?:[^\W\d]+\s){1,3})?(?=\d+\s?%?(?:\s(?:at|"
     r"after|apres|now|on|by|today|currently|actuellement|ce\sjour|maintenant|desormais|il\sy\sa|a|en|le|"
@@ -113,16 +95,15 @@ _AGAIN = re.compile(
     r"(?P<low>100|[1-9]0|[0-4])(?![^\W_]|[.,]\d)\s?(?P<percent>%)?")
 _NOW_AT = re.compile(r"[^\d\n]{0,100}?\b(?:actuellement|aujourd'hui|currently|now|(?:he|she|patiente?|il|"
                      r"elle|ours|notre\s(?:malade|patiente?)|"
-                     r"le\smalade|(?:our|the)\spatient)\s(?:is|est|has|had|a|scores|scored)(?:\s(?:now|only|a|at|un|une|seulement))*)\s"
+                     r"le\smalade|(?:our|the)\spatient)\s(?:is|est|has|had|a|scores|scored)"
+                     r"(?:\s(?:now|only|a|at|un|une|seulement))*)\s"
                      r"(?:at\s|a\s|:\s?|is\s|est\s)?(?P<low>100|[1-9]0)(?![^\W_]|[.,]\d|\s?(?:mg|kg|ans|years))\s?%?")
-_CHANGE = re.compile(r"\b(?:from|passe|drop\w*|fell|fall\w*|decreas\w*|declin\w*|worsen\w*|chut\w*|tomb\w*|"
-                     r"deteriorat\w*|improv\w*|went|degrad\w*|"
-                     r"amelior\w*|baiss\w*|remont\w*|diminu\w*|increas\w*|evolu\w*)\b")
+_CHANGE = re.compile(rf"\b{phrases('statements', 'changing')}\b")
 _JOINING = re.compile(rf"(?:(?![,\n]){_SMALL}|karn\w+|%){{0,12}}")
 _NAMES = re.compile(rf"{_TYPED_ECOG}|\b(?:ps|oms|who)\b")
 _ECOG_NAMES = ("ecog", "ecgo", "eocg", "ec0g", "zubrod", "performa", "perfoman", "statut fonctionnel",
                "indice fonctionnel", "functional status", "statut de perf", "indice de perf", "index de perf",
-               "score de perf", "e.c.o.g", "eastern coop", "perf", "peform", "pefor",
+               "score de perf", "e.c.o.g", "eastern coop", "perf stat", "perf. stat", "perf-stat", "peforma", "peforman",
                "etat de perf")
 _GRADED_TUMOUR = re.compile(
     r"(?:gliom|astrocytom|ependymom|meningiom|oligodendro|blastom|carcinom|tumeur|tumou?r|lymphom|cytom|thymom|"
@@ -133,7 +114,7 @@ _PLURAL = re.compile(r" (?:more|other|autres|mutation|gene)\b| (?!(?:sans|dans|d
                      r"this|apres|sous|alors|pas|hors|vs|"
                      r"versus|despites?|always|symptoms|ans|ce|tres|toujours|remains|jours|lors|status|selles|ces|"
                      r"ses|des|les|aux)\b)\w{4,}s\b")
-_NO_STATUS = re.compile(r"ventil|cpap|peep|\bpep\b|h2o|pression|pressure|valv|gradient|stenos|psoria|pulmon\w+\sst")
+_NO_STATUS = re.compile(rf"\b{phrases('performance', 'other_ps')}\b")
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -159,11 +140,16 @@ def _karnofsky(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
             yield Found("karnofsky", match.start(), match.end(), match["tenths"] + "0", "%")
         elif match["tight"]:
             yield Found("karnofsky", match.start(), match.end(), match["digits"], "%")
-        elif (match["name"].startswith(("ka", "kps", "k.")) or _capitals(note, match)) and not _NO_GAP.search(match["gap"].replace("(%)", "")):
+        elif _is_index(note, match):
             yield from _values("karnofsky", match, _changes(note, match))
             yield from _again(note, match, "karnofsky")
     for match in search(note, _KARNOFSKY_BEHIND, within):
         yield from _values("karnofsky", match)
+
+
+def _is_index(note: Note, match: re.Match[str]) -> bool:
+    named = match["name"].startswith(("ka", "kps", "k.")) or _capitals(note, match)
+    return named and not _NO_GAP.search(match["gap"].replace("(%)", ""))
 
 
 def _capitals(note: Note, match: re.Match[str]) -> bool:

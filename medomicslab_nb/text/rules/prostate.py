@@ -18,6 +18,7 @@ from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.columns import in_columns
 from medomicslab_nb.text.rules.grade import of_the_kidney
+from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
 from medomicslab_nb.text.rules.statements import stated
 
@@ -31,19 +32,12 @@ _GROUP_NAMES = ("isup", "international society of uro", "gr gp", "gr. gp",
 _SUM = r"(?:10|[2-9])"
 _PATTERN = r"(?:[1-5]|three|four|five|trois|quatre|cinq)"
 _PATTERNS = re.compile(
-    rf"(?<![\d+/])(?<!\d[.,])(?:(?P<sum_before>{_SUM})(?:\s?/\s?10)?\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?(?P<first>{_PATTERN})\s?(?:\+|\bplus\b)\s?"
-    rf"(?P<second>{_PATTERN})"
+    rf"(?<![\d+/])(?<!\d[.,])(?:(?P<sum_before>{_SUM})(?:\s?/\s?10)?\s?[:=(\[]{{0,3}}\s?(?:soit\s)?)?"
+    rf"(?P<first>{_PATTERN})\s?(?:\+|\bplus\b)\s?(?P<second>{_PATTERN})"
     rf"(?![.,]?\d|\s?%|\s?\+\s?\d)(?:\)?\s?[=:(]{{1,2}}\s?(?P<sum_after>{_SUM})(?![.,]?\d)|\)?\s(?:soit|equals|makes|"
     rf"is|total|sum|score)\s(?P<sum_said>{_SUM})"
     r"(?![.,]?\d))?\)?")
-_SMALL = (r"(?:[\s:=,(\"'\[-]|\b(?:score|sum|somme|total|grade|combined|combine|de|du|of|a|was|is|est|etait|at|la|le|"
-          r"the|biopsy|"
-          r"biopsique|pathological|final|global|initial|estime|cote|evalue|overall|highest|maximal|maximum|worst|"
-          r"reported|as|et|isup|"
-          r"ranged|ranging|ranges|between|entre|varies|varie|from|prostate|adenocarcinoma|adenocarcinome|cancer|histological|histologique|group|groupe|passe|upgraded|to|"
-          r"from|sur|on|"
-          r"biopsies|biopsie|specimen|piece|modifie|modified|composite|s|le\splus\seleve|primary|max|"
-          r"pretherapeutique|retained|retenu)e?s?\b){0,9}?")
+_SMALL = rf"(?:[\s:=,(\"'\[-]|\b{phrases('prostate', 'between')}e?s?\b){{0,9}}?"
 _SCORE = re.compile(rf"{_SMALL}(?<!\d)(?P<sum>10|[6-9]|(?<![^\W_])(?:six|seven|sept|eight|huit|nine|neuf|ten|"
                     rf"dix))(?![^\W_])"
                     r"(?![.,]\d|\s?%|\s?\+|-[a-z]|\s?(?:mois|months?|ans|years?|ng|mm|cm|carottes?|cores?|jours?|"
@@ -54,25 +48,22 @@ _PLUS_SIGN = re.compile(r"\+")
 _PLUS = re.compile(r"\+|\bplus\b")
 _NUMBER_APART = (r"(?:\W{0,3}\b(?:gleason|patterns?|grade|patron|contingent|composante|score|is|est|of|de|a)\b){0,3}"
                  r"\W{1,3}(?P<number>[1-5])(?![\d%+])")
-_PRIMARY = re.compile(r"\b(?:primary|predominant|dominant|main|major|majoritaire|predominante?|principale?|dominante?|"
-                      r"primaire)\b" + _NUMBER_APART)
-_SECONDARY = re.compile(r"\b(?:secondary|minor|minoritaire|secondaire)\b" + _NUMBER_APART)
+_PRIMARY = re.compile(rf"\b{phrases('prostate', 'primary')}\b" + _NUMBER_APART)
+_SECONDARY = re.compile(rf"\b{phrases('prostate', 'secondary')}\b" + _NUMBER_APART)
 _TOTAL = re.compile(r"\W{1,3}(?:gleason\W)?(?:total|sum|somme|score)(?:\sgleason|\sde\sgleason)?\W{1,3}"
                     r"(?:(?:of|is|de|est)\s)?(?P<sum>10|[2-9])(?![\d+])")
-_ELSEWHERE = (r"[^.;\d\n+]{0,40}\b(?:left|right|droite?|gauche|base|apex|median|lobe|side|now|desormais|currently|today|"
-              r"aujourd'hui|actuellement|maintenant|et\snon(?:\spas)?|not|instead\sof|au\slieu\sde|rather\sthan|specimen|"
-              r"piece(?:\soperatoire)?|prostatectom\w+|relecture|review|final)\W{1,3}(?:(?:a|is|was|at|est|etait|de|of)\s)?")
+_ELSEWHERE = (rf"[^.;\d\n+]{{0,40}}\b{phrases('prostate', 'elsewhere')}\W{{1,3}}"
+              r"(?:(?:a|is|was|at|est|etait|de|of)\s)?")
 _MORE = re.compile(rf"(?:{_ELSEWHERE}|" r"\s?(?:-|/|\ba\b|\bto\b|\bet\b|\band\b|\bou\b|\bor\b|,|->|→)\s?)(?P<sum>10|"
                    r"[6-9])(?![^\W_])(?![.,]\d|\s?[%+(=]|\s?(?:mois|months?|ans|"
                    r"years?|ng|mm|cm|car|cor|j|d|bio|sur|out|of))")
-_SAMPLED = re.compile(r"prostat|\bpsa|biops|carotte|\bcores?\b|\b(?:base|apex|mid)\b|\blobe\b")
-_COUNTED = re.compile(r"\)?\s?(?:carottes?|cores?|positi|ganglion|nodes?|janv|fev|mars|march|avril|april|mai\b|may\b|"
-                      r"juin|june|juil|july|aout|aug|sept|oct|nov|dec|mois|month|jours?|days?|ans\b|years?)")
+_SAMPLED = re.compile(rf"\b{phrases('prostate', 'sampled')}\b")
+_COUNTED = re.compile(rf"\)?\s?{phrases('prostate', 'counted')}\b")
 _NEAR = 60  # characters from one pattern to the other where each has a name
 _SINGLE = re.compile(r"(?:pattern|contingent|composante|component)s?(?:\s(?:de|of))?\s?$")
 _PROSTATE = ("gleason", "prostat", "psa", "isup", "grade group", "gradegroup", "pi-rads", "pirads", "biops",
              "cribriform")
-_OTHER_SUM = re.compile(r"sbr|nottingham|elston|bloom|apgar|ganglion|lymph node|node|her-?2|aslo|glasgow")
+_OTHER_SUM = re.compile(rf"\b{phrases('prostate', 'other_sums')}\b")
 _WORDS = {"six": "6", "seven": "7", "sept": "7", "eight": "8", "huit": "8", "nine": "9", "neuf": "9",
           "ten": "10", "dix": "10"}
 _GROUP = re.compile(
@@ -81,11 +72,8 @@ _GROUP = re.compile(
     r"grade[\s-]groupe|groupes?(?:\s(?:pronostique|pronostic))?\s?(?:de\s)?grades?|groupes?\spronostiques?|"
     r"groupes?\shistopronostiques?|"
     r"gradegroup|ggg?|gr\.?\sgp\.?|international\ssociety\sof\surolog\w+\spathology)(?![^\W\d_])"
-    r"(?:(?<=gr)\.|[\s:=(),/\"'°-]|\b(?:grade|gr|group|groupe|gg|score|isup|de|du|of|a|was|is|est|etait|at|le|la|the|in|en|(?:19|"
-    r"20)\d\d|pronostique|global|"
-    r"who|oms|final|finale|selon|classe|cote|stade|number|n|no|categorie|category|gleason|now|desormais|overall|max|"
-    r"maximal|maximum|initial|"
-    r"highest|reste|remains|estime|evalue|assigned|eleve|plus)\b){0,8}?(?<!\d)(?<![<>≤≥])(?<![<>≤≥]\s)"
+    rf"(?:(?<=gr)\.|[\s:=(),/\"'°-]|\b(?:(?:19|20)\d\d|{phrases('prostate', 'group_between')})\b){{0,8}}?"
+    r"(?<!\d)(?<![<>≤≥])(?<![<>≤≥]\s)"
     r"(?P<value>[1-5]|(?<![^\W_])(?:iv|v|i{1,3}|one|two|three|four|five|un|deux|trois|quatre|cinq))(?![^\W_])"
     r"(?![.,]\d|\s?[%+]|-[a-z]|\s?(?:mm|cm|mois|month|ans|carotte|core))(?:\s?/\s?5(?!\d))?")
 _GROUP_BEFORE = re.compile(r"(?<![^\W_])(?:grade|groupe?)\s(?P<value>[1-5]|iv|v|i{1,3})\s\(?(?:selon\s|de\s|of\s|"
@@ -114,7 +102,8 @@ def _gleason(note: Note) -> Iterator[Found]:
     names = list(search(note, _NAME, stretches(note, _GLEASON_NAMES, ("gs", "gl"))))
     if not names and "+" not in note.folded:
         return
-    patterns = [match for match in search(note, _PATTERNS, _sums_written(note, words=bool(names))) if _is_score(note, match, names)]
+    sums = _sums_written(note, words=bool(names))
+    patterns = [match for match in search(note, _PATTERNS, sums) if _is_score(note, match, names)]
     for match in patterns:
         yield Found("gleason", match.start(), match.end(), _score(match))
     apart = list(_apart(note)) if names else []
