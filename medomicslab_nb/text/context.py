@@ -11,7 +11,7 @@ by the words that are negated with it: "no history of stroke" and "sans lésion 
 Notes
 -----
 Layer 1 of E3C, events with their gold spans, 36 French and 48 English case reports, 5 folds (``benchmarks/text.py``):
-F1 of negation .94 (95 % interval .90 to .97) in French and .87 (.82 to .91) in English, of uncertainty .73 (.50 to .84)
+F1 of negation .94 (95 % interval .91 to .97) in French and .87 (.82 to .91) in English, of uncertainty .73 (.50 to .84)
 and .44 (.31 to .57). These flatter: the errors on four fifths of these documents were read while the lexicons grew. On
 the fifth never read (every fifth document by name, 7 and 9 of them, 18 and 30 negated events) the F1 of negation is .79
 and .77, of uncertainty .50 and .00 (4 and 7 uncertain events). Only these figures say what to expect of other notes.
@@ -30,11 +30,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate
 
 from medomicslab_nb.text.attributes import CONTEXTS
-from medomicslab_nb.text.context_triggers import SIGNS, Mark, tokens_of, triggers
+from medomicslab_nb.text.context_triggers import SIGNS, Effect, Mark, tokens_of, triggers
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.sections import section_context
 
@@ -98,7 +98,7 @@ class Sentence:
         held = _Held(self._tokens_in(*span) for span in spans)
         self._marks = [mark for mark in triggers(note.language).marks(self._keys) if not held.holds(mark)]
         self._roles = self._find_roles()
-        self._negations = {mark.end - 1 for mark in self._marks if _negates_a_phrase(mark)}
+        self._negations = {mark.end - 1 for mark in self._marks if _negates_a_phrase(mark.effects)}
 
     def said_of(self, start: int, end: int) -> set[str]:
         """The contexts of the words between two folded offsets."""
@@ -115,9 +115,7 @@ class Sentence:
         """What each token does to the reach of others: its sign, or the role of its pattern; empty for most."""
         roles = [key if key in SIGNS else "" for key in self._keys]
         for mark in self._marks:
-            role = next((name for name, direction in mark.effects if not direction), "")
-            if not role:
-                role = _PREDICATE if all(direction in _FOLLOWING for _, direction in mark.effects) else _TRIGGER
+            role = _role_of(mark.effects)
             roles[mark.start:mark.end] = [role] * (mark.end - mark.start)
         return roles
 
@@ -284,9 +282,17 @@ _OF_FINDINGS = ("after_finding", "close_after", "answer")
 _NEGATED_AWAY = ("uncertain", "history", "planned")
 
 
-def _negates_a_phrase(mark: Mark) -> bool:
+@cache
+def _role_of(effects: tuple[Effect, ...]) -> str:
+    """What the words of a pattern do to the reach of others."""
+    role = next((name for name, direction in effects if not direction), "")
+    return role or (_PREDICATE if all(direction in _FOLLOWING for _, direction in effects) else _TRIGGER)
+
+
+@cache
+def _negates_a_phrase(effects: tuple[Effect, ...]) -> bool:
     """Whether words negate more than the next word ("non")."""
-    return any(name == "negated" and direction != "next" for name, direction in mark.effects)
+    return any(name == "negated" and direction != "next" for name, direction in effects)
 
 
 class _Held:

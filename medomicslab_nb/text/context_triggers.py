@@ -95,9 +95,8 @@ class Triggers:
             nodes = self._after(nodes, keys[place])
             if not nodes:
                 break
-            effects = [effect for node in nodes for effect in node.effects]
-            if effects:
-                best, end = effects, place + 1
+            if any(node.effects for node in nodes):
+                best, end = [effect for node in nodes for effect in node.effects], place + 1
         return Mark(at, end, tuple(dict.fromkeys(best))) if best else None
 
     def _after(self, nodes: list[_Node], key: str) -> list[_Node]:
