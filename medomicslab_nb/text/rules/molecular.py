@@ -194,21 +194,23 @@ def _proteins(note: Note, named: Sequence[Found]) -> Iterator[Found]:
             yield Found("msi", match.start(), match.end(), "stable" if stable else "unstable")
 
 
-def _in_a_list(note: Note, hit: Hit) -> str:
+def _in_a_list(note: Note, hit: Hit) -> tuple[str, int]:
     """What is said of it in a list of tests and results (MSI, EGFR, KRAS: stable, wild type, mutated)."""
     for statement in statements(note):
         for place, name in enumerate(statement.names):
             if name.start == hit.start and len(statement.names) > 1:
-                kinds = {each.kind for each in statement.of(place)}
-                return "stable" if kinds & {"normal", "neg"} else "unstable" if "pos" in kinds else ""
-    return ""
+                said = statement.of(place)
+                kinds = {each.kind for each in said}
+                value = "stable" if kinds & {"normal", "neg"} else "unstable" if "pos" in kinds else ""
+                return value, max((hit.end, *(each.end for each in said)))
+    return "", hit.end
 
 
 def _bare(note: Note, hit: Hit, before: str) -> Iterator[Found]:
     """MSI or instability without high or low: there, unless a word denies it or it is only asked for."""
-    value = _in_a_list(note, hit)
+    value, end = _in_a_list(note, hit)
     if value:
-        yield Found("msi", hit.start, hit.end, value)
+        yield Found("msi", hit.start, end, value)
         return
     tested = _TESTED.match(note.folded, hit.end)
     word = (tested["word"] or "") if tested else ""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from medomicslab_nb.text.folding import fold
@@ -174,6 +175,7 @@ def _named(note: Note) -> list[Hit]:
 
 _GENES = {"re": "er", "rp": "pr"}
 _OF_RATIO = re.compile(r"\s?[/:]\s?(?:c(?:ep|en|ent)|chr)[\s-]?17")
+_ONLY = re.compile(r"(?<![^\W_])(?:only|seuls?|seules?|except|sauf|hormis)\s+(?:the |le |la |l')?(?:gene )?$")
 _COPIES = re.compile(r"[\s-]*(?:gene )?cop(?:y|ies)(?: number)?")
 
 
@@ -224,7 +226,20 @@ class _Sentence:
                 self._name(item, gap)
             else:
                 self._result(number, item, gap)
+        for listed_before, one in pairwise(self._read):
+            self._all_but(listed_before, one)
         return self._read
+
+    def _all_but(self, listed_before: Statement, one: Statement) -> None:
+        """What a list of tests is where only one of them is said to be altered (of ALK and KRAS, only KRAS is)."""
+        before = self._note.folded[max(one.names[0].start - 12, 0):one.names[0].start]
+        if listed_before.said or not _ONLY.search(before) or not any(each.kind == "pos" for each in one.said):
+            return
+        names = {name.term.attribute for name in one.names}
+        listed_before.names = [name for name in listed_before.names if name.term.attribute not in names] or (
+            listed_before.names)
+        end = listed_before.names[-1].end
+        listed_before.said = [Said("neg", end, end, "")]
 
     def _gap(self, number: int) -> str:
         """What stands before an item, from the item before it on."""
