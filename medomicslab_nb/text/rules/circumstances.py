@@ -18,7 +18,8 @@ from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.statements import stated
 
-_NEAR = 80  # characters before a result in which a rule is announced
+_BOUNDS = ("<", ">", "≤", "≥")
+_NEAR = 110  # characters before a result in which a rule is announced
 
 
 def results(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
@@ -48,7 +49,7 @@ def _without_rules(note: Note, mentions: Iterable[Found]) -> list[Found]:
     """The mentions that are no rule's; bounds that follow a rule in its sentence are rules too."""
     kept, ruled = [], -1
     for mention in mentions:
-        bound = mention.qualifier[:1] in ("<", ">", "≤", "≥") and ruled == note.sentence_at(mention.start)[0]
+        bound = mention.qualifier[:1] in _BOUNDS and ruled == note.sentence_at(mention.start)[0]
         if bound or _is_rule(note, mention):
             ruled = note.sentence_at(mention.start)[0]
         else:
@@ -74,6 +75,8 @@ def _is_rule(note: Note, mention: Found) -> bool:
     if _is_limit(note.folded[mention.start:mention.end]):
         return True
     after = re.split(r"[;.\n]", note.folded[mention.end:min(stop, mention.end + 40)])[0]
+    if mention.qualifier[:1] in _BOUNDS and _words("bound_after").match(after.lstrip(" :")):
+        return True
     found = _words("condition_after").search(after)
     return found is not None and re.fullmatch(r"[^,]{0,12}", after[:found.start()]) is not None
 

@@ -18,7 +18,7 @@ Kind = Literal["break", "date", "norm", "value", "figure", "arrow", "sign", "kno
 """``figure``: a number that is no value (a time, a dose, a multiple of the norm, a percentage)."""
 
 _MONTH = r"(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|\d{{1,2}}(?P<sep>[/.-])\d{{1,2}}(?P=sep)(?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
+_DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|(?:day|jour|week|semaine|cycle|cure|month|visit)\s?\d{{1,3}}|\d{{1,2}}(?P<sep>[/.-])\d{{1,2}}(?P=sep)(?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
          rf"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:\d{{1,2}}(?:er|st|nd|rd|th)?\s+)?{_MONTH}(?:\s+\d{{1,2}},)?(?:\s+(?:19|20)\d\d)?|"
          rf"(?:(?<=\()|(?<=\bin )|(?<=\ben )|(?<=since )|(?<=depuis ))(?:19|20)\d\d|"
          rf"(?:(?<=\ble )|(?<=\bdu )|(?<=\bau )|(?<=\bon )|(?<=\())(?!0)\d{{1,2}}[/.]\d{{1,2}}(?=[\s),:]))(?![\w/])")
@@ -86,7 +86,7 @@ def _pattern() -> re.Pattern[str]:
     sized = rf"(?>{NUMBER})(?:\s?{UNIT})?"
     bounds = rf"(?:{compared}?\s*{sized}(?:\s?(?:-|a|to|et|and)\s?{sized})?)"
     norm = (rf"(?:(?:{phrases('marker_words', 'norms')}|(?:normale?s?)(?=[\s,:(=]{{1,3}}(?:{compared}|{sized}\s?-))|"
-            rf"n(?=\s?[:=<>(]|\s\d+\s?-))(?![^\W_])\.?(?:,(?=\s*{compared}))?(?:[^;.,\d)<>≤≥\n]{{0,25}}?{bounds})?)")
+            rf"n(?=\s?[:=<>(]|\s\d+\s?-))(?![^\W_])\.?(?:,(?=\s*{compared}))?(?:[^;.,\d()<>≤≥\n]{{0,25}}?(?:\((?={compared}|{sized}\s?-))?{bounds})?)")
     return re.compile(rf"(?P<break>[.!?;](?!\w)|\n\s*\n|\n(?=[^\W\d_]))|(?P<date>{_DATE})|(?P<norm>(?<![^\W_]){norm}|"
                       rf"(?<![\w.,/]){sized}\s?-\s?{sized}|\([<>≤≥]\s?{sized}\)(?=\s*[:=]?\s*\d))|(?P<value>{value_pattern()})|"
                       rf"(?P<figure>\d[\w.,/%+^-]*)|(?P<arrow>-*>|=>|→)|(?P<word>[^\W\d_][^\W_]*)|(?P<sign>[^\w\s])")
@@ -101,7 +101,8 @@ def _is_acronym(note: Note, match: re.Match[str]) -> bool:
     """Whether a word is another test's short name: in capitals where the words around are not."""
     start, end = note.source(match.start(), match.end())
     around = note.text[max(start - 15, 0):start] + note.text[end:end + 15]
-    return 2 <= end - start <= 5 and note.text[start:end].isupper() and any(each.islower() for each in around)
+    word = note.text[start:end]
+    return 2 <= len(word) <= 5 and word.isalpha() and word.isupper() and any(each.islower() for each in around)
 
 
 @cache

@@ -39,6 +39,8 @@ _SPAN = 200  # characters after the last of several names in which their values 
 _LARGEST = 10**8
 _BESIDE = 3  # the same before a further value
 _COMPARISONS = "<>≤≥"
+_BESIDES = 14  # characters before a name in which it is called the first
+_UNGROUPED = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _NOT = ("not", "non", "pas")
 
 
@@ -58,7 +60,7 @@ def find(note: Note) -> Iterator[Found]:
 def _superseded(note: Note, found: Sequence[Found]) -> Iterator[Found]:
     """The values, those as history that are said to be the first where the next is said to be the present one."""
     for one, other in zip_longest(found, found[1:]):
-        initial = _words("initial").search(note.folded, one.start, one.end)
+        initial = _words("initial").search(note.folded, max(one.start - _BESIDES, 0), one.end)
         if initial and not one.context and other and other.attribute == one.attribute and (
                 _words("present").search(note.folded, one.end, other.end)):
             yield replace(one, context=("history",))
@@ -96,8 +98,7 @@ def _read(note: Note, group: Sequence[Hit], stop: int) -> Iterator[Found]:
         return
     end = hit.end
     for token, context in _course(note, hit, stop):
-        near = end == hit.end and not _foreign(list(tokens(note, hit.end, token.start)))
-        yield from _found(note, hit, token.match, hit.start if near else token.start, context=context)
+        yield from _found(note, hit, token.match, token.start if end > hit.end else hit.start, context=context)
         end = token.end
     yield from _own(note, hit, end, stop)
 
@@ -108,7 +109,7 @@ def _course(note: Note, hit: Hit, stop: int) -> Iterator[tuple[Token, str]]:
     gap: list[Token] = []
     following = list(tokens(note, hit.end, stop))
     for place, token in enumerate(following):
-        if token.kind in ("break", "closing"):
+        if token.kind == "closing" or (token.kind == "break" and not _goes_on(waiting, following[place:])):
             break
         if token.kind != "value" or not (_further if waiting else _first)(note, hit, gap, token, following[place + 1:]):
             gap.append(token)
@@ -120,14 +121,29 @@ def _course(note: Note, hit: Hit, stop: int) -> Iterator[tuple[Token, str]]:
         yield waiting
 
 
+def _goes_on(value: tuple[Token, str] | None, rest: Sequence[Token]) -> bool:
+    """Whether a list of values and their dates goes on after a semicolon."""
+    return value is not None and rest[0].text == ";" and len(rest) > 1 and rest[1].kind == "date"
+
+
 def _first(note: Note, hit: Hit, gap: Sequence[Token], value: Token, after: Sequence[Token]) -> bool:
     """Whether a value is that of the name before it."""
     foreign = _foreign(gap)
     if _is_year(note, value) or foreign > _FOREIGN or _is_another(gap):
         return False
     if not value.match["unit"]:
-        return not foreign or _is_linked(note, gap)
+        return not foreign or _is_linked(note, gap) or _is_aside(gap, after) or _is_from(gap, after)
     return _unit(hit, value.match) is not None
+
+
+def _is_aside(gap: Sequence[Token], after: Sequence[Token]) -> bool:
+    """Whether a value stands in brackets of its own."""
+    return gap[-1].text == "(" and bool(after) and after[0].text == ")"
+
+
+def _is_from(gap: Sequence[Token], after: Sequence[Token]) -> bool:
+    """Whether a value is the first of a course, whatever its verb ("plummeted from 12 to 5")."""
+    return gap[-1].text in ("from", "de") and len(after) > 1 and after[0].text in ("to", "a") and after[1].kind == "value"
 
 
 def _further(note: Note, hit: Hit, gap: Sequence[Token], value: Token, after: Sequence[Token]) -> bool:
@@ -249,13 +265,16 @@ def _in_cells(note: Note, below: Iterable[tuple[Hit, Cell]]) -> Iterator[Found]:
 
 
 def _found(note: Note, hit: Hit, match: re.Match[str], start: int, end: int = 0, context: str = "") -> Iterator[Found]:
-    value, unit = number(match["number"], note.language), _unit(hit, match)
+    written, own = match["number"], get_attribute(hit.term.attribute).unit
+    if _UNGROUPED.fullmatch(written) and "U" in own:  # units are not counted in thousandths, whatever the language
+        written = re.sub("[.,]", "", written)
+    value, unit = number(written, note.language), _unit(hit, match)
     if value is None or unit is None:
         return
     value = scaled(value, unit.factor)
     if Decimal(value) < _LARGEST:
         stop = max(end, match.end("unit"), match.end("number"))
-        yield Found(hit.term.attribute, start, stop, value, unit.to or get_attribute(hit.term.attribute).unit,
+        yield Found(hit.term.attribute, start, stop, value, unit.to or own,
                     _sign(match["compare"] or ""), (context,) if context else ())
 
 
