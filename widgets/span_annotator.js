@@ -181,7 +181,7 @@ class Annotator {
   async onReady() {
     if (this.el.dataset.ready === "") await this.list.reload(true);
     if (this.state) await this.open(this.state.place, false);
-    if (this.message.textContent === this.t.annotator_rules_load) this.say("");
+    if ([this.t.annotator_rules_load, this.t.annotator_opening].includes(this.message.textContent ?? "")) this.say("");
     this.el.dataset.ready = "";
   }
 

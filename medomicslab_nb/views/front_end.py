@@ -13,7 +13,8 @@ def interactive() -> bool:
     """Whether this cell, or what a widget's callback answers, was sent by a front end that can show widgets.
 
     JupyterLab, Notebook and VS Code say in the request which cell they run; papermill and nbclient do not, and they
-    send nothing of widgets either. The environment alone is no help: a kernel that papermill starts from within JupyterLab inherits all of it.
+    send nothing of widgets either. The environment alone is no help: a kernel that papermill starts from within
+    JupyterLab inherits all of it.
     """
     if os.environ.get("MEDOMICSLAB_RUN") or "IPython" not in sys.modules:
         return False

@@ -16,18 +16,20 @@ from medomicslab_nb.study import Study, create_study
 from medomicslab_nb.tables import Column
 from medomicslab_nb.text.annotation_desk import notes_of
 from medomicslab_nb.text.annotations import IDENTIFIERS, open_annotations, read_annotations
+from medomicslab_nb.text.identifiers.finding import find_identifiers
+from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.span import Span
 from tests.ui.conftest import put_notebook
 from tests.ui.test_accessibility import AXE, CONTRAST
 
 pytestmark = pytest.mark.ui
 
-NAME = "Quennevat"
-"""A family name that no list knows, in no place where names stand."""
+NAME = "quennevat"
+"""A family name in lower case, in a place where rules do not look for one."""
 FRENCH = """\
 CENTRE DE SÉNOLOGIE - RÉUNION DE CONCERTATION PLURIDISCIPLINAIRE
 
-Motif : avis sur un traitement adjuvant, demandé par quennevat après la lecture des lames.
+Motif : avis sur un traitement adjuvant, que quennevat attend après la lecture des lames.
 
 Antécédents : hypertension artérielle, diabète de type 2. Tabagisme sevré, 15 PA. Mère : cancer du sein à 62 ans.
 
@@ -164,6 +166,10 @@ def test_annotator_opens_from_the_view_takes_a_key_and_closes(text_view: Any, ar
     shown.saved()
     accepted = [span for span in work_of(shown.study, "Anne", 0) if span.status == "accepted"]
     assert len(accepted) == 1
+    for key in ("a", "a", "r", "a", "a"):
+        shown.page.keyboard.press(key)
+    expect(shown.annotator).to_contain_text("6 spans answered")
+    shown.saved()
     shown.notebook.view.screenshot(path=artefacts / "text_view_annotator.png")
     shown.annotator.screenshot(path=artefacts / "annotator.png")
     shown.press("Close")
@@ -173,22 +179,24 @@ def test_annotator_opens_from_the_view_takes_a_key_and_closes(text_view: Any, ar
 
 
 def test_name_that_is_marked_is_missing_in_the_copy(text_view: Any, tmp_path: Path, artefacts: Path) -> None:
+    known = [one.text for one in find_identifiers(Note(FRENCH, "fr"), None)]
+    assert not any(NAME in one for one in known), "only a person finds it"
     shown = text_view(NOTES, {"deidentify": str(new_key(tmp_path / "key"))})
     shown.open("Review identifiers", "Anne")
     shown.ready()
     expect(shown.notebook.button("Train suggestions")).to_have_count(0)
-    mark(shown, NAME.lower())
+    mark(shown, NAME)
     shown.annotator.screenshot(path=artefacts / "text_view_identifiers.png")
     shown.saved()
     marked = [span for span in work_of(shown.study, "Anne", 0, IDENTIFIERS) if span.status == "added"]
-    assert [(span.text, span.attribute) for span in marked] == [(NAME.lower(), "name")]
+    assert [(span.text, span.attribute) for span in marked] == [(NAME, "name")]
     shown.press("Close")
     shown.press("Run")
     shown.notebook.wait_for_status("Completed")
     record = [one for one in shown.study.runs if one.stage == "text"][-1]
     copy = record.table("notes_deidentified").set_index("patient").loc["P-1001", "text"]
-    assert NAME.lower() in FRENCH
-    assert NAME.lower() not in copy.lower()
+    assert NAME in FRENCH
+    assert NAME not in copy.lower()
     assert "pT2 N1a M0" in copy
     assert "review" in set(record.table("replacements")["rule"])
 
@@ -272,11 +280,12 @@ def test_model_is_trained_beside_the_open_annotator_and_files_go_out(text_view: 
     shown.press("Train suggestions")
     expect(shown.notebook.view.locator("progress[aria-label='Train suggestions']")).to_be_visible()
     shown.says("12 finished notes with 36 spans", 240)
+    shown.notebook.view.screenshot(path=artefacts / "text_view_trained.png")
     shown.says(re.compile(r"exact F1 \d\.\d\d"))
     expect(shown.annotator.locator(".mlab-span-heading")).to_contain_text("N-12")
-    shown.page.wait_for_function("""() => [...document.querySelectorAll('.mlab-annotator [data-tag]')].some(
-      one => one.textContent.includes('Visite') || one.textContent.includes('reçu'))""")
-    shown.notebook.view.get_by_label("File").fill("anne")
+    shown.annotator.locator("[data-tag*='response']").first.wait_for()
+    assert {span.rule for span in work_of(shown.study, "Anne", 12) if span.attribute == "response"} == {"model"}
+    shown.notebook.view.get_by_role("combobox", name="File", exact=True).fill("anne")
     shown.page.keyboard.press("Tab")
     shown.press("Export")
     shown.says("Written: anne.jsonl")

@@ -53,7 +53,8 @@ def test_who_looks(monkeypatch: pytest.MonkeyPatch, metadata: dict[str, Any], en
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("comm_msg", True), ("execute_request", False)])
-def test_a_widgets_callback_is_of_somebody_who_looks(monkeypatch: pytest.MonkeyPatch, kind: str, expected: bool) -> None:
+def test_a_widgets_callback_is_of_somebody_who_looks(monkeypatch: pytest.MonkeyPatch, kind: str,
+                                                     expected: bool) -> None:
     for name in ("VOILA_KERNEL_ID", "MEDOMICSLAB_RUN"):
         monkeypatch.delenv(name, raising=False)
     kernel = SimpleNamespace(get_parent=lambda: {"metadata": {}, "header": {"msg_type": kind}},
