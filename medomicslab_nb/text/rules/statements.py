@@ -1,8 +1,8 @@
 """What is said of scores, grades and stages that general words of context do not know: conditions, earlier values.
 
 "Reserved for stage III" and "KPS 50 would be a reason to stop" are no facts of the patient; in "OMS 2 il y a un mois,
-OMS 3 aujourd'hui" the first is history; "90 au lieu de 70" negates the second. The words stand in
-``lexicons/statements.yaml``.
+OMS 3 aujourd'hui" the first is history; "90 au lieu de 70" negates the second; in "her husband is ECOG 2" it is the family's.
+The words stand in ``lexicons/statements.yaml``.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def stated(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
     found = sorted(mentions, key=lambda each: (each.attribute, each.start))
     clauses = [_clauses(note, found, number) for number in range(len(found))]
     general = [_is_general(note, mention, *clause) for mention, clause in zip(found, clauses, strict=True)]
-    for number, mention in enumerate(found):
+    for number in range(len(found)):
         ends = [other for other in (number - 1, number + 1)
                 if 0 <= other < len(found) and _joined(note, found[min(number, other)], found[max(number, other)])]
         if not any(general[each] for each in (number, *ends)):
-            yield _dated(note, mention, *clauses[number], found[number + 1:number + 2])
+            yield _dated(note, found, number, *clauses[number])
 
 
 def _is_general(note: Note, mention: Found, before: str, after: str) -> bool:
@@ -50,7 +50,8 @@ def _joined(note: Note, one: Found, other: Found) -> bool:
     return one.attribute == other.attribute and _RANGE.fullmatch(between) is not None
 
 
-def _dated(note: Note, mention: Found, before: str, after: str, following: Sequence[Found]) -> Found:
+def _dated(note: Note, found: Sequence[Found], number: int, before: str, after: str) -> Found:
+    mention, following = found[number], found[number + 1:number + 2]
     rejected = _around("rejected", before=r"\W{0,3}").match(after)
     if rejected or _around("instead", after=r"\W{0,3}(?:\w+\W{1,3}){0,2}$").search(before):
         return replace(mention, context=("negated",))
@@ -58,12 +59,18 @@ def _dated(note: Note, mention: Found, before: str, after: str, following: Seque
         return replace(mention, context=("family",))
     before += note.folded[mention.start:mention.end]
     after = _LATELY.sub("", after)
-    earlier = _EARLIER_YEAR.search(before) or (_words("earlier_before").search(before)
-                                               and not _words("now").search(before + after))
+    second = number > 0 and _follows(note, found[number - 1], mention)
+    earlier = (_EARLIER_YEAR.search(before) or (second and _words("beside_now").search(before))
+               or (_words("earlier_before").search(before) and not _words("now").search(before + after)))
     if earlier or _words("earlier_after").search(after) or any(_replaced(note, mention, other, before)
                                                                for other in following):
         return replace(mention, context=("history",))
     return mention
+
+
+def _follows(note: Note, one: Found, other: Found) -> bool:
+    """Whether a sentence gives another value of the same score before."""
+    return one.attribute == other.attribute and one.start >= note.sentence_at(other.start)[0]
 
 
 def _of_a_relative(note: Note, mention: Found) -> bool:

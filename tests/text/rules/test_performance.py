@@ -49,6 +49,12 @@ SAID = [
     ("en", "performance status not recorded", ""), ("en", "step 2 of the WHO ladder", ""),
     ("en", "KPS not done, age 70", ""),
     ("en", "Ki-67 80 %, KPS 70", "k70"), ("en", "ECOG not assessed; 2 lesions", ""),
+    ("en", "E.C.O.G. 1", "e1"), ("en", "Eastern Cooperative Oncology Group: 2", "e2"), ("en", "K.P.S. 60", "k60"),
+    ("en", "Karnofsky (%) ..... 70", "k70"), ("en", "KPS 90 at baseline, fallen to 70", "!k90 k70"),
+    ("en", "ECOG 0 today but was ECOG 2 in May", "e0 !e2"), ("en", "this ECOG 2 patient", "e2"),
+    ("en", "KPS below 50 was discussed", ""), ("fr", "Dégradation du PS de 0 à 2", "!e0 e2"),
+    ("fr", "si OMS 0 ou 1", ""), ("fr", "Kanofsky 60 %", "k60"), ("fr", "Indice OMS : 2\nPoids : 60 kg", "e2"),
+    ("fr", "Le PS, selon l'infirmière, est de 3", "e3"), ("fr", "Date\tOMS\n04/05\t2", "e2"),
 ]
 
 
@@ -61,6 +67,11 @@ def said(language: str, text: str) -> str:
 @pytest.mark.parametrize(("language", "text", "facts"), SAID)
 def test_says(language, text, facts):
     assert said(language, text) == facts
+
+
+def test_scores_of_relatives_are_the_familys():
+    contexts = [fact.context for fact in performance.find(Note("Her husband, tired, is ECOG 2; she is ECOG 1.", "en"))]
+    assert contexts == [("family",), ()]
 
 
 def test_the_mention_is_the_text_as_stored():

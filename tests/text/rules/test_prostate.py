@@ -47,6 +47,11 @@ SAID = [
     ("en", "GS 15 on arrival", ""), ("en", "prostatic adenocarcinoma, Gleason 10 (5+5)", "g5+5=10"),
     ("en", "Gleason ≥8 would need ADT", ""),
     ("en", "edema 2+3", ""), ("en", "Gleason 3+4 in 6 of 12 cores", "g3+4=7"), ("en", "grade groups 1 and 2", "i1 i2"),
+    ("en", "Primary Gleason pattern 3, secondary pattern 4", "g3+4=7"), ("en", "Gleason four plus five", "g4+5=9"),
+    ("en", "Left base Gleason 6, right apex 8", "g6 g8"), ("en", "Gleason 9/10 (4+5)", "g4+5=9"),
+    ("en", "Fear of a Gleason 9 was unfounded", ""), ("en", "prostate, graded 3 + 4", "g3+4=7"),
+    ("fr", "Gleason majoritaire 3, minoritaire 4", "g3+4=7"), ("fr", "3+4 = 7 carottes positives, Gleason 6", "g6"),
+    ("fr", "ISUP 3 et non 2", "i3 -i2"), ("fr", "De Gleason 6 à 8 : aggravation", "g6 g8"),
 ]
 
 

@@ -51,7 +51,9 @@ SAID = [
     ("en", "PT 12.5 s, INR 1", ""), ("en", "to no mo", ""), ("en", "at 3 PM 1 tablet", ""), ("en", "T1 map", ""),
     ("en", "metastases at T4 and L2", ""),
     ("en", "spine: T1 to T4", ""), ("en", "question T3", ""), ("en", "a mass 2 cm 1 month", ""),
-    ("en", "T2 fat-suppressed image", ""),
+    ("en", "T2 fat-suppressed image", ""), ("en", "using PTX", ""), ("en", "cT3/T4", "T3 T4"),
+    ("en", "T1-2 tumours are resected", ""), ("en", "T2 No Mo", "T2 N0 M0"), ("en", "mrT3a mrN0 cM0", "T3a N0 M0"),
+    ("en", "pT2, pN1, pM1L (liver)", "T2 N1 M1"), ("en", "N+", ""),
 ]
 
 EDITIONS = [
@@ -78,6 +80,12 @@ def test_names_the_edition(text, edition):
                                                   ("T2N0", ["", ""]), ("mrT3", ["mr"])])
 def test_keeps_prefix_and_number_of_tumours(text, qualifiers):
     assert [fact.qualifier for fact in tnm.find(Note(text, "fr"))] == qualifiers
+
+
+def test_earlier_categories_of_a_chain_are_earlier_together():
+    found = tnm.find(Note("Initially cT3N1, now ypT0N0.", "en"))
+    assert [(fact.value, fact.context) for fact in found] == [
+        ("T3", ("history",)), ("N1", ("history",)), ("T0", ()), ("N0", ())]
 
 
 @given(before=st.text(alphabet="ae\u0301\u0300œ ﬁ😀", max_size=8))
