@@ -42,8 +42,9 @@ def _clause(note: Note, mention: Found) -> str:
 def _is_earlier(one: str, other: str) -> bool:
     years, others = _YEAR.findall(one), _YEAR.findall(other)
     if years and others:
-        return years[-1] < others[-1]
-    return bool((years or _words("first").search(one)) and _words("later").search(other))
+        return bool(years[-1] < others[-1])
+    first = bool(years) or _words("first").search(one) is not None
+    return first and _words("later").search(other) is not None
 
 
 @cache

@@ -106,7 +106,7 @@ def _pattern() -> re.Pattern[str]:
     order = ("none", "neg", "low", "normal", "equivocal", "lack", "pos", "noun", "no", "sought", "ish", "ihc")
     words = [rf"(?P<{kind}_>(?<![^\W_]){alternation(listed('results', kind))}(?![^\W_]))" for kind in order]
     spoken = rf"(?P<percent_>(?P<spoken>{spoken_pattern()})\s+(?:per ?cent|pour ?cent)(?![^\W_]))"
-    slashed = r"(?P<percent__>(?<=%)/(?P<slashed>\d{1,3})(?![\w.,/]))"
+    slashed = r"(?P<percent__>(?<=%)/(?P<slashed>\d{1,3})(?![\w/]|[.,]\d))"
     return re.compile("|".join((*_MEASURES, spoken, slashed, *words)))
 
 
@@ -127,7 +127,8 @@ def _control() -> re.Pattern[str]:
 
 @cache
 def _control_after() -> re.Pattern[str]:
-    return re.compile(rf"[^.;,+\d]{{0,20}}\b(?:in|of|on|dans|du|sur)\s(?:the |le |la )?{alternation(listed('results', 'control'))}(?![^\W_])")
+    control = alternation(listed("results", "control"))
+    return re.compile(rf"[^.;,+\d]{{0,20}}\b(?:in|of|on|dans|du|sur)\s(?:the |le |la )?{control}(?![^\W_])")
 
 
 @cache
@@ -182,9 +183,10 @@ _COPIES = re.compile(r"[\s-]*(?:gene )?cop(?:y|ies)(?: number)?")
 def _is_target(note: Note, hit: Hit) -> bool:
     """Whether the name is what a drug acts on (anti-HER2, EGFR inhibitor)."""
     before = note.folded[max(hit.start - 20, 0):hit.start]
-    return bool(_control_after().match(note.folded, hit.end) or _target_before().search(before) or _control().search(before) or _target_after().match(note.folded, hit.end)
-                or _COPIES.match(note.folded, hit.end)
-                or (_OF_RATIO.match(note.folded, hit.end) and "her" in note.folded[note.sentence_at(hit.start)[0]:hit.start]))
+    of_ratio = _OF_RATIO.match(note.folded, hit.end) and "her" in note.folded[note.sentence_at(hit.start)[0]:hit.start]
+    after = (_target_after(), _COPIES, _control_after())
+    return bool(of_ratio or _target_before().search(before) or _control().search(before)
+                or any(pattern.match(note.folded, hit.end) for pattern in after))
 
 
 _BLOOD = re.compile(r"(?:\bgr?oupe?\w*|\bsang\w*|\bblood\b|rhesus|(?<![^\W_])(?<!luminal )(?<!luminale )(?:o|a|b|"
@@ -297,7 +299,8 @@ class _Sentence:
         before = self._items[number - 1]
         if self._items[number].kind == "percent" and _foreign(",".join(gap.split(",")[1:])):  # type: ignore[union-attr]
             return _changes(gap)
-        if isinstance(before, Said) and before.kind != "percent" and not (before in last.said or any(before in own for own in last.own.values())):
+        kept = (*last.said, *(each for own_said in last.own.values() for each in own_said))
+        if isinstance(before, Said) and before.kind != "percent" and before not in kept:
             return False
         if last.names[-1].term.value == "short" and isinstance(before, Hit):
             return bool(_BESIDE.match(gap))
@@ -446,7 +449,9 @@ def _digit(folded: str, name: Hit) -> Said | None:
     return Said("score", match.start(), match.end(), match[0].strip(), digit)
 
 
-_WHOLE = re.compile(rf"(?P<link>[\s:=(,]*(?:(?:score|was|is|of|at|a|est|etait|de)[\s:=(]+){{0,2}})(?P<compare>[<>≤≥]\s?=?|greater than|more than|at least|less than|above|below|superieure? a|inferieure? a|au moins|plus de|moins de)?\s?"
+_WHOLE = re.compile(r"(?P<link>[\s:=(,]*(?:(?:score|was|is|of|at|a|est|etait|de)[\s:=(]+){0,2})"
+                    r"(?P<compare>[<>≤≥]\s?=?|greater than|more than|at least|less than|above|below|superieure? a|"
+                    r"inferieure? a|au moins|plus de|moins de)?\s?"
                     rf"(?P<whole>{NUMBER})(?![\w%/+]|\s?%|[.,-]\d|-\w|\s(?:mois|months|jours|days|mg|cycles|ans|years|to|a)\b)")
 
 
@@ -479,7 +484,8 @@ def _alike(one: Said, other: Said) -> bool:
 def _overtaken(note: Note, one: Said, other: Said) -> bool:
     """Whether a first result is named so before, and what follows it a later one after (initially 3+, 0 at relapse)."""
     after = re.split(r"[;.\n]", note.folded[other.end:other.end + 40])[0]
-    return bool(_words("first").search(note.folded, max(one.start - 30, 0), other.start) and _words("later").search(after))
+    first = _words("first").search(note.folded, max(one.start - 30, 0), other.start)
+    return first is not None and _words("later").search(after) is not None
 
 
 @cache
@@ -489,7 +495,7 @@ def _words(name: str) -> re.Pattern[str]:
 
 def _own_again(gap: str) -> str | None:
     """What stands after the word that turns from a rule or an earlier result to the patient's (ours: 5 %)."""
-    found = [match for match in _own().finditer(gap)]
+    found = list(_own().finditer(gap))
     return gap[found[-1].end():] if found and _BREAK.search(gap[:found[-1].start()] + " ") else None
 
 
@@ -506,7 +512,8 @@ def _changes(gap: str) -> bool:
 @cache
 def _change() -> re.Pattern[str]:
     words = [phrase for name, key in (("statements", "now"), ("statements", "changed"), ("statements", "instead"),
-                                      ("results", "before_that"), ("results", "own"), ("results", "later")) for phrase in listed(name, key)]
+                                      ("results", "before_that"), ("results", "own"), ("results", "later"))
+             for phrase in listed(name, key)]
     return re.compile(rf"->|→|(?<![^\W_]){alternation(words)}(?![^\W_])")
 
 

@@ -71,3 +71,15 @@ def test_offsets_are_those_of_the_note(form):
     text = unicodedata.normalize(form, "Œdème évident 🙂; tumeur kystique évoluée de 3,2 \u00d7 2,8 cm à droite.")
     (fact,) = read_note(Note(text, "fr"), [RULES["size"]])
     assert text[fact.start:fact.end] == fact.text == "3,2 \u00d7 2,8 cm"
+
+
+@pytest.mark.parametrize(("language", "text", "said"), [
+    ("en", "The nodule grew from 8 to 14 mm.", [("8", ("history",)), ("14", ())]),
+    ("fr", "Lésion de 32 mm (45 mm antérieurement).", [("32", ()), ("45", ("history",))]),
+])
+def test_a_size_that_another_replaced_is_history(language, text, said):
+    assert [(found.value, found.context) for found in find(Note(text, language))] == said
+
+
+def test_where_a_polyp_is_is_no_size():
+    assert [found.value for found in find(Note("A polyp of 0.8 cm at 25 cm.", "en"))] == ["8"]
