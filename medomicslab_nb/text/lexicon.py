@@ -245,10 +245,14 @@ def read_terms(path: Path, *, any_order: bool = False) -> list[Term]:
     Raises
     ------
     DataError
-        The file lacks a column, or a row lacks a value.
+        The file is not in UTF-8 or lacks a column, or a row lacks a value.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError("the term list is not in UTF-8", where=path.name,
+                        todo="Save it as CSV UTF-8 (in a spreadsheet: Save as, CSV UTF-8)") from None
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     names = {"attribute", "value", "text"}
     if rows and not names <= set(rows[0]):
         raise DataError("the term list lacks a column", where=path.name, todo=f"It needs {', '.join(sorted(names))}")

@@ -81,3 +81,12 @@ def test_a_list_without_values_is_refused(tmp_path: Path) -> None:
 def test_offsets_are_those_of_the_text(before: str, name: str) -> None:
     text = f"{before} {name}"
     assert found(text, term(name))[-1:] == [name]
+
+
+def test_a_list_as_spreadsheets_save_it(tmp_path: Path) -> None:
+    path = tmp_path / "terms.csv"
+    path.write_bytes("attribute,value,text\r\nemboli,emboli,embolie vasculaire\r\n".encode("utf-8-sig"))
+    assert [term.text for term in read_terms(path)] == ["embolie vasculaire"]
+    path.write_bytes("attribute,value,text\nemboli,emboli,embolie périnerveuse\n".encode("cp1252"))
+    with pytest.raises(DataError, match="not in UTF-8"):
+        read_terms(path)
