@@ -21,7 +21,7 @@ _MONTH = r"(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|
 _DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|(?:day|jour|week|semaine|cycle|cure|month|visit)\s?\d{{1,3}}|\d{{1,2}}(?P<sep>[/.-])\d{{1,2}}(?P=sep)(?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
          rf"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:\d{{1,2}}(?:er|st|nd|rd|th)?\s+)?{_MONTH}(?:\s+\d{{1,2}},)?(?:\s+(?:19|20)\d\d)?|"
          rf"(?:(?<=\()|(?<=\bin )|(?<=\ben )|(?<=since )|(?<=depuis ))(?:19|20)\d\d|"
-         rf"(?:(?<=\ble )|(?<=\bdu )|(?<=\bau )|(?<=\bon )|(?<=\())(?!0)\d{{1,2}}[/.]\d{{1,2}}(?=[\s),:]))(?![\w/])")
+         rf"(?:(?<=\ble )|(?<=\bdu )|(?<=\bau )|(?<=\bon )|(?<=\((?=\d+/)))(?!0)\d{{1,2}}[/.]\d{{1,2}}(?=[\s),:]))(?![\w/])")
 _COMPARE = r"(?:(?P<compare>[<>]\s?=?|≤|≥|(?<![^\W_]){compared})\s*)?"
 UNIT = (r"(?:(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |"
         r"par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b)")
@@ -49,7 +49,7 @@ class Token:
 
 
 def tokens(note: Note, start: int, stop: int) -> Iterator[Token]:
-    """The tokens from one folded offset to another, up to the end of the sentence; a line's end may be within."""
+    """The tokens from one folded offset to another, the ends of sentences among them."""
     glued = _glued().match(note.folded, start, stop)
     if glued:
         yield Token("value", glued)
@@ -59,8 +59,6 @@ def tokens(note: Note, start: int, stop: int) -> Iterator[Token]:
             kind = word_kind(match[0])
             kind = "acronym" if kind == "word" and _is_acronym(note, match) else kind
         yield Token(kind, match)
-        if kind == "break":
-            return
 
 
 def value_pattern() -> str:
