@@ -39,7 +39,7 @@ def _holds_no_more(note: Note, mention: Found, *, others: bool) -> bool:
     """Whether what was said of a result stands: not of a last one, which is the present one until there is another."""
     if mention.context != ("history",):
         return True
-    if re.match(rf"[\s,(]*{phrases('statements', 'now')}\b", note.folded[mention.end:mention.end + 30]):
+    if not others and re.match(rf"[\s,(]*{phrases('statements', 'now')}\b", note.folded[mention.end:mention.end + 30]):
         return False
     before = note.folded[note.sentence_at(mention.start)[0]:mention.end]
     return others or re.search(rf"\b{phrases('statements', 'earlier_before')}\b", before) is not None
