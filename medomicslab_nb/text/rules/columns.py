@@ -19,6 +19,8 @@ _UNITS = {"karnofsky": "%"}
 
 def in_columns(note: Note, *attributes: str) -> Iterator[Found]:
     """What stands in the columns of these attributes."""
+    if not note.has(*(name for name, attribute in _names().items() if attribute in attributes)):
+        return
     for cell in _cells(note):
         attribute = _names().get(note.folded[cell.name_start:cell.name_end], "")
         said = _value(attribute).fullmatch(note.folded[cell.start:cell.end]) if attribute in attributes else None

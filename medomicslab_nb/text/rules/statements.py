@@ -1,8 +1,8 @@
 """What is said of scores, grades and stages that general words of context do not know: conditions, earlier values.
 
 "Reserved for stage III" and "KPS 50 would be a reason to stop" are no facts of the patient; in "OMS 2 il y a un mois,
-OMS 3 aujourd'hui" the first is history; "90 au lieu de 70" negates the second; in "her husband is ECOG 2" it is the family's.
-The words stand in ``lexicons/statements.yaml``.
+OMS 3 aujourd'hui" the first is history; "90 au lieu de 70" negates the second; in "her husband is ECOG 2" it is the
+family's. The words stand in ``lexicons/statements.yaml``.
 """
 
 from __future__ import annotations
