@@ -50,7 +50,7 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (
     Rule("treatment", 1, ("treatment",), treatment.find),
     Rule("treatment_line", 1, ("treatment_line",), treatment_line.find),
     Rule("smoking", 1, ("smoking_status", "pack_years"), smoking.find, says_negation=True, says_history=True),
-    Rule("response", 1, ("response",), response.find, says_history=True),
+    Rule("response", 1, ("response",), response.find, says_negation=True, says_history=True),
     Rule("recurrence", 1, ("recurrence",), recurrence.find, says_history=True),
     Rule("metastasis", 1, ("metastasis",), metastasis.find),
     Rule("comorbidity", 1, ("comorbidity",), comorbidity.find, says_history=True),

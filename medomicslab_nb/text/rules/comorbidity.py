@@ -23,17 +23,23 @@ from medomicslab_nb.text.rules.outcomes import (
     is_relatives,
     is_unreal,
     named,
+    precedes,
     stated,
     words,
 )
 
 _CANCERS = ("leukaemia", "lymphoma")
+_CHILD = re.compile(r",\s(?:child|pugh|decompens)")
 _BESIDE = 40  # characters after a condition in which its gravity is said
 
 
 def find(note: Note) -> Iterator[Found]:
     """The conditions of a note."""
+    renal = {note.sentence_at(hit.start) for hit in named(note, "comorbidity") if hit.term.value == "renal disease"
+             and "dialys" not in note.folded[hit.start:hit.end]}
     for hit in named(note, "comorbidity"):
+        if "dialys" in note.folded[hit.start:hit.end] and note.sentence_at(hit.start) in renal:
+            continue  # CKD stage 4, not on dialysis
         family = is_relatives(note, hit.start, hit.end)
         if _counts(note, hit, family):
             value, end = _graded(note, hit)
@@ -45,19 +51,23 @@ def _counts(note: Note, hit: Hit, family: bool) -> bool:
         return False
     if hit.term.qualifier == "ambiguous" and re.match(r"\s?[(:]\s?(?!oui|non|yes|no)[a-z]", note.folded[hit.end:]):
         return False  # MI (mitral insufficiency)
+    if words("serology").search(clause_before(note, hit.start)) and words("negative").search(clause_after(note, hit.end)):
+        return False
     return hit.term.value not in _CANCERS or family or _is_other_cancer(note, hit)
 
 
 def _is_other_cancer(note: Note, hit: Hit) -> bool:
     """Whether a leukaemia or lymphoma is not the cancer that the note is about."""
     return (note.section_at(hit.start) in ("history", "family")
+            or precedes(note, hit.end, "beside_after", 1)
             or bool(words("earlier_cancer").search(clause_before(note, hit.start)))
             or bool(re.match(r"\W{0,2}(?:since|depuis)\b.*,", clause_after(note, hit.end))))
 
 
 def _graded(note: Note, hit: Hit) -> tuple[str, int]:
     """The value and where it ends, with what the words after a condition say of its gravity."""
-    after = clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
+    after = clause_after(note, hit.end)[:_BESIDE]
+    after = after if _CHILD.match(after) else after.partition(",")[0]
     if hit.term.value == "diabetes":
         found = None if words("uncomplicated").search(after) else words("complicated").search(after)
         return ("diabetes with complications", hit.end + found.end()) if found else (hit.term.value, hit.end)

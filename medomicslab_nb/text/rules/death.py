@@ -12,12 +12,15 @@ death it is, is known within a clause only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.outcomes import follows, is_relatives, named, precedes
+
+_CAUSE = re.compile(r"\W{1,3}non[- ]?(?:cancer|tum|relapse|onco)")
 
 
 def find(note: Note) -> Iterator[Found]:
@@ -34,4 +37,5 @@ def _is_none(note: Note, hit: Hit) -> bool:
 
 
 def _is_denied(note: Note, hit: Hit) -> bool:
-    return follows(note, hit.start, "death_not", 1) or precedes(note, hit.end, "death_not")
+    return follows(note, hit.start, "death_not", 1) or (
+        precedes(note, hit.end, "death_not") and not _CAUSE.match(note.folded, hit.end))

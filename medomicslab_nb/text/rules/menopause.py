@@ -14,17 +14,31 @@ from functools import cache
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.outcomes import clause_before, follows, is_relatives, is_unreal, named, precedes, words
+from medomicslab_nb.text.rules.outcomes import (
+    clause_before,
+    follows,
+    is_relatives,
+    is_unreal,
+    named,
+    precedes,
+    with_context,
+    words,
+)
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.statements import stated
 
 _VALUES = {"pre": "premenopausal", "peri": "perimenopausal", "post": "postmenopausal"}
 
+_OPEN = re.compile(r"\s?:\s?\?")  # to be filled in
+
 
 def find(note: Note) -> Iterator[Found]:
     """The statuses of a note; where two differ, the earlier one is history if the words between say so."""
     found = list(_find(note))
-    return stated(note, found) if len({each.value for each in found}) > 1 else iter(found)
+    if len({each.value for each in found}) < 2:
+        return iter(found)
+    return (with_context(each, "history") if precedes(note, each.end, "menopause_then_after") else each
+            for each in stated(note, found))
 
 
 def _find(note: Note) -> Iterator[Found]:
@@ -56,10 +70,11 @@ def _stated(note: Note, start: int, end: int, value: str) -> Iterator[Found]:
 def _is_none(note: Note, start: int, end: int) -> bool:
     written = note.folded[start:end]
     general = written in ("menopause", "menopausal") or written.endswith("s")
-    if precedes(note, end, "menopause_none_after") or is_unreal(note, start, end):
+    if _OPEN.match(note.folded, end) or precedes(note, end, "menopause_none_after") or is_unreal(note, start, end):
         return True
     return (bool(words("menopause_range").search(clause_before(note, start)))
-            or (general and follows(note, start, "menopause_none_before")))
+            or follows(note, start, "menopause_denied")
+            or (general and follows(note, start, "menopause_none_before", 2 if written.endswith("s") else 0)))
 
 
 @cache

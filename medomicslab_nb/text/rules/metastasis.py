@@ -28,6 +28,7 @@ from medomicslab_nb.text.rules.outcomes import (
     named,
     precedes,
     stated,
+    with_context,
     words,
 )
 from medomicslab_nb.text.rules.phrases import listed, word_lists
@@ -40,6 +41,8 @@ _TOKEN = re.compile(r"[^\W_]+|[.;?!\n]")
 _LIST = re.compile(r"[\s,/&+()'-]*(?:(?:and|et|or|ou|ni|nor|the|le|la|les|l|du|de|aux?)\b[\s'/-]*)*")
 _NEW_MEMBER = re.compile(r"\s*(?:,|(?:and|et|or|ou)\b)")
 _LINK = re.compile(r"\b(?:to|in|of|dans|au|aux|du)\b|[:(]")
+_ANSWER = re.compile(r"(?:\s?[:(=]\s?[^\s,;)]+\)?)?")  # what is said of the organ before: "liver: no"
+_WITH = re.compile(r"\b(?:with|avec)\s$")
 _SIDE = re.compile(r"[\s'-]*(?:(?:right|left|droite?s?|gauches?|bilateral|nodes?)\s+)?")
 _PARTED = re.compile(r"[:\t]|\b(?:no|none|aucune?|pas|non|absente?s?)\b")
 
@@ -49,11 +52,13 @@ def find(note: Note) -> Iterator[Found]:
     hits = list(named(note, "metastasis"))
     taken: set[int] = set()
     yield from _coded(note)
-    for at, hit in enumerate(hits):
-        if not hit.term.qualifier:
+    of_heads = [found for at, hit in enumerate(hits) if hit.term.qualifier in _HEADS and not _is_none(note, hit)
+                for found in _of_head(note, hits, at, taken)]
+    yield from of_heads
+    said = {(note.sentence_at(found.start), found.value) for found in of_heads}
+    for hit in hits:  # a Krukenberg tumour, i.e. an ovarian metastasis: said once
+        if not hit.term.qualifier and (note.sentence_at(hit.start), hit.term.value) not in said:
             yield stated(note, "metastasis", hit.start, hit.end, hit.term.value)
-        elif hit.term.qualifier in _HEADS and not _is_none(note, hit):
-            yield from _of_head(note, hits, at, taken)
 
 
 def _coded(note: Note) -> Iterator[Found]:
@@ -94,15 +99,30 @@ def _of_head(note: Note, hits: Sequence[Hit], at: int, taken: set[int]) -> Itera
 
 def _facts(note: Note, hits: Sequence[Hit], at: int, organs: Sequence[int]) -> Iterator[Found]:
     """A fact an organ: the first with the head, the others alone."""
-    head, values = hits[at], set[str]()
+    head, values, end, context = hits[at], set[str](), hits[at].end, ""
     nearest = min(organs, key=lambda each: abs(each - at), default=at)
     for each in organs:
         organ = hits[each]
+        answer = _ANSWER.match(note.folded, end, organ.start) if values else None
+        context = _answered(note, answer.end() if answer else end, organ.start, context)
+        end = max(end, organ.end)
         if organ.term.value in values:
             continue
         values.add(organ.term.value)
-        start, end = (organ.start, organ.end) if each != nearest else _stretch(note, head, organ)
-        yield stated(note, "metastasis", start, end, organ.term.value)
+        span = (organ.start, organ.end) if each != nearest else _stretch(note, head, organ)
+        found = stated(note, "metastasis", *span, organ.term.value)
+        yield with_context(found, context) if context and context not in found.context else found
+
+
+def _answered(note: Note, start: int, end: int, before: str) -> str:
+    """What the words between a head and an organ say of it: "metastases to bone, none in liver or brain"."""
+    if start >= end:
+        return ""
+    if words("doubt_after").search(note.folded, start, end):
+        return "uncertain"
+    if words("excluded").search(note.folded, start, end):
+        return "negated"
+    return "" if words("included").search(note.folded, start, end) else before
 
 
 def _stretch(note: Note, head: Hit, organ: Hit) -> tuple[int, int]:
@@ -123,6 +143,8 @@ def _after(note: Note, hits: Sequence[Hit], at: int, *, linked: bool) -> list[in
         if organ.term.qualifier != "organ" or not _joined(note, end, organ.start, "between"):
             break
         gap = note.folded[end:organ.start]
+        if _is_of_next(note, hits, number) and not _NEW_MEMBER.match(gap):
+            break  # oligometastatic disease with a single vertebral metastasis
         if not organs and (_NEW_MEMBER.match(gap) or (linked and not _LINK.search(gap))):
             break
         if precedes(note, organ.end, "origin_after", 1):  # metastatic breast cancer to the liver
@@ -133,6 +155,13 @@ def _after(note: Note, hits: Sequence[Hit], at: int, *, linked: bool) -> list[in
     return organs
 
 
+def _is_of_next(note: Note, hits: Sequence[Hit], number: int) -> bool:
+    """Whether a head stands right after an organ."""
+    following = hits[number + 1:number + 2]
+    return bool(following and following[0].term.qualifier == "head"
+                and _SIDE.fullmatch(note.folded, hits[number].end, following[0].start))
+
+
 def _before(note: Note, hits: Sequence[Hit], at: int, *, loose: bool) -> list[int]:
     """The organs before a head: right before it, or ``loose``, with lesions and doubts between."""
     last = at - 1
@@ -141,7 +170,7 @@ def _before(note: Note, hits: Sequence[Hit], at: int, *, loose: bool) -> list[in
     if not (_SIDE.fullmatch(note.folded, hits[last].end, hits[at].start)
             or (loose and _joined(note, hits[last].end, hits[at].start, "between_back"))):
         return []
-    if follows(note, hits[last].start, "origin_before", 1):
+    if follows(note, hits[last].start, "origin_before", 1) and not _WITH.search(note.folded[:hits[last].start][-6:]):
         return []
     first = last
     while first and hits[first - 1].term.qualifier == "organ" and _LIST.fullmatch(

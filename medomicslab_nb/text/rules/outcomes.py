@@ -7,7 +7,8 @@ The rules response, recurrence, metastasis, comorbidity, menopause and death rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache, lru_cache
 
 from medomicslab_nb.text.facts import Found
@@ -79,6 +80,21 @@ def stated(note: Note, attribute: str, start: int, end: int, value: str, qualifi
     return Found(attribute, start, answer.end() if answer else end, value, qualifier=qualifier, context=tuple(context))
 
 
+def with_context(found: Found, *contexts: str) -> Found:
+    """The mention with further contexts."""
+    return replace(found, context=(*found.context, *contexts))
+
+
+def in_order(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
+    """Mentions of one attribute, those with history after which another holds: "previously PR, now PD"."""
+    found = sorted(mentions, key=lambda each: each.start)
+    for number, mention in enumerate(found):
+        others = [each for each in found[number + 1:] if each.start >= mention.end][:1]
+        earlier = others and others[0].value != mention.value and (words("now_between").search(note.folded, mention.end, others[0].start)
+                              or follows(note, mention.start, "earlier_before", 1))
+        yield with_context(mention, "history") if earlier else mention
+
+
 @cache
 def _answer() -> re.Pattern[str]:
     no, yes = (phrases("outcome_words", name) for name in ("answer_no", "answer_yes"))
@@ -88,7 +104,9 @@ def _answer() -> re.Pattern[str]:
 def is_of_other(note: Note, hit: Hit) -> bool:
     """Whether another disease is named beside: recurrent pneumonia, récidive herniaire, progression of dyspnoea."""
     after = clause_after(note, hit.end)[:_BESIDE].partition(",")[0]
-    before = clause_before(note, hit.start)[-_BESIDE:].rpartition(",")[2]
+    earlier, _, before = clause_before(note, hit.start)[-_BESIDE:].rpartition(",")
+    if words("ordinal").fullmatch(before.strip()):  # diarrhée à Clostridioides, deuxième récidive
+        before = earlier
     return bool(words("elsewhere").search(after) or words("elsewhere").search(before))
 
 

@@ -13,11 +13,14 @@ from collections.abc import Iterator
 
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.note import Note
-from medomicslab_nb.text.rules.outcomes import is_of_other, is_unreal, named, stated
+from medomicslab_nb.text.rules.outcomes import follows, is_of_other, is_unreal, named, stated, with_context
 
 
 def find(note: Note) -> Iterator[Found]:
     """The recurrences that ``lexicons/outcomes.csv`` names."""
-    for hit in named(note, "recurrence"):
-        if not (is_unreal(note, hit.start, hit.end) or is_of_other(note, hit)):
-            yield stated(note, "recurrence", hit.start, hit.end, "recurrence")
+    hits = [hit for hit in named(note, "recurrence")
+            if not (is_unreal(note, hit.start, hit.end) or is_of_other(note, hit))]
+    for hit in hits:
+        found = stated(note, "recurrence", hit.start, hit.end, "recurrence")
+        first = len(hits) > 1 and follows(note, hit.start, "first")
+        yield with_context(found, "history") if first else found

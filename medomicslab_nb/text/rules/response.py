@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from medomicslab_nb.text.context import contexts
 from medomicslab_nb.text.facts import Found
 from medomicslab_nb.text.lexicon import Hit
 from medomicslab_nb.text.note import Note
@@ -23,16 +24,19 @@ from medomicslab_nb.text.rules.outcomes import (
     clause_after,
     clause_before,
     follows,
+    in_order,
     is_of_other,
     is_unreal,
     named,
     precedes,
     stated,
+    with_context,
     words,
 )
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.terms import named as tumours_and_treatments
 
+_NEXT = re.compile(r"\s*[,:]\s?(?:(?:mais|but|plutot|rather)\s)?")  # no progression, stable disease
 _SIGN = re.compile(r"\s?[:=]?\s?(?:[+-](?!\s?\d)|[<>]?\d+(?!\s?(?:x|cures?|cycles?|mois|months?|weeks?|sem)\b)|\()"
                    r"|/[a-z]")
 _NUMBER_BEFORE = re.compile(r"(?:[+/±-]|\d\s?%?)\s?\(?$")
@@ -40,6 +44,16 @@ _NUMBER_BEFORE = re.compile(r"(?:[+/±-]|\d\s?%?)\s?\(?$")
 
 def find(note: Note) -> Iterator[Found]:
     """The responses of a note."""
+    found = list(in_order(note, dict.fromkeys(_find(note))))
+    said = contexts(note, [(each.start, each.end) for each in found])
+    for number, (mention, context) in enumerate(zip(found, said, strict=True)):
+        other = found[number - 1] if number else None
+        listed = other and note.sentence_at(other.start) == note.sentence_at(mention.start) and _NEXT.fullmatch(
+            note.folded, other.end, mention.start)
+        yield with_context(mention, "negated") if "negated" in context and not listed else mention
+
+
+def _find(note: Note) -> Iterator[Found]:
     for hit in named(note, "response"):
         if _is_response(note, hit):
             qualifier = "pCR" if note.folded[hit.start:hit.end] == "pcr" else ""
@@ -77,7 +91,7 @@ def _is_response(note: Note, hit: Hit) -> bool:
 def _is_assessed(note: Note, hit: Hit) -> bool:
     """Whether an abbreviation is a response, by its neighbours."""
     before, after = clause_before(note, hit.start), clause_after(note, hit.end)
-    if not before.strip(" -*•\t") and not after.strip(" .-\t\n"):
+    if (not before.strip(" -*•\t") or before.endswith("\t")) and not after.strip(" .-\t\n"):
         return True
     if before.endswith("(") and after.startswith(")"):  # Parkinson's disease (PD), partial response (PR)
         return bool(_defined().search(before))

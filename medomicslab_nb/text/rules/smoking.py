@@ -54,7 +54,9 @@ def _stated(
     start, end = span
     if _is_criterion(note, start, end) or _is_other_smoke(note, end):
         return
-    context = ("negated",) if _words("wrong_after").match(clause_after(note, end).lstrip(" ,:;(")) else ()
+    context: tuple[str, ...] = ("negated",) if _words("wrong_after").match(clause_after(note, end).lstrip(" ,:;(")) else ()
+    if _recorded().search(clause_before(note, start)):
+        context = (*context, "history")
     if is_relatives(note, start, end):
         if note.language == "fr":
             return
@@ -72,7 +74,13 @@ def _is_criterion(note: Note, start: int, end: int) -> bool:
 
 
 def _is_other_smoke(note: Note, end: int) -> bool:
-    return bool(re.match(rf"\W{{1,3}}(?:(?:du|de la|le|la)\s)?{_words('smoked').pattern}", note.folded[end:end + 25]))
+    return bool(re.match(rf"[\s'(]{{1,3}}(?:(?:du|de la|le|la)\s)?{_words('smoked').pattern}", note.folded[end:end + 25]))
+
+
+@cache
+def _recorded() -> re.Pattern[str]:
+    """Words right before a status that was written so and does not hold."""
+    return re.compile(rf"{_words('recorded').pattern}\W*(?:an?\W+)?$")
 
 
 # -- status --------------------------------------------------------------------------------------------------------
@@ -81,6 +89,8 @@ def _is_other_smoke(note: Note, end: int) -> bool:
 def _statuses(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
     for match in search(note, _status_pattern(), within):
         kind = next(kind for kind in _KINDS if _words(kind).fullmatch(match[0]))
+        if match[0] == "tabagique" and not _bare().match(note.folded, match.end()):
+            continue
         if kind != "other":
             yield from _stated(note, "smoking_status", match.span(), kind)
 
@@ -90,6 +100,13 @@ def _status_pattern() -> re.Pattern[str]:
     """All phrases, those of no status too; where several begin at one place, the longest."""
     every = alternation(phrase for kind in _KINDS for phrase in listed("smoking", kind))
     return re.compile(rf"(?<![^\W_]){every}(?![^\W_])")
+
+
+@cache
+def _bare() -> re.Pattern[str]:
+    """What makes a patient "tabagique" a smoker: a number of pack-years or packs after it."""
+    return re.compile(rf"[\s,(]{{1,2}}(?:a\s|environ\s|estime a\s)?{NUMBER}\s?(?:{phrases('smoking', 'pack_years_short')}"
+                      rf"|{phrases('smoking', 'pack_years')}|{phrases('smoking', 'packs')})")
 
 
 def _is_answered(note: Note, status: Found) -> bool:
@@ -129,14 +146,20 @@ def _is_of_smoking(note: Note, at: int, kind: str, packs: list[Found]) -> bool:
         return False
     if names:
         between = before[names[-1].end():]
-        return kind == "former" or bool(re.match(r"\s?[:=\t(]", between)) or between.strip() in ("", "-")
+        return (kind == "former" or bool(_words("goes_on").match(note.folded, at)) or not _between().sub("", between)
+                or bool(re.match(r"\s?[:=\t(]", between)))
     return kind != "never" and any(begin <= each.start < min(at + _ANSWER, note.sentence_at(at)[1]) for each in packs)
+
+
+@cache
+def _between() -> re.Pattern[str]:
+    return re.compile(rf"[\s:=-]|{_words('between').pattern}")
 
 
 @cache
 def _answer_pattern() -> re.Pattern[str]:
     lists = "|".join(rf"(?P<{kind}>{phrases('smoking', f'answer_{kind}')})" for kind in ("current", "former", "never"))
-    return re.compile(rf"(?<![^\W_])(?:{lists})(?![^\W_])")
+    return re.compile(rf"(?<![^\W_])(?:{lists})(?![^\W_])(?!\s{phrases('smoking', 'unknown_after')})")
 
 
 @cache
@@ -161,7 +184,7 @@ def _pack_years(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:
 
 
 def _is_plausible(value: str | None) -> bool:
-    return value is not None and 0 < float(value) <= _MOST
+    return value is not None and 0 <= float(value) <= _MOST
 
 
 def _worked_out(note: Note, match: re.Match[str]) -> str | None:
@@ -182,7 +205,7 @@ def _named_pattern() -> re.Pattern[str]:
     pressure = r"(?!\s?[:=]?\s?\d|\s?(?:mm|cm)\s?hg)"
     before = (rf"(?<![\d/.,-])(?:(?P<sign>[<>≤≥~])\s?)?(?P<value>{value})\+?\s?-?\s?(?:{long}|{short}{pressure})"
               r"(?![^\W_])")
-    after = rf"(?<![^\W_])(?:{long}|pys?)\s?(?:[:=]|a|of|at)\s?(?P<value_after>{NUMBER})(?![\d/])"
+    after = rf"(?<![^\W_])(?:{long}|pys?)\s?(?:[:=\t]|a|of|at)\s?(?P<value_after>{NUMBER})(?![\d/])"
     return re.compile(rf"{before}|{after}")
 
 
