@@ -14,9 +14,11 @@ _ABBREVIATED = ("psa", "ldh", "afp", " ace", "'ace", "(ace", "\nace", "cea", "hc
                 "ca (", "p.s", "l.d", "c.e", "a.c", "a.f")
 _GUARD = (*_ABBREVIATED, "15-3", "19-9", "\N{GREEK SMALL LETTER ALPHA}fp",
           "lhd", "foeto", "feto", "embryon", "antigen", "chorioni", "lact", "aps")
-_GLUED = re.compile(r"(?:(?<![^\W_])|(?<=\d)|(?<=/ml)|(?<=/l))(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|psa|ldh|afp|ace|cea|"
+_GLUED = re.compile(r"(?:(?<![^\W_])|(?<=\d)|(?<=/ml)|(?<=/l))"
+                    r"(?P<name>ca\s?125|ca\s?15[-.]?3|ca\s?19[-.]?9|psa|ldh|afp|ace|cea|"
                     r"hcg)(?=\s?[=:]|\d+(?:[.,]\d+)?(?![\w-]))")
-_DOTTED = re.compile(r"(?<![^\W_])(?P<name>c\.\s?a\.\s?(?:125|15[-.]3|19[-.]9)|p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|"
+_DOTTED = re.compile(r"(?<![^\W_])(?P<name>c\.\s?a\.\s?(?:125|15[-.]3|19[-.]9)|"
+                     r"p\.\s?s\.\s?a|l\.\s?d\.\s?h|c\.\s?e\.\s?a|a\.\s?c\.\s?e|"
                      r"a\.\s?f\.\s?p)(?![^\W_])\.?")
 _PARTS = re.compile(r"(?<=[\s(,;/])(?P<name>125|15[-./]3|19[-./]9)(?![\w.%-]|,\d|\s?(?:u|ui|ku|iu)\s?/)")
 _PART_GAP = re.compile(r"(?:,\s?(?:et|and)\s|;\s(?:et|and)\s|\s?[,;/]\s?|\s(?:et|and)\s)$")

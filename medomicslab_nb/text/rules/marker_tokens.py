@@ -18,14 +18,17 @@ Kind = Literal["break", "date", "norm", "value", "figure", "arrow", "sign", "kno
 """``figure``: a number that is no value (a time, a dose, a multiple of the norm, a percentage)."""
 
 _MONTH = r"(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|(?:day|jour|week|semaine|cycle|cure|month|visit)\s?\d{{1,3}}|\d{{1,2}}(?P<sep>[/.-])\d{{1,2}}(?P=sep)(?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
-         rf"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:\d{{1,2}}(?:er|st|nd|rd|th)?\s+)?{_MONTH}(?:\s+\d{{1,2}},)?(?:\s+(?:19|20)\d\d)?|"
+_DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|(?:day|jour|week|semaine|cycle|cure|month|visit)\s?\d{{1,3}}|"
+         rf"\d{{1,2}}(?P<sep>[/.-])\d{{1,2}}(?P=sep)(?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
+         rf"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:\d{{1,2}}(?:er|st|nd|rd|th)?\s+)?{_MONTH}(?:\s+\d{{1,2}},)?"
+         r"(?:\s+(?:19|20)\d\d)?|"
          rf"(?:(?<=\()|(?<=\bin )|(?<=\ben )|(?<=since )|(?<=depuis ))(?:19|20)\d\d|"
-         rf"(?:(?<=\ble )|(?<=\bdu )|(?<=\bau )|(?<=\bon )|(?<=\((?=\d+/)))(?!0)\d{{1,2}}[/.]\d{{1,2}}(?=[\s),:]))(?![\w/])")
+         rf"(?:(?<=\ble )|(?<=\bdu )|(?<=\bau )|(?<=\bon )|(?<=\((?=\d+/)))"
+         rf"(?!0)\d{{1,2}}[/.]\d{{1,2}}(?=[\s),:]))(?![\w/])")
 _COMPARE = r"(?:(?P<compare>[<>]\s?=?|≤|≥|(?<![^\W_]){compared})\s*)?"
 UNIT = (r"(?:(?:[munkpμ]|mc|micro|nano|kilo)?(?:g|grammes?|grams?|u|ui|iu|units?|unites?|kat)\s?(?:/|per |"
         r"par )\s?(?:m|d|μ)?(?:l|litre|liter)\b|ng\b|u\.?i\b\.?|iu\b|u\b)")
-_SPAN = 160  # characters after a name in which its values stand
+_SPAN = 200  # characters after a name in which its values stand
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Token:
 
 
 def tokens(note: Note, start: int, stop: int) -> Iterator[Token]:
-    """The tokens from one folded offset to another, the ends of sentences among them."""
+    """The tokens from one folded offset to another, up to the end of the sentence; semicolons are ``break`` too."""
     glued = _glued().match(note.folded, start, stop)
     if glued:
         yield Token("value", glued)
@@ -59,6 +62,8 @@ def tokens(note: Note, start: int, stop: int) -> Iterator[Token]:
             kind = word_kind(match[0])
             kind = "acronym" if kind == "word" and _is_acronym(note, match) else kind
         yield Token(kind, match)
+        if kind == "break" and match[0] != ";":
+            return
 
 
 def value_pattern() -> str:

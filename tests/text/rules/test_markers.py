@@ -24,6 +24,15 @@ from medomicslab_nb.text.rules.markers import find
     ("en", "LDH (ULN 245): 244", ["ldh 244 U/L"]), ("en", "PSA two hundred and ten", ["psa 210 ng/mL"]),
     ("fr", "Date\tCA 15-3\tACE\n12/01\t55\t4,4", ["ca153 55 U/mL", "cea 4.4 ng/mL"]),
     ("en", "LDH > 250 counts as one point of the IPI; in this case 612", ["ldh 612 U/L"]),
+    ("en", "The CEA, which was asked for by the family doctor, was 7.5", ["cea 7.5 ng/mL"]),
+    ("fr", "Le PSA s'est envolé de 0,3 à 11 ng/mL", ["psa 0.3 ng/mL", "psa 11 ng/mL"]),
+    ("en", "PSA trend: 02/2019: 3.3; 08/2019: 4.8", ["psa 3.3 ng/mL", "psa 4.8 ng/mL"]),
+    ("fr", "LDH nettement au-dessus de la normale (702)", ["ldh 702 U/L"]),
+    ("fr", "CA 15-3 : 2.310 U/mL", ["ca153 2310 U/mL"]),
+    ("en", "hCG day 1 41,000, day 8 900 IU/L", ["hcg 41000 IU/L", "hcg 900 IU/L"]),
+    ("fr", "Marqueurs : 19-9 à 12, 15-3 à 8", ["ca199 12 U/mL", "ca153 8 U/mL"]),
+    ("en", "Tumor markers: ACE: 1.2 LDH normal CRP 40", ["cea 1.2 ng/mL"]),
+    ("fr", "PSA=5,2LDH=300U/L", ["psa 5.2 ng/mL", "ldh 300 U/L"]),
     ("fr", "Liquide pleural : LDH 1200 U/L. LDH sériques 230 U/L", ["ldh 230 U/L"]),
 ])
 def test_values(language, text, said):
@@ -36,7 +45,11 @@ def test_values(language, text, said):
     ("fr", "LDH élevées à 3 fois la normale"), ("fr", "Le PSA est indétectable"), ("en", "eligible if PSA > 20"),
     ("en", "Carotid endarterectomy (CEA) in 2012"), ("en", "Age-specific reference range for PSA: 0 - 4.5 ng/mL"),
     ("fr", "Ovitrelle (hCG) 250 µg"), ("en", "PSA 4 weekly while on the trial"),
-    ("fr", "temps de doublement du PSA 6 mois"),
+    ("fr", "temps de doublement du PSA 6 mois"), ("en", "PSA to be repeated at 3 and 6 months"),
+    ("fr", "Valeurs usuelles : ACE < 5 ; AFP < 8 ; LDH < 250"), ("en", "CEA < 5 ng/mL is normal in healthy people"),
+    ("fr", "LDH normale, CRP 45"), ("fr", "Exsudat pleural, LDH 700 U/L"),
+    ("en", "Any CA 125 above 90 would prompt a scan"),
+    ("fr", "hCG 5000 UI toutes les semaines"),
 ])
 def test_what_is_no_value(language, text):
     assert list(find(Note(text, language))) == []
@@ -45,7 +58,9 @@ def test_what_is_no_value(language, text):
 @pytest.mark.parametrize(("language", "text", "contexts"), [
     ("fr", "CA 15-3 à 24 et non 240 U/mL", [(), ("negated",)]), ("fr", "LDH 820 UI/l, précédemment 350", [(),
     ("history",)]),
-    ("en", "Father died with a PSA of 230", [("family",)]),
+    ("en", "Father died with a PSA of 230", [("family",)]), ("fr", "AFP 9, contre 400 avant", [(), ("history",)]),
+    ("en", "beta-hCG 9 (formerly 5 000)", [(), ("history",)]),
+    ("fr", "PSA initial : 40. PSA actuel : 0,3", [("history",), ()]),
 ])
 def test_what_the_rule_knows_of_the_context(language, text, contexts):
     assert [found.context for found in find(Note(text, language))] == contexts
