@@ -375,6 +375,7 @@ def test_without_a_model_nothing_of_it_is_loaded(drugs: Study) -> None:
 def test_annotations_go_out_and_come_in_with_another_name(drugs: Study, name: str) -> None:
     written = NlpAnnotator(drugs, "Anne").export(name)
     assert written == drugs.path / "notes/exchange" / name
+    assert NlpAnnotator(drugs, "Anne").take_in(name) == 0, "what it came from has it already"
     ben = NlpAnnotator(drugs, "Ben")
     assert ben.take_in(name) == 36
     assert ben.take_in(name) == 0, "the same file twice adds nothing"

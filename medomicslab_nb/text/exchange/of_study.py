@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from medomicslab_nb.text.annotation_desk import NoteText
 from medomicslab_nb.text.annotations import Annotations
-from medomicslab_nb.text.exchange.annotated_note import AnnotatedNote
+from medomicslab_nb.text.exchange.annotated_note import AnnotatedNote, steady_id
 from medomicslab_nb.text.exchange.refusing import refused
 from medomicslab_nb.text.note_work import NoteWork, sha256_of_text
 from medomicslab_nb.text.span import SUGGESTED
@@ -22,7 +22,8 @@ def take_in(annotations: Annotations, read: Iterable[AnnotatedNote], notes: Sequ
     """Put imported annotations into an annotator's journal, on the study's notes; the number of new spans.
 
     Everything is checked before the first is stored. An answer of the annotator that has the identifier of an imported
-    span stays as it is, so that importing the same file again adds nothing. Each note is one act, which can be undone.
+    span, or says the same of the same characters, stays as it is, so that importing the same file again adds nothing,
+    in any form. Each note is one act, which can be undone.
 
     Raises
     ------
@@ -54,12 +55,15 @@ def _placed(read: AnnotatedNote, notes: Sequence[NoteText]) -> AnnotatedNote:
 
 
 def _take(work: NoteWork, read: AnnotatedNote) -> int:
-    answered = {span.id for span in work.spans if span.status != SUGGESTED}
-    new = [replace(span, time="") for span in read.spans if span.id not in answered]
+    answered = [span for span in work.spans if span.status != SUGGESTED]
+    known = {steady_id(span): span.id for span in answered} | {span.id: span.id for span in answered}
+    # Some forms do not hold identifiers: a span that says the same of the same characters is the one that is there.
+    there = {span.id: known.get(span.id) or known.get(steady_id(span)) for span in read.spans}
+    new = [replace(span, time="") for span in read.spans if not there[span.id]]
     if new:
         work.put(*new)
     for each in read.relations:
-        work.relate(each.kind, each.source, each.target)
+        work.relate(each.kind, there[each.source] or each.source, there[each.target] or each.target)
     if read.done:
         work.mark_done(done=True)
     return len(new)
