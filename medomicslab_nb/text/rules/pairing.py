@@ -25,7 +25,7 @@ from medomicslab_nb.text.rules.tables import cells
 Kind = Literal["pos", "neg", "noun", "lack", "no", "none", "sought", "low", "normal", "equivocal", "ish", "ihc",
                "ratio", "hscore", "eighths", "twelfths", "percent", "score", "variant"]
 
-_AROUND = 150  # characters before the first and after the last test of a sentence in which results are looked for
+_AROUND = 110  # characters before the first and after the last test of a sentence in which results are looked for
 _LEADING = frozenset(("no", "lack", "pos", "neg", "noun", "sought", "variant", "low"))
 _MEASURED_KINDS = ("ratio", "hscore", "eighths", "twelfths", "percent", "score", "variant")
 _FOREIGN_WORDS = 3  # between a test and its result

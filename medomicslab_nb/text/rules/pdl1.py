@@ -5,7 +5,7 @@ Names and results are paired as those of receptors are (``pairing.py``). The nam
 
 Measured on the challenge set (*not real notes*; the blind half, F1 of value and context, n mentions):
 French 0.85 (21), English 0.71 (17) at first, 0.88 and 0.63 after a second round from other sentences; after reading it,
-all of it: 0.99 (35) and 0.97 (34). Limits: results that another sentence parts from their test.
+all of it: 0.99 (35) and 0.99 (34). Limits: results that another sentence parts from their test.
 """
 
 from __future__ import annotations

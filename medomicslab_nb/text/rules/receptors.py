@@ -6,7 +6,7 @@ Receptors are positive from 1 % on (ASCO/CAP 2020), from an Allred score of 3, a
 
 Measured on the challenge set (*not real notes*; the blind half, F1 of value and context, n mentions):
 French er 0.92 (25), pr 0.88 (17), her2 0.83 (21); English er 0.88 (14), pr 0.80 (12), her2 0.93 (22). A second round
-from other sentences raised her2 in French to 0.88. After reading it, all of it: French er 0.99 (51), pr 0.96 (42), her2
+from other sentences raised her2 in French to 0.88. After reading it, all of it: French er 0.99 (51), pr 0.99 (42), her2
 0.99 (41); English er 0.99 (35), pr 1.00 (30), her2 0.99 (35). p16 is not in it.
 Limits: results that another sentence or a long aside parts from their test, histories told by dates alone.
 """
