@@ -17,7 +17,9 @@ Kind = Literal["break", "date", "norm", "value", "figure", "arrow", "sign", "kno
                "acronym", "word"]
 """``figure``: a number that is no value (a time, a dose, a multiple of the norm, a percentage)."""
 
-_MONTH = r"(?:jan|fev|feb|mar|avr|apr|mai|may|juin|jun|juil|jul|aou|aug|sep|oct|nov|dec)[a-z]*\.?"
+_MONTH = (r"(?:janv?(?:ier|uary)?|fevr?(?:ier)?|feb(?:ruary)?|mar(?:s|ch)?|avr(?:il)?|apr(?:il)?|mai|may|juin|june?|"
+          r"juil(?:let)?|july?|aout|aug(?:ust)?|sept?(?:embre|ember)?|oct(?:obre|ober)?|nov(?:embre|ember)?|"
+          r"dec(?:embre|ember)?)(?![^\W_])(?:\.(?=\s?\d))?")
 _DATE = (rf"(?<![\w.,])(?:[jd]\d{{1,3}}|(?:day|jour|week|semaine|cycle|cure|month|visit)\s?\d{{1,3}}|"
          rf"\d{{1,2}}(?P<sep>[/.-])\d{{1,2}}(?P=sep)(?:\d{{4}}|\d\d)|\d{{1,2}}[/-](?:19|20)\d\d|"
          rf"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:\d{{1,2}}(?:er|st|nd|rd|th)?\s+)?{_MONTH}(?:\s+\d{{1,2}},)?"

@@ -49,7 +49,7 @@ def test_values(language, text, said):
     ("fr", "Valeurs usuelles : ACE < 5 ; AFP < 8 ; LDH < 250"), ("en", "CEA < 5 ng/mL is normal in healthy people"),
     ("fr", "LDH normale, CRP 45"), ("fr", "Exsudat pleural, LDH 700 U/L"),
     ("en", "Any CA 125 above 90 would prompt a scan"),
-    ("fr", "hCG 5000 UI toutes les semaines"),
+    ("en", "CEA markedly decreased. After 9 courses she stopped"), ("fr", "hCG 5000 UI toutes les semaines"),
 ])
 def test_what_is_no_value(language, text):
     assert list(find(Note(text, language))) == []
