@@ -89,9 +89,10 @@ def in_order(note: Note, mentions: Iterable[Found]) -> Iterator[Found]:
     """Mentions of one attribute, those with history after which another holds: "previously PR, now PD"."""
     found = sorted(mentions, key=lambda each: each.start)
     for number, mention in enumerate(found):
-        others = [each for each in found[number + 1:] if each.start >= mention.end][:1]
-        earlier = others and others[0].value != mention.value and (words("now_between").search(note.folded, mention.end, others[0].start)
-                              or follows(note, mention.start, "earlier_before", 1))
+        following = next((each for each in found[number + 1:] if each.start >= mention.end), mention)
+        earlier = following.value != mention.value and (
+            follows(note, mention.start, "earlier_before", 1)
+            or words("now_between").search(note.folded, mention.end, following.start))
         yield with_context(mention, "history") if earlier else mention
 
 

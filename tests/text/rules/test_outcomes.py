@@ -46,6 +46,11 @@ def facts_of(text: str, language: str, rule: str) -> list[str]:
     ("en", "Parkinson's disease (PD) on levodopa.", []),
     ("en", "Continue until disease progression.", []),
     ("en", "Vital signs stable.", []),
+    ("fr", "Pas de progression, maladie stable.", ["progressive disease [negated]", "stable disease"]),
+    ("fr", "Antérieurement réponse partielle, actuellement progression.",
+     ["partial response [history]", "progressive disease"]),
+    ("fr", "Foie\tRP\nPoumon\tSD", ["partial response", "stable disease"]),
+    ("fr", "Progression de la marche en kinésithérapie.", []),
 ])
 def test_response(language: str, text: str, values: list[str]) -> None:
     assert facts_of(text, language, "response") == values
@@ -96,6 +101,10 @@ def test_recurrence(language: str, text: str, values: list[str]) -> None:
     ("en", "Metastatic adenocarcinoma.", ["unspecified"]),
     ("en", "Bone mets: no. Liver mets: yes.", ["bone [negated]", "liver"]),
     ("en", "Criteria were met. MET amplification. Metastatic calcification.", []),
+    ("en", "Mets to bone, none in liver.", ["bone", "liver [negated]"]),
+    ("en", "Metastases: liver (+), lung (-).", ["liver", "lung [negated]"]),
+    ("en", "Breast cancer with bone metastases.", ["bone"]),
+    ("fr", "Métastase ovarienne (tumeur de Krukenberg).", ["ovary"]),
 ])
 def test_metastasis(language: str, text: str, values: list[str]) -> None:
     assert facts_of(text, language, "metastasis") == values
@@ -120,6 +129,8 @@ def test_metastasis(language: str, text: str, values: list[str]) -> None:
     ("en", "No history of stroke.", ["cerebrovascular disease [negated]"]),
     ("en", "MI (mitral insufficiency). Hearing aids.", []),
     ("en", "Her father had a stroke.", ["cerebrovascular disease [family]"]),
+    ("fr", "Sérologies VHB, VHC négatives.", []),
+    ("en", "Stage 4 CKD, not on dialysis.", ["renal disease"]),
 ])
 def test_comorbidity(language: str, text: str, values: list[str]) -> None:
     assert facts_of(text, language, "comorbidity") == values
@@ -136,6 +147,8 @@ def test_comorbidity(language: str, text: str, values: list[str]) -> None:
     ("en", "Menopausal status: pre.", ["premenopausal"]),
     ("en", "Not yet menopausal.", ["premenopausal"]),
     ("en", "Menopausal hormone therapy in the past.", []),
+    ("fr", "Ménopause : ?", []),
+    ("en", "No longer premenopausal, now postmenopausal.", ["postmenopausal"]),
 ])
 def test_menopause(language: str, text: str, values: list[str]) -> None:
     assert facts_of(text, language, "menopause") == values
@@ -151,6 +164,8 @@ def test_menopause(language: str, text: str, values: list[str]) -> None:
     ("en", "Alive without disease at 5 years.", ["alive"]),
     ("en", "Her husband died in 2010.", ["dead [family]"]),
     ("en", "Programmed death ligand 1; cell death; lives alone.", []),
+    ("fr", "Vivant seul au premier étage.", []),
+    ("en", "STATUS: DEAD (NON-CANCER).", ["dead"]),
 ])
 def test_death(language: str, text: str, values: list[str]) -> None:
     assert facts_of(text, language, "death") == values
@@ -174,6 +189,10 @@ def test_death(language: str, text: str, values: list[str]) -> None:
     ("en", "Screening eligibility: 20 pack-years or more.", []),
     ("en", "Her father was a heavy smoker.", ["current [family]"]),
     ("en", "BP 130/80, smoked salmon.", []),
+    ("fr", "Tabac : 15 cigarettes/j.", ["current"]),
+    ("fr", "Tabac : non renseigné.", []),
+    ("en", "The record says 40 pack-years, but he corrects this to 20.", ["40 [history]", "20"]),
+    ("en", "Previously noted as a non-smoker; in fact smokes.", ["never [history]", "current"]),
 ])
 def test_smoking(language: str, text: str, values: list[str]) -> None:
     assert facts_of(text, language, "smoking") == values
