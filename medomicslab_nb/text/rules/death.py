@@ -33,6 +33,8 @@ def find(note: Note) -> Iterator[Found]:
 
 
 def _is_none(note: Note, hit: Hit) -> bool:
+    if hit.term.value == "alive" and precedes(note, hit.end, "alive_none_after"):
+        return True
     return follows(note, hit.start, "death_none_before") or precedes(note, hit.end, "death_none_after")
 
 

@@ -37,7 +37,9 @@ from medomicslab_nb.text.rules.outcomes import (
 from medomicslab_nb.text.rules.phrases import phrases
 from medomicslab_nb.text.rules.terms import named as tumours_and_treatments
 
-_NEXT = re.compile(r"\s*[,:]\s?(?:(?:mais|but|plutot|rather)\s)?")  # no progression, stable disease
+_PAUSE = 12  # characters of a comma and a word that turns
+_NEXT = re.compile(r"[,:]\s?(?:(?:mais|but|plutot|rather)\s)?$")
+_LISTED = re.compile(r"\s?,?\s?\b(?:or|nor|ou|ni|and|et)\b|\s?,")
 _SIGN = re.compile(r"\s?[:=]?\s?(?:[+-](?!\s?\d)|[<>]?\d+(?!\s?(?:x|cures?|cycles?|mois|months?|weeks?|sem)\b)|\()"
                    r"|/[a-z]")
 _NUMBER_BEFORE = re.compile(r"(?:[+/±-]|\d\s?%?)\s?\(?$")
@@ -47,11 +49,15 @@ def find(note: Note) -> Iterator[Found]:
     """The responses of a note."""
     found = list(in_order(note, dict.fromkeys(_find(note))))
     said = contexts(note, [(each.start, each.end) for each in found])
-    for number, (mention, context) in enumerate(zip(found, said, strict=True)):
-        other = found[number - 1] if number else None
-        listed = other and note.sentence_at(other.start) == note.sentence_at(mention.start) and _NEXT.fullmatch(
-            note.folded, other.end, mention.start)
-        yield with_context(mention, "negated") if "negated" in context and not listed else mention
+    for mention, context in zip(found, said, strict=True):
+        negated = "negated" in context and not _begins_anew(note, mention)
+        yield with_context(mention, "negated") if negated else mention
+
+
+def _begins_anew(note: Note, mention: Found) -> bool:
+    """Whether a denial ends at the comma before a response: "no progression, stable disease", not a list's member."""
+    before = note.folded[max(mention.start - _PAUSE, 0):mention.start]
+    return bool(_NEXT.search(before)) and not _LISTED.match(note.folded, mention.end)
 
 
 def _find(note: Note) -> Iterator[Found]:

@@ -245,7 +245,7 @@ def _named_pattern() -> re.Pattern[str]:
     pressure = r"(?!\s?[:=]?\s?\d|\s?(?:mm|cm)\s?hg)"
     before = (rf"(?<![\d/.,-])(?:(?P<sign>[<>≤≥~])\s?)?(?P<value>{value})\+?\s?-?\s?(?:{long}|{short}{pressure})"
               r"(?![^\W_])")
-    after = (rf"(?<![^\W_])(?:{long}|pys?)(?:\s?(?:[:=]|a|of|at)\s?|\s(?={NUMBER}\s*(?:\n|$)))"
+    after = (rf"(?<![^\W_])(?:{long}|pys?)(?:\s?(?:[:=]|a|of|at)\s?|\s(?={NUMBER}[\s.;)]*(?:\n|$)))"
              rf"(?P<value_after>{NUMBER})(?![\d/])")
     return re.compile(rf"{before}|{after}")
 

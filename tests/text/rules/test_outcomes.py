@@ -46,6 +46,9 @@ def facts_of(text: str, language: str, rule: str) -> list[str]:
     ("en", "Parkinson's disease (PD) on levodopa.", []),
     ("en", "Continue until disease progression.", []),
     ("en", "Vital signs stable.", []),
+    ("fr", "Pas de réponse, progression hépatique.", ["progressive disease"]),
+    ("en", "No new lesions, partial response.", ["partial response"]),
+    ("en", "No new lesions, progression or metastases.", ["progressive disease [negated]"]),
     ("fr", "Pas de progression, maladie stable.", ["progressive disease [negated]", "stable disease"]),
     ("fr", "Antérieurement réponse partielle, actuellement progression.",
      ["partial response [history]", "progressive disease"]),
@@ -101,6 +104,8 @@ def test_recurrence(language: str, text: str, values: list[str]) -> None:
     ("en", "Metastatic adenocarcinoma.", ["unspecified"]),
     ("en", "Bone mets: no. Liver mets: yes.", ["bone [negated]", "liver"]),
     ("en", "Criteria were met. MET amplification. Metastatic calcification.", []),
+    ("fr", "Métastases hépatiques sans métastase osseuse.", ["liver", "bone [negated]"]),
+    ("en", "Lower lumbar bone metastases.", ["bone"]),
     ("en", "Mets to bone, none in liver.", ["bone", "liver [negated]"]),
     ("en", "Metastases: liver (+), lung (-).", ["liver", "lung [negated]"]),
     ("en", "Breast cancer with bone metastases.", ["bone"]),
@@ -165,6 +170,8 @@ def test_menopause(language: str, text: str, values: list[str]) -> None:
     ("en", "Her husband died in 2010.", ["dead [family]"]),
     ("en", "Programmed death ligand 1; cell death; lives alone.", []),
     ("fr", "Vivant seul au premier étage.", []),
+    ("fr", "Décédé chez lui.", ["dead"]),
+    ("en", "She died in a hospice.", ["dead"]),
     ("en", "STATUS: DEAD (NON-CANCER).", ["dead"]),
 ])
 def test_death(language: str, text: str, values: list[str]) -> None:
