@@ -71,7 +71,7 @@ def contexts(note: Note, spans: Sequence[tuple[int, int]], reach: Reach | None =
 
 
 def _in_order(said: set[str]) -> tuple[str, ...]:
-    if "negated" in said:
+    if said & {"negated", "family"}:  # what is not so, or a relative's, is nobody's earlier time
         said.discard("history")
     return tuple(name for name in CONTEXTS if name in said)
 

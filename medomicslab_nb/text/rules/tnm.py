@@ -98,7 +98,19 @@ def _categories_of(note: Note, chain: Sequence[Category]) -> Iterator[Found]:
     for category in chain:
         prefix = category.prefix or prefix
         if category.value:
-            yield _found(note, category, prefix)
+            found = _found(note, category, prefix)
+            yield replace(found, context=("negated",)) if len(chain) == 1 and _is_denied(note, category) else found
+
+
+def _is_denied(note: Note, category: Category) -> bool:
+    """Whether a lone category is denied right before it; a whole TNM after "without" is not (without nodes, T2N0M0)."""
+    begin = max(note.sentence_at(category.start)[0], category.start - 40)
+    return _denied().search(note.folded[begin:category.start]) is not None
+
+
+@cache
+def _denied() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){phrases('tnm', 'denied')}\s(?:\w+\s)?[cp]?$")
 
 
 def _together(mentions: Iterable[Found]) -> Iterator[Found]:

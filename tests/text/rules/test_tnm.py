@@ -93,3 +93,12 @@ def test_offsets_hold_behind_any_letters(before):
     text = f"{before}\ntumeur classée pT2 N1b M0"
     note = Note(text, "fr")
     assert [text[slice(*note.source(fact.start, fact.end))] for fact in tnm.find(note)] == ["T2", "N1b", "M0"]
+
+
+@pytest.mark.parametrize(("text", "language", "expected"), [
+    ("No evidence of M1 disease.", "en", [("M1", ("negated",))]), ("Pas de maladie M1.", "fr", [("M1", ("negated",))]),
+    ("without node metastasis (T2N0M0)", "en", [("T2", ()), ("N0", ()), ("M0", ())]),
+    ("Tumeur T2N0M0, sans adénopathie.", "fr", [("T2", ()), ("N0", ()), ("M0", ())])])
+def test_a_lone_category_may_be_denied_and_a_whole_one_is_not(text: str, language: str,
+                                                             expected: list[tuple[str, tuple[str, ...]]]) -> None:
+    assert [(one.value, one.context) for one in find(Note(text, language))] == expected
