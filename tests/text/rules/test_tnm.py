@@ -101,4 +101,4 @@ def test_offsets_hold_behind_any_letters(before):
     ("Tumeur T2N0M0, sans adénopathie.", "fr", [("T2", ()), ("N0", ()), ("M0", ())])])
 def test_a_lone_category_may_be_denied_and_a_whole_one_is_not(text: str, language: str,
                                                              expected: list[tuple[str, tuple[str, ...]]]) -> None:
-    assert [(one.value, one.context) for one in find(Note(text, language))] == expected
+    assert [(one.value, one.context) for one in tnm.find(Note(text, language))] == expected
