@@ -7,7 +7,7 @@ Notes
 -----
 Challenge set (*not real notes*), the half not looked at: F1 .67 in French (n 22) and .89 in English (n 14); once it
 was read, all of it: .96 (n 39) and 1.0 (n 27). E3C layer 3, gold by simulated annotators, half of development, by
-value: .59 (n 12) and .74 (n 42). Limits: a response told in percent or as a shrinking tumour is not read; lines of
+value: .59 (n 12) and .75 (n 42). Limits: a response told in percent or as a shrinking tumour is not read; lines of
 treatment ("L1 RC, L2 RP, L3 en cours") do not make a response an earlier one.
 """
 

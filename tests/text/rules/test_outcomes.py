@@ -105,6 +105,8 @@ def test_recurrence(language: str, text: str, values: list[str]) -> None:
     ("en", "Bone mets: no. Liver mets: yes.", ["bone [negated]", "liver"]),
     ("en", "Criteria were met. MET amplification. Metastatic calcification.", []),
     ("fr", "Métastases hépatiques sans métastase osseuse.", ["liver", "bone [negated]"]),
+    ("en", "Bone only metastases.", ["bone"]),
+    ("fr", "Nodules pulmonaires évoquant des métastases.", ["lung [uncertain]"]),
     ("en", "Lower lumbar bone metastases.", ["bone"]),
     ("en", "Mets to bone, none in liver.", ["bone", "liver [negated]"]),
     ("en", "Metastases: liver (+), lung (-).", ["liver", "lung [negated]"]),
