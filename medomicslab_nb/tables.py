@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FEATURE = "feature"
 """Column of feature names in a table that is stored one row a feature."""
 
+NOTES = "notes"
+"""Block of the tables of clinical notes: a patient may have several of one day; no block of predictors."""
+
 IMAGES = "images"
 """Block of the tables that say where images, contours and doses lie; no block of predictors."""
 

@@ -18,7 +18,7 @@ from medomicslab_nb.data.values import DateOrder
 from medomicslab_nb.errors import DataError, ProtectionError
 from medomicslab_nb.protect import identifiers_in, scrub
 from medomicslab_nb.study import Study
-from medomicslab_nb.tables import Column, TableInfo
+from medomicslab_nb.tables import NOTES, Column, TableInfo
 
 Level = Literal["patient", "lesion", "visit"]
 
@@ -70,8 +70,13 @@ def prepare_file(
     frame, notes = _renamed(read.frame, read.id_column, study.id_column, where)
     identifiers = known | set(frame[study.id_column])
     _refuse_identifiers(name, block or "", [str(column) for column in frame.columns], identifiers)
-    check_rows(frame, study.id_column, level, date_column, where)
+    if block == NOTES and level == "patient":
+        level = "visit"  # a patient has several notes
+    check_rows(frame, study.id_column, level, date_column, where, several=block == NOTES)
     guessed = guess_columns(frame, study.id_column)
+    if block == NOTES:  # names and texts of notes predict nothing
+        guessed = {column: entry if entry.role in ("identifier", "date") else Column(role="ignore", type="text")
+                   for column, entry in guessed.items()}
     wide = is_wide(frame)
     kept = _corrections(study, old, frame) if old else {}
     guessed = corrected({**guessed, **kept}, columns or {}, frame.columns, where)
@@ -185,15 +190,19 @@ def _renamed(frame: pd.DataFrame, found: str, wanted: str, where: str) -> tuple[
     return frame.rename(columns={found: wanted}), [f"Column '{found}' is called '{wanted}' in the study."]
 
 
-def check_rows(frame: pd.DataFrame, id_column: str, level: Level, date_column: str | None, where: str) -> None:
-    """Refuse rows that repeat a patient, or a patient and date at level visit (bad input 44)."""
+def check_rows(frame: pd.DataFrame, id_column: str, level: Level, date_column: str | None, where: str, *,
+               several: bool = False) -> None:
+    """Refuse rows that repeat a patient, or a patient and date at level visit (bad input 44).
+
+    ``several`` rows of a patient and day, also without a date, may be right: notes.
+    """
     if date_column is not None:
         if date_column not in frame.columns:
             raise DataError(f"there is no date column '{date_column}'", where=where,
                             todo="Name one of the columns of dates: " + (", ".join(_dates(frame)) or "there is none"))
         if not types.is_datetime64_any_dtype(frame[date_column]):
             raise DataError(f"column '{date_column}' holds no dates", where=where, todo="Write dates as 2021-04-30")
-    if level == "lesion":
+    if level == "lesion" or several:
         return
     if level == "visit" and date_column is None:
         raise DataError("a table of visits needs the column with their dates", where=where,

@@ -9,17 +9,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from medomicslab_nb.errors import DataError
 from medomicslab_nb.study import Study
 from medomicslab_nb.text.annotations import Annotations
 from medomicslab_nb.text.note_search import pattern_of
 from medomicslab_nb.text.note_work import NoteWork
+from medomicslab_nb.text.notes import plain_notes
 from medomicslab_nb.text.span import SUGGESTED, Span
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TABLE = "notes"
 
@@ -226,29 +223,17 @@ def as_span(text: str, found: Any) -> Span:
                    rule=str(found.rule) or "rule", rule_version=str(found.rule_version), status=SUGGESTED)
 
 
-def notes_of(study: Study, table: str = TABLE) -> list[NoteText]:
+def notes_of(study: Study, table: str = TABLE, *, text: str = "text", note: str = "note") -> list[NoteText]:
     """The notes of a study, in the order of their table; the very same note twice is listed once.
+
+    Notes without a name are numbered within their patient, as the text stage does.
 
     Raises
     ------
     StudyError
         There is no such table.
     DataError
-        It has no column ``note`` or ``text``.
+        It has no column of texts.
     """
-    frame = study.table(table).reset_index()
-    lacking = [name for name in ("note", "text") if name not in frame.columns]
-    if lacking:
-        raise DataError(f"there is no column '{lacking[0]}'", where=f"table {table}",
-                        todo="Notes need a column 'note' that identifies them and a column 'text'")
-    columns = [_texts(frame, name) for name in ("note", "text", "date", "language")]
-    return list(dict.fromkeys(NoteText(*values) for values in zip(*columns, strict=True)))
-
-
-def _texts(frame: pd.DataFrame, name: str) -> list[str]:
-    if name not in frame.columns:
-        return [""] * len(frame)
-    column = frame[name]
-    if column.dtype.kind == "M":
-        column = column.dt.strftime("%Y-%m-%d")
-    return ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+    plain = plain_notes(study, table, text=text, note=note)[["note", "text", "date", "language"]]
+    return list(dict.fromkeys(NoteText(*values) for values in plain.itertuples(index=False, name=None)))

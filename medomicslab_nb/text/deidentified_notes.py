@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,16 @@ def deidentified_notes(study: Any, notes: pd.DataFrame, key: Key, *, month_first
     Returns
     -------
     dict
-        ``notes_deidentified`` (patient, note, date, language, text) and ``replacements`` (patient, note, kind, rule,
-        start, end, new_start, new_end: where something was replaced, never what).
+        ``notes_deidentified`` (patient, note, date, language, text; the patient under the pseudonym that the key gives,
+        notes numbered within the patient) and ``replacements`` (patient, note, kind, rule, start, end, new_start,
+        new_end: where something was replaced, never what; for those who review, with the study's own names).
     """
-    moved = _Unmoved(key) if is_bound(study.path) else key
+    bound = is_bound(study.path)
+    moved = _Unmoved(key) if bound else key
     surrogates = {"fr": Surrogates(moved), "en": Surrogates(moved, month_first)}
     known = KnownIdentifiers.of(study.identifiers())
     reviews = _reviews(study)
+    numbers: Counter[str] = Counter()
     copies, replacements = [], []
     columns = notes[["patient", "note", "date", "language", "text"]]
     with progress.task("de-identifying notes", total=len(columns)) as step:
@@ -67,7 +71,10 @@ def deidentified_notes(study: Any, notes: pd.DataFrame, key: Key, *, month_first
             found = find_identifiers(Note(text, language), known)
             spans = [span for review in reviews for span in review.note(note, text).spans]
             made = deidentify(text, language, of_patient, known, settled(text, found, spans))
-            copies.append((patient, note, of_patient.replacement("date", date) if date else "", language, made.text))
+            pseudonym = patient if bound else key.pseudonym(patient)
+            numbers[pseudonym] += 1
+            name = f"{pseudonym}-{numbers[pseudonym]}"  # a note's own name may be a number of the hospital's
+            copies.append((pseudonym, name, of_patient.replacement("date", date) if date else "", language, made.text))
             replacements += [(patient, note, *place) for place in _places(made)]
             step()
     names = ["patient", "note", "kind", "rule", "start", "end", "new_start", "new_end"]

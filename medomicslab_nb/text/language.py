@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from medomicslab_nb.text.folding import fold
 
+_FRENCH_LETTERS = re.compile(r"\b[^\W\d_]*[éèêëàâçùûîïôœ][^\W\d_]*")
+_OTHER_LETTERS = re.compile(r"\b[^\W\d_]*[áíóúñãõäöüßåøłčšžř][^\W\d_]*")
+# Words with letters that French and English lack: more than a name or two, and it is another language.
 _WORD = re.compile(r"(?:[dlns]|qu|jusqu)'|[^\W\d_]+")
 _ENOUGH = 0.08  # share of all words; in running text of either language more than a third are such words
 # Words of one language that are none of the other's (so not "on", "or", "son", "a"), folded.
@@ -44,6 +47,10 @@ def detect_language(text: str) -> Language:
     """
     words = _WORD.findall(fold(text[:20_000]).folded)
     counts = {code: sum(word in known for word in words) for code, known in _WORDS.items()}
+    french, other = (len(pattern.findall(text[:20_000].lower())) for pattern in (_FRENCH_LETTERS, _OTHER_LETTERS))
+    if other > max(1, french / 2):
+        return Language("", 0.0, mixed=False)
+    counts["fr"] += french if not other else 0  # telegraphic notes have little else to tell by
     code = max(counts, key=lambda name: counts[name])
     told = sum(counts.values())
     if not told or counts[code] < max(1, _ENOUGH * len(words)) or counts["fr"] == counts["en"]:

@@ -51,15 +51,8 @@ def study_notes(study: Any, settings: TextSettings) -> Notes:
         The table lacks the column of texts or the patient's identifier, two notes of a patient have one name, or none
         can be read.
     """
-    frame = study.table(settings.notes)
     where = f"table {settings.notes}"
-    if frame.index.name != study.id_column:
-        raise DataError(f"the table has no column '{study.id_column}'", where=where,
-                        todo="Add the notes with the patient's identifier in a column of that name")
-    if settings.text not in frame.columns:
-        raise DataError(f"there is no column '{settings.text}'", where=where,
-                        todo=f"Name the column of texts in the setting 'text'; there are: {', '.join(frame.columns)}")
-    table = _plain(frame, study.info(settings.notes).date_column, settings)
+    table = plain_notes(study, settings.notes, text=settings.text, note=settings.note)
     _refuse_one_name(table, where)
     table["status"] = _status(table)
     languages = [_language(text, declared, settings.language) if status == READ else declared
@@ -75,12 +68,31 @@ def study_notes(study: Any, settings: TextSettings) -> Notes:
     return Notes(table[list(COLUMNS)], _warnings(table, corrected))
 
 
-def _plain(frame: pd.DataFrame, date_column: str | None, settings: TextSettings) -> pd.DataFrame:
-    """The columns that are used, as text; a missing value is empty."""
+def plain_notes(study: Any, name: str, *, text: str = "text", note: str = "note") -> pd.DataFrame:
+    """Every note of a table as text in the columns patient, text, note, date and language; a missing value is empty.
+
+    Notes without a name are numbered within their patient, the same way for the stage and for annotators.
+
+    Raises
+    ------
+    DataError
+        The table lacks the column of texts or the patient's identifier.
+    """
+    frame, where = study.table(name), f"table {name}"
+    if frame.index.name != study.id_column:
+        raise DataError(f"the table has no column '{study.id_column}'", where=where,
+                        todo="Add the notes with the patient's identifier in a column of that name")
+    if text not in frame.columns:
+        raise DataError(f"there is no column '{text}'", where=where,
+                        todo=f"Name the column of texts in the setting 'text'; there are: {', '.join(frame.columns)}")
+    return _plain(frame, study.info(name).date_column, text, note)
+
+
+def _plain(frame: pd.DataFrame, date_column: str | None, text: str, note: str) -> pd.DataFrame:
     own = pd.Series(frame.index, dtype=object)
     table = pd.DataFrame({"patient": own.map(lambda value: "" if pd.isna(value) else str(value).strip())})
-    table["text"] = _text_of(frame, settings.text)
-    table["note"] = _text_of(frame, settings.note) if settings.note in frame.columns else ""
+    table["text"] = _text_of(frame, text)
+    table["note"] = _text_of(frame, note) if note in frame.columns else ""
     numbers = (table.groupby("patient").cumcount() + 1).astype(str)
     table["note"] = table["note"].where(table["note"] != "", table["patient"] + "-" + numbers)
     column = date_column or ("date" if "date" in frame.columns else None)
@@ -134,7 +146,8 @@ def _warnings(table: pd.DataFrame, corrected: int) -> tuple[str, ...]:
     counts = Counter(table["status"])
     words = []
     reasons = {NO_PATIENT: "name no patient", EMPTY: "are empty", REPEATED: "stand there twice and are read once",
-               OTHER_LANGUAGE: "are in neither French nor English, or too short to tell"}
+               OTHER_LANGUAGE: "are in neither French nor English, or too short to tell (the setting 'language' reads "
+                               "all of them in one)"}
     words += [f"{counts[status]} of {len(table)} notes {reason}."
               for status, reason in reasons.items() if counts[status]]
     if corrected:

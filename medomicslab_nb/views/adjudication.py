@@ -145,7 +145,9 @@ class Adjudicator:
     left, right : str
         Names of the annotators; by default the first two in alphabetical order.
     table : str
-        The table of notes: columns ``note``, ``text`` and, where they are known, ``date`` and ``language``.
+        The table of notes.
+    text_column, note_column : str
+        Its columns of texts and of the names of notes; without names, notes are numbered within their patient.
 
     Attributes
     ----------
@@ -160,10 +162,11 @@ class Adjudicator:
         There are not two annotators of these names.
     """
 
-    def __init__(self, study: Study | str | Path, left: str = "", right: str = "", *, table: str = "notes") -> None:
+    def __init__(self, study: Study | str | Path, left: str = "", right: str = "", *, table: str = "notes",
+                 text_column: str = "text", note_column: str = "note") -> None:
         self.study = study if isinstance(study, Study) else open_study(study)
         self.annotators = [name for name in annotators(self.study) if name != ADJUDICATION]
-        self._notes = notes_of(self.study, table)
+        self._notes = notes_of(self.study, table, text=text_column, note=note_column)
         self._decisions: Annotations | None = None
         self.widget: AdjudicationTable | None = None
         names = [name for name in self.annotators if name not in (left, right)]

@@ -31,7 +31,7 @@ class AnnotateTool:
         Beside an annotator.
     """
 
-    def __init__(self, study: Study, notes: str) -> None:
+    def __init__(self, study: Study, notes: str, *, text_column: str = "text", note_column: str = "note") -> None:
         self._opened: Tool | None = None
         self.training: TrainSuggestions | None = None
         self.exchange: ExchangeRow | None = None
@@ -39,9 +39,12 @@ class AnnotateTool:
         self.name = ipywidgets.Text(description=text("annotate_name"), placeholder=text("annotate_anybody"),
                                     style={"description_width": "initial"})
         make: dict[str, Callable[[], Tool]] = {
-            "annotate_notes": lambda: NlpAnnotator(study, self.name.value.strip(), table=notes),
-            "annotate_adjudicate": lambda: Adjudicator(study, table=notes),
-            "annotate_identifiers": lambda: IdentifierReview(study, self.name.value.strip(), table=notes)}
+            "annotate_notes": lambda: NlpAnnotator(study, self.name.value.strip(), table=notes,
+                                                  text_column=text_column, note_column=note_column),
+            "annotate_adjudicate": lambda: Adjudicator(study, table=notes, text_column=text_column,
+                                                      note_column=note_column),
+            "annotate_identifiers": lambda: IdentifierReview(study, self.name.value.strip(), table=notes,
+                                                  text_column=text_column, note_column=note_column)}
         self.buttons = {key: self._button(key, opening) for key, opening in make.items()}
         self.close_button = ipywidgets.Button(description=text("annotate_close"), icon="times",
                                               layout={"display": "none", "width": "auto"})

@@ -46,7 +46,9 @@ class NlpAnnotator:
     annotator : str
         Name under which the work is kept; by default that of the user of this computer.
     table : str
-        The table of notes: columns ``note``, ``text`` and, where they are known, ``date`` and ``language``.
+        The table of notes.
+    text_column, note_column : str
+        Its columns of texts and of the names of notes; without names, notes are numbered within their patient.
     suggest : callable, optional
         ``suggest(text, language)`` gives suggestions, see :data:`medomicslab_nb.text.annotation_desk.Suggest`; by
         default the rules. What :meth:`train` learns comes behind it.
@@ -73,12 +75,12 @@ class NlpAnnotator:
     """Whether a model may learn from what is said here."""
 
     def __init__(self, study: Study | str | Path, annotator: str = "", *, table: str = "notes",
+                 text_column: str = "text", note_column: str = "note",
                  suggest: Suggest | None = None, doubt: Doubt | None = None) -> None:
         self.study = study if isinstance(study, Study) else open_study(study)
         self.annotator = annotator or _user()
-        self._table = table
         self.widget: SpanAnnotator | None = None
-        self._notes = notes_of(self.study, table)
+        self._notes = notes_of(self.study, table, text=text_column, note=note_column)
         self._suggest, self._doubt = suggest, doubt
         if interactive():
             mine = open_annotations(self.study, self.annotator, self.folder)
@@ -232,10 +234,9 @@ class NlpAnnotator:
 
     def progress(self) -> list[dict[str, Any]]:
         """How far everybody is: annotator, notes, done, begun, answered and suggested spans."""
-        notes = notes_of(self.study, self._table)
         names = annotators(self.study, self.folder) or [self.annotator]
-        return [{"annotator": name,
-                 **Desk(read_annotations(self.study, name, self.folder), notes, _nothing).progress()} for name in names]
+        return [{"annotator": name, **Desk(read_annotations(self.study, name, self.folder), self._notes,
+                                           _nothing).progress()} for name in names]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.static() if self.widget is None else self.widget._repr_mimebundle_(**kwargs)

@@ -30,7 +30,11 @@ class TextReader(StageView):
         from medomicslab_nb.views.annotate_tool import AnnotateTool
 
         notes = str(self._values["notes"])
-        return (AnnotateTool(self.study, notes).widget,) if notes in self.study.tables else ()
+        if notes not in self.study.tables:
+            return ()
+        tool = AnnotateTool(self.study, notes, text_column=str(self._values["text"]),
+                            note_column=str(self._values["note"]))
+        return (tool.widget,)
 
     def suggestions(self) -> dict[str, tuple[str, ...]]:
         """Tables, columns and attributes."""

@@ -10,6 +10,7 @@ import pytest
 
 from medomicslab_nb.data.importing import import_file, name_from, prepare_file
 from medomicslab_nb.errors import DataError, ProtectionError
+from medomicslab_nb.study import create_study
 from medomicslab_nb.tables import Column
 
 
@@ -162,3 +163,13 @@ def test_real_pancreas_omics_keep_their_endpoint(study, real_data):
     assert info.transposed
     assert (info.column("time").role, info.column("status").role) == ("time", "event")
     assert study.table("paad_gex").shape == (81, 2003)
+
+
+def test_notes_of_one_patient_and_day_are_several_and_predict_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_text("patient,date,note,text\nP-0001,2020-01-03,cr1,Tumeur pT2.\nP-0001,2020-01-03,cr2,Pas de fièvre.\n"
+                    "P-0002,,cr3,Suivi.\n", encoding="utf-8")
+    study = create_study(tmp_path / "study")
+    info = import_file(study, path, block="notes", date_column="date")
+    assert (info.level, len(study.table("notes"))) == ("visit", 3)
+    assert {name for name, column in info.columns.items() if column.role == "predictor"} == set()

@@ -168,13 +168,16 @@ def test_notes_have_dates_and_languages_where_the_table_has(study: Study) -> Non
     assert notes_of(study) == [NoteText("A", "one", "2024-02-03", "fr"), NoteText("B", "", "", "")]
 
 
-@pytest.mark.parametrize("column", ["note", "text"])
-def test_table_without_identifiers_or_text_is_refused(study: Study, column: str) -> None:
-    add_notes(study, **{"note": ["A"], "text": ["x"]} | {column: [1], "text" if column == "note" else "note": ["x"]})
-    frame = study.table("notes").reset_index().rename(columns={column: "other"})
-    study.add_table("notes", frame, level="visit", block="notes")
-    with pytest.raises(DataError, match=f"no column '{column}'"):
+def test_table_without_texts_is_refused(study: Study) -> None:
+    add_notes(study, note=["A"], texte=["x"])
+    with pytest.raises(DataError, match="no column 'text'"):
         notes_of(study)
+    assert notes_of(study, text="texte") == [NoteText("A", "x")]
+
+
+def test_notes_without_names_are_numbered_as_the_stage_does(study: Study) -> None:
+    add_notes(study, text=["one", "two"])
+    assert [note.note for note in notes_of(study)] == ["P0-1", "P1-1"]
 
 
 def test_study_without_notes_says_so(study: Study) -> None:

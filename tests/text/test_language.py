@@ -37,3 +37,12 @@ def test_any_text_has_an_answer(text: str) -> None:
     found = detect_language(text)
     assert found.code in ("fr", "en", "") and 0 <= found.share <= 1
     assert found.code or not found.mixed
+
+
+@pytest.mark.parametrize(("text", "code"), [
+    ("Mélanome du dos, Breslow 3,2 mm, ulcéré, pT3b N0. BRAF V600E muté. Ganglion sentinelle négatif (0/2). Nivolumab "
+     "adjuvant débuté. Père : mélanome. Non-fumeur. OMS=0", "fr"),
+    ("Paciente con carcinoma de mama izquierda, operación prevista mañana según el comité", ""),
+    ("Die Patientin wurde operiert, Größe 3 cm", "")])
+def test_telegraphic_notes_are_told_by_their_letters(text: str, code: str) -> None:
+    assert detect_language(text).code == code
