@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -45,8 +45,7 @@ class Tokens:
     starts: list[int]
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """Where a pattern stands, in numbers of tokens."""
 
     start: int
@@ -54,7 +53,7 @@ class Mark:
     effects: tuple[Effect, ...]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Node:
     """A place within patterns: what may come next, and what a pattern that ends here does."""
 
@@ -64,11 +63,23 @@ class _Node:
     effects: tuple[Effect, ...] = ()
 
 
+class _State:
+    """The places in patterns that words may have led to, and the state that each next word leads to, once met."""
+
+    def __init__(self, nodes: tuple[_Node, ...]) -> None:
+        self.nodes = nodes
+        self.effects = tuple(dict.fromkeys(effect for node in nodes for effect in node.effects))
+        self.following: dict[str, _State | None] = {}
+
+
 class Triggers:
     """The patterns of one language."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._root = _Node()
+        self._known: set[str] = set(SIGNS)
+        """Words of a pattern; all others lead from a place to the same."""
+        self._states: dict[tuple[_Node, ...], _State] = {}
         self._says: set[str] = set()
         self._groups = {name: tuple(_alternatives(words, {})) for name, words in content.get("words", {}).items()}
         for name, entry in content.items():
@@ -77,6 +88,7 @@ class Triggers:
                 for direction, patterns in directions.items():
                     for pattern in patterns:
                         self._add(pattern, (name, direction))
+        self._start = _State((self._root,))
 
     def marks(self, keys: list[str]) -> list[Mark]:
         """The patterns that stand in a sentence, from left to right; the longest wins, and none overlaps another."""
@@ -90,20 +102,25 @@ class Triggers:
         return found
 
     def _at(self, keys: list[str], at: int) -> Mark | None:
-        nodes, best, end = [self._root], [], at
+        state, best, end = self._start, self._start.effects, at
         for place in range(at, len(keys)):
-            nodes = self._after(nodes, keys[place])
-            if not nodes:
+            key = keys[place] if keys[place] in self._known else ""
+            following = state.following[key] if key in state.following else self._after(state, key)
+            if following is None:
                 break
-            if any(node.effects for node in nodes):
-                best, end = [effect for node in nodes for effect in node.effects], place + 1
-        return Mark(at, end, tuple(dict.fromkeys(best))) if best else None
+            state = following
+            if state.effects:
+                best, end = state.effects, place + 1
+        return Mark(at, end, best) if best else None
 
-    def _after(self, nodes: list[_Node], key: str) -> list[_Node]:
-        reached = [node for each in nodes if key in each.edges for node in each.edges[key]]
+    def _after(self, state: _State, key: str) -> _State | None:
+        """The state that a word leads to, kept for the next time; none where no pattern goes on with it."""
+        nodes = [node for each in state.nodes for node in each.edges.get(key, ())]
         if key not in self._says and key not in SIGNS:
-            reached += [each.anything for each in nodes if each.anything is not None]
-        return reached
+            nodes += [each.anything for each in state.nodes if each.anything is not None]
+        reached = tuple(nodes)
+        state.following[key] = self._states.setdefault(reached, _State(reached)) if reached else None
+        return state.following[key]
 
     def _add(self, pattern: str, effect: Effect) -> None:
         for elements in _readings(pattern):
@@ -123,6 +140,7 @@ class Triggers:
             child = node.children[element] = _Node()
             for word in _alternatives(element, self._groups):
                 node.edges.setdefault(word, []).append(child)
+                self._known.add(word)
         return node.children[element]
 
 

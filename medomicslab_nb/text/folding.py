@@ -107,7 +107,7 @@ def fold(text: str) -> Folded:
     folded = text.translate(_TABLE)
     if len(folded) == len(text) and all(map(_keeps_length, set(text))):
         return Folded(text, folded, None)
-    return Folded(text, folded, tuple(accumulate(len(_TABLE[ord(character)]) for character in text)))
+    return Folded(text, folded, tuple(accumulate(map(len, map(_TABLE.__getitem__, map(ord, text))))))
 
 
 def _keeps_length(character: str) -> bool:

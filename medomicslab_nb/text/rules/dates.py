@@ -27,12 +27,12 @@ AMBIGUOUS = "day or month first"
 _YOUNGEST = 29  # two-digit years up to this one are of this century
 _EARLIEST, _LATEST = 1900, 2099
 _YEAR = r"(?:19|20)\d\d"
-_ISO = re.compile(rf"(?<![\d.,/-])(?P<year>{_YEAR})-(?P<month>\d\d)(?:-(?P<day>\d\d))?(?![\d-])")
+_ISO = re.compile(rf"(?P<year>(?:19|20)(?<![\d.,/-]\d\d)\d\d)-(?P<month>\d\d)(?:-(?P<day>\d\d))?(?![\d-])")
 _NUMBERS = re.compile(
-    rf"(?<![\d.,/-])(?P<first>\d\d?)(?P<sign>[/.-])(?P<second>\d\d?)(?P=sign)(?P<year>{_YEAR}|\d\d)(?![\d/]|[.,-]\d)")
-_MONTH_YEAR = re.compile(rf"(?<![\d.,/-])(?P<month>0?[1-9]|1[0-2])/(?P<year>{_YEAR})(?![\d/]|[.,-]\d)")
+    rf"(?P<first>\d(?<![\d.,/-]\d)\d?)(?P<sign>[/.-])(?P<second>\d\d?)(?P=sign)(?P<year>{_YEAR}|\d\d)(?![\d/]|[.,-]\d)")
+_MONTH_YEAR = re.compile(rf"(?P<month>(?:0(?<![\d.,/-].)[1-9]|[1-9](?<![\d.,/-].)|1(?<![\d.,/-].)[0-2]))/(?P<year>{_YEAR})(?![\d/]|[.,-]\d)")
 _LONE_YEAR = re.compile(
-    rf"(?<=\s)(?P<year>{_YEAR})(?![\d/]|[.,-]\d|\s*(?:patients|cases|cas|euros|mg|ml|cells|g\b|/))")
+    rf"(?P<year>(?:19|20)(?<=\s\d\d)\d\d)(?![\d/]|[.,-]\d|\s*(?:patients|cases|cas|euros|mg|ml|cells|g\b|/))")
 _BEFORE_YEAR = re.compile(
     r"\b(?:en|in|since|depuis|annee|year|de|of|fin|debut|end of|early|late|vers|around|avant|before|apres|after|until|"
     r"jusqu'en|from|to|and|et|a)\s+$")

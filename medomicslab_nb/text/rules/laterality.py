@@ -19,7 +19,7 @@ from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note, stem
 from medomicslab_nb.text.rules.phrases import listed, phrases
 
-_LETTER = re.compile(r"(?<![^\s(])[gdlr](?![\w'-]|\.\w)")
+_LETTER = re.compile(r"[gdlr](?![\w'-]|\.\w)(?<![^\s(].)")
 _LETTERS = {"g": "left", "l": "left", "d": "right", "r": "right"}
 
 
