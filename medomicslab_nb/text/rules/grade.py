@@ -22,7 +22,7 @@ from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.columns import in_columns
 from medomicslab_nb.text.rules.diseases import disease_of
-from medomicslab_nb.text.rules.phrases import alternation, word_lists
+from medomicslab_nb.text.rules.phrases import alternation, phrases, word_lists
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
 from medomicslab_nb.text.rules.statements import stated
 
@@ -188,7 +188,21 @@ def _nearest(pattern: re.Pattern[str], folded: str, begin: int, stop: int, match
 def _is_other(note: Note, match: re.Match[str], system: str) -> bool:
     if (system and system not in ("WHO", "FIGO", "ISUP")) or _OF_TISSUE.search(match[0]):
         return False
-    return disease_of(note, match.start(), match.end(), _OTHERS) == "other"
+    return _is_of_a_harm(note, match) or disease_of(note, match.start(), match.end(), _OTHERS) == "other"
+
+
+def _is_of_a_harm(note: Note, match: re.Match[str]) -> bool:
+    """Whether a symptom stands right beside a grade (dysphagie grade 1, grade 2 odynophagia)."""
+    begin, stop = note.sentence_at(match.start())
+    before, after = _harms()
+    return bool(before.search(note.folded[max(begin, match.start() - 40):match.start()])
+                or after.match(note.folded[match.end():max(stop, match.end())]))
+
+
+@cache
+def _harms() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    harm = phrases("graded_diseases", "harms")
+    return re.compile(rf"\b{harm}[\s:(]+(?:de |of )?$"), re.compile(rf"[\s-]+(?:de |of )?{harm}\b")
 
 
 def _heights(note: Note) -> Iterator[Found]:

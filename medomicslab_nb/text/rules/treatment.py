@@ -27,6 +27,7 @@ from medomicslab_nb.text.rules.phrases import listed, phrases
 from medomicslab_nb.text.rules.terms import named
 
 _WORDS = "treatment_words"
+_STAGE = re.compile(r"iv[a-c]")
 _NEAR = 45  # characters before and after a name in which words say that it is none
 
 
@@ -44,7 +45,8 @@ def _is_none(note: Note, hit: Hit) -> bool:
     written = note.folded[hit.start:hit.end]
     before = note.folded[max(start, hit.start - _NEAR):hit.start]
     after = note.folded[hit.end:min(end, hit.end + _NEAR)]
-    beside = any(test(written, before, after) for test in (_is_place, _is_elsewhere, _is_taking, _is_taken, _is_pain))
+    tests = (_is_place, _is_elsewhere, _is_taking, _is_taken, _is_pain, _is_stage)
+    beside = any(test(written, before, after) for test in tests)
     return beside or _is_for_other(note, hit, start, end)
 
 
@@ -78,9 +80,20 @@ def _is_pain(written: str, before: str, after: str) -> bool:
     return bool(_whole("radiating").fullmatch(written)) and bool(_within("pain").search(before + after))
 
 
+def _is_stage(written: str, before: str, _after: str) -> bool:
+    """Stage IVA, stade IIIB à IVA."""
+    return bool(_STAGE.fullmatch(written) and _stage_before().search(before))
+
+
 def _is_for_other(note: Note, hit: Hit, start: int, end: int) -> bool:
     """Methotrexate for rheumatoid arthritis."""
     return hit.term.value in _drugs() and bool(_within("otherwise").search(note.folded, start, end))
+
+
+@cache
+def _stage_before() -> re.Pattern[str]:
+    numeral = r"(?:[iv]{1,3}[a-c]?\d?|a|to|ou|or|et|and|-)"
+    return re.compile(rf"\b{phrases(_WORDS, 'stage')}(?:\s*{numeral})*[\s:=-]*$")
 
 
 @cache

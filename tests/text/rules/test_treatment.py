@@ -70,9 +70,14 @@ def test_english(text: str, answer: list[tuple[str, str]]) -> None:
     ("EP massive, TC normal, S1, PLT 250", "fr"),
     ("RT-PCR negative; PCI in 2010; MAP 70 mmHg; CT CAP", "en"),
     ("Vipère, une alimentation, le cap, la map", "fr"),
+    ("Adénocarcinome de stade IVA. Stade FIGO : IVA. Stades IIIB à IVA", "fr"), ("Stage IVA, AJCC IVA", "en"),
 ])
 def test_what_is_no_treatment(text: str, language: str) -> None:
     assert read(text, language) == []
+
+
+def test_a_numeral_is_a_regimen_where_no_stage_is_named() -> None:
+    assert read("Stade IV traité par IVA", "fr") == [("IVA", "VAC")]
 
 
 def test_margins_of_an_exeresis_name_it_in_french() -> None:
