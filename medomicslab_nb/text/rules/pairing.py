@@ -413,7 +413,7 @@ def _near_enough(first: Said, second: Said) -> bool:
     return second.start - first.end <= 30
 
 
-_SIGN = re.compile(r"\s?[:=]?\s?[(\[]?\s?(?P<sign>\+{1,4}|-)(?P<ve>\s?ve\b)?\s?[)\]]?")
+_SIGN = re.compile(r"\s?[:=]?\s?[(\[]?\s?(?P<sign>\+{1,4}|-)(?P<ve>\s?ve\b)?(?:\s?[)\]])?")
 _AFTER_MINUS = re.compile(r"\s*(?:$|[,;.)\]/\n]|\(?\d|[a-z0-9]{2,6}\s?[:(]?\s?[+-](?!\w)|"
                           r"her-?2(?:/neu)?\s*[:(]?\s*[0-3+])")
 _SUSPENDED = re.compile(r"(?:,\s*[a-z0-9]+-)*,?\s+(?:and|or|et|ou)\s+[a-z0-9]+-[a-z]{3}")

@@ -21,6 +21,8 @@ from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.numbers import NUMBER, number, scaled
 from medomicslab_nb.text.rules.phrases import phrases
 
+_SLASHED = re.compile(  # 60 Gy/30
+    r"\s?/\s?(?P<count>\d{1,2})(?=[\s.;,)]*$|[;,)]|\.(?!\d)|\n|\s(?:en|in|over|sur)\b)(?!,\d)")
 _UNIT = r"(?P<unit>c?gy|c?grays?|c?greys?)"
 
 
@@ -54,7 +56,9 @@ def _total(note: Note, match: re.Match[str], others: Sequence[re.Match[str]]) ->
         return None
     count = next((times for other in others if (times := other["times"] or other["times_after"])
                   and scaled(_in_gy(note, other["dose"], other["unit"]) or "0", times) == dose), "")
-    counted = _fractions().search(note.folded, match.end("unit"), min(end, match.end("unit") + 60))
+    after = match.end("unit")
+    counted = (_SLASHED.match(note.folded, after, end)
+               or _fractions().search(note.folded, after, min(end, after + 60)))
     if counted and not count:
         count = counted["count"]
     return Found("radiotherapy_dose", match.start("dose"), match.end("unit"), dose, "Gy",

@@ -28,6 +28,9 @@ from medomicslab_nb.text.rules.pairing import Said, Statement, stages, statement
 ATTRIBUTES = ("er", "pr", "her2", "p16")
 _GUARD = ("recept", "her", "erb", "p16", "p 16", "hpv", "papillom", "er", "re", "rp", "pr", "pg", "rh", "hr", "ro")
 _TRIPLE = re.compile(r"(?<![^\W_])(?:triple?(?:s|ment)?[\s-]*(?P<word>neg\w*|pos\w*)|(?P<code>tnbc|cstn))(?![^\W_])")
+_TN = re.compile(  # folded; the capitals are looked for in the note
+    r"(?<![^\W_])(?:seins?|breast|mammaires?)(?: [^\W\d_]+){0,3}[\s,:(]{1,3}"
+    r"(?P<after>tn)(?![\w-])|(?<![\w-])(?P<before>tn) (?:breast|du sein|mammaire)(?![^\W_])")
 _NOT = re.compile(r"(?:\bnot|\bnon|\bpas|n't)[\s-]+(?:un |a |une |de )?(?:cancer |tumeur )?$")
 _SCREENING = re.compile(r"\b(?:vaccin\w*|frottis|smear|pap|screening|depistage|co-?test\w*|immuni[sz]ation)\b")
 
@@ -40,6 +43,8 @@ def find(note: Note) -> Iterator[Found]:
 def _find(note: Note) -> Iterator[Found]:
     if note.has("tripl", "tnbc", "cstn"):
         yield from _triple(note)
+    if note.has("tn"):
+        yield from _tn(note)
     if not note.has(*_GUARD):
         return
     for statement in statements(note):
@@ -55,6 +60,15 @@ def _triple(note: Note) -> Iterator[Found]:
             value = "positive" if (match["word"] or "").startswith("pos") else "negative"
             for attribute in ("er", "pr", "her2"):
                 yield Found(attribute, match.start(), match.end(), value)
+
+
+def _tn(note: Note) -> Iterator[Found]:
+    """TN in capitals right beside the breast: cancer du sein droit, TN; TN breast cancer."""
+    for match in note.search(_TN):
+        span = match.span(match.lastgroup or 0)
+        if note.text[slice(*note.source(*span))] == "TN":
+            for attribute in ("er", "pr", "her2"):
+                yield Found(attribute, *span, "negative")
 
 
 def _found(note: Note, statement: Statement, place: int, attribute: str) -> Iterator[Found]:

@@ -16,13 +16,20 @@ def read(text, language):
     return " ".join(f"{name}{said[name]}" for name in ("er", "pr", "her2", "p16") if name in said)
 
 
+def test_no_blank_is_part_of_a_receptor():
+    text = "Carcinome canalaire RH+ , HER2- ."
+    assert {text[found.start:found.end] for found in find(Note(text, "fr"))} == {"RH+", "HER2-"}
+
+
 @pytest.mark.parametrize(("language", "text", "said"), [
     ("en", "ER and PR positive, HER2 negative", "er+ pr+ her2-"),
     ("en", "negative for ER, PR, and HER2", "er- pr- her2-"),
     ("en", "ER+/PR-/HER2-", "er+ pr- her2-"),
     ("en", "triple-negative breast cancer", "er- pr- her2-"),
     ("fr", "cancer du sein TRIPLE NÉGATIF", "er- pr- her2-"),
-    ("en", "TNBC", "er- pr- her2-"),
+    ("en", "TNBC", "er- pr- her2-"), ("en", "TN breast cancer", "er- pr- her2-"),
+    ("fr", "Cancer du sein droit, TN, en 2019.", "er- pr- her2-"), ("fr", "Cancer du sein TNM : T2N0", ""),
+    ("fr", "Statut TN", ""), ("fr", "Cancer du poumon, TN", ""),
     ("en", "HER2 2+ with negative FISH", "her2-"),
     ("en", "HER2 IHC 2+ / ISH-", "her2-"),
     ("fr", "HER2 2+ FISH en cours", "her2?"),
