@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from medomicslab_nb.text.attributes import CONTEXTS
 from medomicslab_nb.text.context import contexts
@@ -18,10 +19,23 @@ def read_note(note: Note, rules: Iterable[Rule] = RULES.values()) -> list[Fact]:
     A rule's mentions of one attribute never lie within one another: the longer one stays. Mentions of different
     attributes may overlap (triple negative says three things).
     """
-    found = [(rule, mention) for rule in rules for mention in _longest(rule.find(note))]
+    found = [(rule, mention) for rule in rules for mention in _longest(_tidied(note, each) for each in rule.find(note))]
     said = contexts(note, [(mention.start, mention.end) for _, mention in found])
     facts = [_fact(note, rule, mention, context) for (rule, mention), context in zip(found, said, strict=True)]
     return sorted(facts, key=lambda fact: (fact.start, fact.end, fact.attribute, fact.value))
+
+
+def _tidied(note: Note, mention: Found) -> Found:
+    """A mention without blanks at its ends, with the bracket that closes it right after and none that opens before."""
+    start, end = mention.start, mention.end
+    for opening, closing in ("()", "[]"):
+        open_ones = note.folded.count(opening, start, end) - note.folded.count(closing, start, end)
+        if open_ones == 1 and note.folded.startswith(closing, end):
+            end += 1
+        elif open_ones == -1 and note.folded.endswith(closing, start, end):
+            end -= 1
+    text = note.folded[start:end]
+    return replace(mention, start=end - len(text.lstrip()), end=start + len(text.rstrip())) if text.strip() else mention
 
 
 def _longest(found: Iterable[Found]) -> Iterator[Found]:

@@ -249,6 +249,8 @@ def _noun_after(folded: str, end: int, stop: int) -> str:
 def _noun_before(note: Note, start: int, begin: int) -> bool:
     """Whether the nearest noun before a length is a lesion; where there is none, that of the sentence before."""
     folded = note.folded
+    if _lung_lobe().search(folded, begin, start):
+        return True
     nouns = list(_nouns().finditer(folded, begin, start))
     for place in range(len(nouns) - 1, -1, -1):
         kind = _kind(nouns[place])
@@ -257,6 +259,12 @@ def _noun_before(note: Note, start: int, begin: int) -> bool:
             continue
         return kind == "lesion"
     return _goes_on(note, start, begin)
+
+
+@cache
+def _lung_lobe() -> re.Pattern[str]:
+    """A place in the lung right before a length (left lower lobe 52 mm): that of the lesion there."""
+    return re.compile(rf"(?<![^\W_]){phrases('measured', 'lung_lobe')} $")
 
 
 def _is_beside(folded: str, before: Sequence[re.Match[str]], organ: re.Match[str]) -> bool:

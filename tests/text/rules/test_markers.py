@@ -21,6 +21,7 @@ from medomicslab_nb.text.rules.markers import find
     ("en", "PSA rose from 0.4 to 2.1 ng/mL", ["psa 0.4 ng/mL", "psa 2.1 ng/mL"]),
     ("fr", "bêta-HCG à 12 000 mUI/mL", ["hcg 12000 IU/L"]), ("en", "AFP 1200 IU/mL", ["afp 1200 IU/mL"]),
     ("fr", "CA 125 (0-35 U/mL) : 47", ["ca125 47 U/mL"]), ("fr", "6,6 ng/mL d'ACE", ["cea 6.6 ng/mL"]),
+    ("fr", "ACE normalisé à 3,2.", ["cea 3.2 ng/mL"]), ("en", "CEA normalized to 3.2", ["cea 3.2 ng/mL"]),
     ("en", "LDH (ULN 245): 244", ["ldh 244 U/L"]), ("en", "PSA two hundred and ten", ["psa 210 ng/mL"]),
     ("fr", "Date\tCA 15-3\tACE\n12/01\t55\t4,4", ["ca153 55 U/mL", "cea 4.4 ng/mL"]),
     ("en", "LDH > 250 counts as one point of the IPI; in this case 612", ["ldh 612 U/L"]),

@@ -16,6 +16,11 @@ def read(text, language):
     return " ".join(f"{name}{said[name]}" for name in ("er", "pr", "her2", "p16") if name in said)
 
 
+def test_a_bracket_that_is_opened_is_closed():
+    facts = read_note(Note("ER positive (90 %). HER2 2+ (FISH neg), masse", "en"), [RULES["receptors"]])
+    assert [fact.text for fact in facts] == ["ER positive (90 %)", "HER2 2+ (FISH neg)"]
+
+
 def test_no_blank_is_part_of_a_receptor():
     text = "Carcinome canalaire RH+ , HER2- ."
     assert {text[found.start:found.end] for found in find(Note(text, "fr"))} == {"RH+", "HER2-"}

@@ -31,6 +31,8 @@ def sizes(text, language):
     ("fr", "réduction de la masse de 8 à 3 cm", ["80", "30"]),
     ("fr", "masse latéro-utérine droite de 84 mm", ["84"]),
     ("en", "A nodule was seen. It measured 12 mm.", ["12"]),
+    ("en", "left lower lobe 52mm", ["52"]), ("en", "nodule 52mm", ["52"]), ("fr", "LSD 52 mm", ["52"]),
+    ("en", "left lower lobe nodule 52mm", ["52"]),
 ])
 def test_sizes_of_lesions(language, text, values):
     assert sizes(text, language) == values
