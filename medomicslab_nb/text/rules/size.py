@@ -224,6 +224,8 @@ def _is_lesion(note: Note, start: int, end: int, chain: tuple[int, int]) -> bool
     after = _noun_after(folded, max(end, chain[1]), stop)
     if after:
         return after == "lesion"
+    if _lung_lobe().search(folded, begin, chain[0]) and "x" not in folded[chain[0]:chain[1]]:
+        return True
     return _noun_before(note, chain[0], begin)
 
 
@@ -249,8 +251,6 @@ def _noun_after(folded: str, end: int, stop: int) -> str:
 def _noun_before(note: Note, start: int, begin: int) -> bool:
     """Whether the nearest noun before a length is a lesion; where there is none, that of the sentence before."""
     folded = note.folded
-    if _lung_lobe().search(folded, begin, start):
-        return True
     nouns = list(_nouns().finditer(folded, begin, start))
     for place in range(len(nouns) - 1, -1, -1):
         kind = _kind(nouns[place])
@@ -263,7 +263,7 @@ def _noun_before(note: Note, start: int, begin: int) -> bool:
 
 @cache
 def _lung_lobe() -> re.Pattern[str]:
-    """A place in the lung right before a length (left lower lobe 52 mm): that of the lesion there."""
+    """A place in the lung right before one length (left lower lobe 52 mm): a lesion there is that long."""
     return re.compile(rf"(?<![^\W_]){phrases('measured', 'lung_lobe')} $")
 
 

@@ -39,6 +39,7 @@ def test_sizes_of_lesions(language, text, values):
 
 
 @pytest.mark.parametrize(("language", "text"), [
+    ("en", "Lobectomy: left lower lobe 15 x 10 x 6 cm"),
     ("fr", "tumeur du bas rectum à 4 cm de la marge anale"),
     ("fr", "foie de 16 cm, utérus de 10 x 5 cm"),
     ("en", "The spleen measured 14 cm."),
