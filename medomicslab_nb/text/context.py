@@ -32,6 +32,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import accumulate
+from typing import NamedTuple
 
 from medomicslab_nb.text.attributes import CONTEXTS
 from medomicslab_nb.text.context_triggers import SIGNS, Effect, Mark, tokens_of, triggers
@@ -76,8 +77,7 @@ def _in_order(said: set[str]) -> tuple[str, ...]:
     return tuple(name for name in CONTEXTS if name in said)
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """The words of a sentence of which a context is said, in numbers of tokens."""
 
     start: int

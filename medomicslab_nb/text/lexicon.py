@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -135,16 +136,16 @@ class Lexicon:
 @lru_cache(maxsize=1)
 def _places(note: Note) -> dict[str, list[int]]:
     """Where each key stands, as numbers of words."""
-    places: dict[str, list[int]] = {}
+    places: defaultdict[str, list[int]] = defaultdict(list)
     for at, each in enumerate(_keys(note)):
-        places.setdefault(each, []).append(at)
-    return places
+        places[each].append(at)
+    return dict(places)
 
 
 @lru_cache(maxsize=1)
 def _keys(note: Note) -> list[str]:
     """What each word of a note is looked up by; those of the note that was read last are kept for further lexicons."""
-    return [key(each) for each in note.words.stems]
+    return list(map(key, note.words.stems))
 
 
 def _is_written(term: Term, note: Note, first: int, last: int) -> bool:

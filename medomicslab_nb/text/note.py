@@ -49,9 +49,9 @@ class Note:
 
     @cached_property
     def words(self) -> Words:
-        matches = list(_WORD.finditer(self.folded))
-        return Words([stem(match[0]) for match in matches], [match.start() for match in matches],
-                     [match.end() for match in matches])
+        spans = [match.span() for match in _WORD.finditer(self.folded)]
+        return Words([stem(word) for word in _WORD.findall(self.folded)], [start for start, _ in spans],
+                     [end for _, end in spans])
 
     @cached_property
     def sections(self) -> list[Section]:
@@ -87,7 +87,7 @@ class Note:
 
     def has(self, *parts: str) -> bool:
         """Whether one of the folded stretches stands anywhere: a quick look before a costly pattern."""
-        return any(part in self.folded for part in parts)
+        return any(map(self.folded.__contains__, parts))
 
     def search(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
         """Every match of a pattern in the folded text."""

@@ -7,6 +7,7 @@ token, the fact keeps the exact characters.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -24,6 +25,7 @@ from medomicslab_nb.text.rules.rule import Rule
 from medomicslab_nb.text.spacy_parts import IDX, SENT_START, Doc, Language, Span, spacy
 
 LANGUAGES = ("fr", "en")
+_INSIDE = np.uint64(2**64 - 1)  # -1, as spaCy wants it: a token that begins no sentence
 _WORDS = 200_000  # words after which a pipeline is made anew: spaCy's store keeps every new one for ever
 
 for _name in ("source", "note", "facts"):
@@ -64,12 +66,13 @@ def mark_sentences(doc: Doc, *, day_first: bool | None = None) -> Doc:
     """The note as our rules see it, its sentences and its sections."""
     note = Note(doc._.source or doc.text, doc.lang_, day_first=day_first)
     doc._.note = note
-    begins = [note.source(start, end)[0] for start, end in note.sentences]
-    starts = np.full(len(doc), -1, dtype=np.int32)
-    starts[np.searchsorted(_places(doc), begins, side="right") - 1] = 1
-    marks: Any = starts.astype(np.uint64)  # -1 wraps around, as spaCy wants it
+    places = _places(doc)
+    marks: Any = np.full(len(doc), _INSIDE)
+    for start, end in note.sentences:
+        marks[bisect_right(places, note.source(start, end)[0]) - 1] = 1
     doc.from_array([SENT_START], marks)
-    doc.spans["sections"] = _spans(doc, [(*note.source(each.start, each.end), each.name) for each in note.sections])
+    sections = [(*note.source(each.start, each.end), each.name) for each in note.sections]
+    doc.spans["sections"] = _spans(doc, places, sections)
     return doc
 
 
@@ -77,24 +80,20 @@ def find_facts(doc: Doc, *, rules: Sequence[Rule] = tuple(RULES.values())) -> Do
     """The facts of the note."""
     facts = read_note(doc._.note, rules)
     doc._.facts = facts
-    doc.spans["facts"] = _spans(doc, [(fact.start, fact.end, fact.attribute) for fact in facts])
+    doc.spans["facts"] = _spans(doc, _places(doc), [(fact.start, fact.end, fact.attribute) for fact in facts])
     return doc
 
 
-def _places(doc: Doc) -> np.ndarray:
+def _places(doc: Doc) -> list[int]:
     """Where each token begins, in characters."""
-    return doc.to_array(IDX).astype(np.int64)
+    places: list[int] = doc.to_array(IDX).tolist()
+    return places
 
 
-def _spans(doc: Doc, stretches: Sequence[tuple[int, int, str]]) -> list[Span]:
+def _spans(doc: Doc, places: Sequence[int], stretches: Sequence[tuple[int, int, str]]) -> list[Span]:
     """Spans of whole tokens around stretches of characters; those without a token are left out."""
-    if not stretches:
-        return []
-    places = _places(doc)
-    firsts = np.searchsorted(places, [start for start, _, _ in stretches], side="right") - 1
-    lasts = np.searchsorted(places, [end for _, end, _ in stretches], side="left")
-    return [Span(doc, max(int(first), 0), int(last), label=label)
-            for first, last, (_, _, label) in zip(firsts, lasts, stretches, strict=True) if first < last]
+    tokens = ((bisect_right(places, start) - 1, bisect_left(places, end), label) for start, end, label in stretches)
+    return [Span(doc, max(first, 0), last, label=label) for first, last, label in tokens if first < last]
 
 
 def read_texts(texts: Iterable[tuple[str, str]], *, terms: Sequence[Term] = (),

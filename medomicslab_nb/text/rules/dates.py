@@ -27,12 +27,15 @@ AMBIGUOUS = "day or month first"
 _YOUNGEST = 29  # two-digit years up to this one are of this century
 _EARLIEST, _LATEST = 1900, 2099
 _YEAR = r"(?:19|20)\d\d"
-_ISO = re.compile(rf"(?P<year>(?:19|20)(?<![\d.,/-]\d\d)\d\d)-(?P<month>\d\d)(?:-(?P<day>\d\d))?(?![\d-])")
+# What must not stand before a date is asked after its first digits: a pattern that begins with a digit is found faster.
+_ISO = re.compile(r"(?P<year>(?:19|20)(?<![\d.,/-]\d\d)\d\d)-(?P<month>\d\d)(?:-(?P<day>\d\d))?(?![\d-])")
 _NUMBERS = re.compile(
     rf"(?P<first>\d(?<![\d.,/-]\d)\d?)(?P<sign>[/.-])(?P<second>\d\d?)(?P=sign)(?P<year>{_YEAR}|\d\d)(?![\d/]|[.,-]\d)")
-_MONTH_YEAR = re.compile(rf"(?P<month>(?:0(?<![\d.,/-].)[1-9]|[1-9](?<![\d.,/-].)|1(?<![\d.,/-].)[0-2]))/(?P<year>{_YEAR})(?![\d/]|[.,-]\d)")
+_MONTH_YEAR = re.compile(
+    rf"(?P<month>(?:0(?<![\d.,/-].)[1-9]|1(?<![\d.,/-].)[0-2]|[1-9](?<![\d.,/-].)))/(?P<year>{_YEAR})"
+    r"(?![\d/]|[.,-]\d)")
 _LONE_YEAR = re.compile(
-    rf"(?P<year>(?:19|20)(?<=\s\d\d)\d\d)(?![\d/]|[.,-]\d|\s*(?:patients|cases|cas|euros|mg|ml|cells|g\b|/))")
+    r"(?P<year>(?:19|20)(?<=\s\d\d)\d\d)(?![\d/]|[.,-]\d|\s*(?:patients|cases|cas|euros|mg|ml|cells|g\b|/))")
 _BEFORE_YEAR = re.compile(
     r"\b(?:en|in|since|depuis|annee|year|de|of|fin|debut|end of|early|late|vers|around|avant|before|apres|after|until|"
     r"jusqu'en|from|to|and|et|a)\s+$")

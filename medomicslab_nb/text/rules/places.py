@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 
 from medomicslab_nb.text.note import Note, stem
 
@@ -39,10 +39,12 @@ def search(note: Note, pattern: re.Pattern[str], within: Sequence[Stretch]) -> I
         yield from pattern.finditer(note.folded, start, end)
 
 
-def beginning_with(note: Note, name: str) -> Iterator[int]:
+def beginning_with(note: Note, name: str) -> Iterable[int]:
     """Where words begin with a name; of one of less than four letters the word goes on with digits at most."""
-    if not _has_word(note, name):
-        return
+    return _standing(note, name) if _has_word(note, name) else ()
+
+
+def _standing(note: Note, name: str) -> Iterator[int]:
     at = note.folded.find(name)
     while at >= 0:
         end = at + len(name)
@@ -54,12 +56,17 @@ def beginning_with(note: Note, name: str) -> Iterator[int]:
 
 def _has_word(note: Note, name: str) -> bool:
     """Whether a word begins with the first word of a name: a quick look, for most names stand in no note."""
-    words = _words(note)
-    first = stem(re.split(r"[ .'-]", name, maxsplit=1)[0]) if not name.isalpha() else name
+    words, first = _words(note), _first(name)
     place = bisect_left(words, first)
     if place == len(words) or not words[place].startswith(first):
         return False
     return len(name) > 3 or not words[place][len(first):len(first) + 1].isalpha()  # digits come before letters
+
+
+@cache
+def _first(name: str) -> str:
+    """The first word of a name, as words are looked up by."""
+    return name if name.isalpha() else stem(re.split(r"[ .'-]", name, maxsplit=1)[0])
 
 
 def _in_capitals(note: Note, name: str) -> Iterator[int]:
