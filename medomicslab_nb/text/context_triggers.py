@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from medomicslab_nb.errors import DataError
 from medomicslab_nb.text.attributes import CONTEXTS
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import stem
+from medomicslab_nb.text.word_table import WordTable
 
 LANGUAGES = ("fr", "en")
 _TOKEN = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)'|\b0/\d+\b|[^\W_]+(?:'t\b)?|[,;:()?]")
@@ -146,8 +147,8 @@ class Triggers:
 
 def tokens_of(folded: str, start: int, end: int) -> Tokens:
     """The words and signs of a stretch of a folded note."""
-    matches = list(_TOKEN.finditer(folded, start, end))
-    return Tokens([_key(match[0]) for match in matches], [match.start() for match in matches])
+    starts = [match.start() for match in _TOKEN.finditer(folded, start, end)]
+    return Tokens(_KEYS.of(_TOKEN.findall(folded, start, end)), starts)
 
 
 @cache
@@ -160,7 +161,6 @@ def triggers(language: str) -> Triggers:
     return Triggers(yaml.load(content, Loader=yaml.BaseLoader))  # noqa: S506
 
 
-@lru_cache(maxsize=1 << 15)
 def _key(word: str) -> str:
     """A word as patterns are looked up by; short words keep their s, since "mais" is not "mai"."""
     if _YEAR.fullmatch(word):
@@ -170,6 +170,9 @@ def _key(word: str) -> str:
     if word.isdecimal() and word != "0":
         return "<number>"
     return stem(word) if len(word) > 4 else word
+
+
+_KEYS = WordTable(_key)
 
 
 def _readings(pattern: str) -> Iterator[list[str]]:

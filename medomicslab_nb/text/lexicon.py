@@ -23,6 +23,7 @@ import yaml
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note, stem
+from medomicslab_nb.text.word_table import WordTable
 
 FOLDER = Path(__file__).with_name("lexicons")
 _BETWEEN = re.compile(r"[\s'\-/]{0,3}|\.")
@@ -145,7 +146,7 @@ def _places(note: Note) -> dict[str, list[int]]:
 @lru_cache(maxsize=1)
 def _keys(note: Note) -> list[str]:
     """What each word of a note is looked up by; those of the note that was read last are kept for further lexicons."""
-    return list(map(key, note.words.stems))
+    return _KEYS.of(note.words.stems)
 
 
 def _is_written(term: Term, note: Note, first: int, last: int) -> bool:
@@ -195,7 +196,6 @@ def _parts(word: str) -> list[str]:
     return [beginning, word[len(beginning):]] if len(word) - len(beginning) >= _REST else []
 
 
-@lru_cache(maxsize=50_000)
 def key(word: str) -> str:
     """What a folded word without its plural is looked up by: without the ending that languages differ in.
 
@@ -208,6 +208,9 @@ def key(word: str) -> str:
             if plain.endswith(ending):
                 return plain[:-len(ending)] + common
     return plain
+
+
+_KEYS = WordTable(key)
 
 
 @cache

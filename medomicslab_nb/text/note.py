@@ -11,6 +11,7 @@ from functools import cached_property
 from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.sections import Section, find_sections
 from medomicslab_nb.text.sentences import split_sentences
+from medomicslab_nb.text.word_table import WordTable
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -18,6 +19,9 @@ _WORD = re.compile(r"[^\W_]+")
 def stem(word: str) -> str:
     """A folded word without the mark of the plural, in both languages: what lexicons are looked up by."""
     return word[:-1] if len(word) > 3 and word[-1] in "sx" and word[-2] != "s" else word
+
+
+_STEMS = WordTable(stem)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Note:
     @cached_property
     def words(self) -> Words:
         spans = [match.span() for match in _WORD.finditer(self.folded)]
-        return Words([stem(word) for word in _WORD.findall(self.folded)], [start for start, _ in spans],
+        return Words(_STEMS.of(_WORD.findall(self.folded)), [start for start, _ in spans],
                      [end for _, end in spans])
 
     @cached_property
