@@ -26,7 +26,7 @@ from medomicslab_nb.text.spacy_parts import IDX, SENT_START, Doc, Language, Span
 
 LANGUAGES = ("fr", "en")
 _INSIDE = np.uint64(2**64 - 1)  # -1, as spaCy wants it: a token that begins no sentence
-_WORDS = 200_000  # words after which a pipeline is made anew: spaCy's store keeps every new one for ever
+_WORDS = 60_000  # words after which a pipeline is made anew: spaCy's store keeps every new one for ever
 
 for _name in ("source", "note", "facts"):
     Doc.set_extension(_name, default=None, force=True)
