@@ -18,13 +18,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from medomicslab_nb.text.facts import Found
-from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.columns import in_columns
 from medomicslab_nb.text.rules.diseases import disease_of
 from medomicslab_nb.text.rules.phrases import alternation, phrases, word_lists
 from medomicslab_nb.text.rules.places import Stretch, search, stretches
 from medomicslab_nb.text.rules.statements import stated
+from medomicslab_nb.text.rules.systems import names_alone, systems
 
 _SYSTEMS = "grade_systems"
 _OTHERS = ("other", "grade_other")
@@ -91,7 +91,7 @@ _OF_THE_KIDNEY = re.compile(r"\b(?:ren\w+|rein|kidney|fuhrman|cellules?\sclaires
 
 def find(note: Note) -> Iterator[Found]:
     """The grades of a note."""
-    long, short = _names()
+    long, short = names_alone(_SYSTEMS)
     mentions = list(_numbered(note, stretches(note, (*_GRADE_NAMES, *long), short)))
     if note.has("grade"):
         mentions += _heights(note)
@@ -105,24 +105,11 @@ def find(note: Note) -> Iterator[Found]:
 
 
 @cache
-def _names() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of systems that need no word grade beside them, by their longest word: long ones, and short ones."""
-    written = [fold(each).folded.rstrip("*") for system in word_lists(_SYSTEMS).values() if system["alone"]
-               for each in system["written"]]
-    names = sorted({max(re.split(r"[\s'-]", each), key=len) for each in written})
-    return tuple(name for name in names if len(name) > 3), tuple(name for name in names if len(name) <= 3)
-
-
-def _alternation(*, alone: bool) -> str:
-    return alternation(written for system in word_lists(_SYSTEMS).values() if system["alone"] or not alone
-                       for written in system["written"])
-
-
-@cache
 def _grade() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<word>{_WORD})(?![^\W\d_])(?:{_SMALL}|\b{_alternation(alone=False)}){{0,12}}?"
-        rf"|(?<![^\W_])(?P<system>{_alternation(alone=True)})(?![^\W\d_])(?:{_SMALL}|\b{_WORD}\b){{0,10}}?){_VALUE}")
+        rf"(?:(?P<word>{_WORD})(?![^\W\d_])(?:{_SMALL}|\b{systems(_SYSTEMS, alone=False)}){{0,12}}?"
+        rf"|(?<![^\W_])(?P<system>{systems(_SYSTEMS, alone=True)})(?![^\W\d_])(?:{_SMALL}|\b{_WORD}\b){{0,10}}?)"
+        rf"{_VALUE}")
 
 
 def _numbered(note: Note, within: Sequence[Stretch]) -> Iterator[Found]:

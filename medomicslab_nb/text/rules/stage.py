@@ -18,12 +18,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from medomicslab_nb.text.facts import Found
-from medomicslab_nb.text.folding import fold
 from medomicslab_nb.text.note import Note
 from medomicslab_nb.text.rules.diseases import disease_of
 from medomicslab_nb.text.rules.phrases import alternation, phrases, word_lists
 from medomicslab_nb.text.rules.places import Stretch, beginning_with, search, stretches
 from medomicslab_nb.text.rules.statements import stated
+from medomicslab_nb.text.rules.systems import names_alone, systems
 
 _SYSTEMS = "stage_systems"
 _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "one": "I", "two": "II", "three": "III", "four": "IV",
@@ -66,7 +66,7 @@ _STAGE_NAMES = ("stade", "stadi", "stage", "staging", "stge", "stg", "st", "stad
 
 def find(note: Note) -> Iterator[Found]:
     """The stages of a note."""
-    long, short = _names()
+    long, short = names_alone(_SYSTEMS)
     within = stretches(note, _STAGE_NAMES + long, short)
     mentions = [found for match in search(note, _stage(), within) for found in _groups(note, match)]
     mentions += [each for each in (*_groups_alone(note), *_far(note, within))
@@ -77,25 +77,11 @@ def find(note: Note) -> Iterator[Found]:
 
 
 @cache
-def _names() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of systems that need no word stage beside them, by their longest word: long ones, and short ones."""
-    written = [fold(each).folded.rstrip("*") for system in word_lists(_SYSTEMS).values() if system["alone"]
-               for each in system["written"]]
-    names = sorted({max(re.split(r"[\s'-]", each), key=len) for each in written})
-    return tuple(name for name in names if len(name) > 3), tuple(name for name in names if len(name) <= 3)
-
-
-def _alternation(*, alone: bool) -> str:
-    return alternation(written for system in word_lists(_SYSTEMS).values() if system["alone"] or not alone
-                       for written in system["written"])
-
-
-@cache
 def _stage() -> re.Pattern[str]:
-    systems = _alternation(alone=False)
+    names = systems(_SYSTEMS, alone=False)
     return re.compile(
-        rf"(?<![^\W_])(?:(?P<word>{_WORD})(?![^\W\d_])\.?(?:{_SMALL}|\b{systems}){{0,9}}?"
-        rf"|(?P<system>{_alternation(alone=True)})(?![^\W\d_])(?:{_SMALL}|\b(?:{_WORD})\b\.?){{0,7}}?)"
+        rf"(?<![^\W_])(?:(?P<word>{_WORD})(?![^\W\d_])\.?(?:{_SMALL}|\b{names}){{0,9}}?"
+        rf"|(?P<system>{systems(_SYSTEMS, alone=True)})(?![^\W\d_])(?:{_SMALL}|\b(?:{_WORD})\b\.?){{0,7}}?)"
         rf"(?:(?:(?<![^\W_])|(?<=\D)(?=\d)){_GROUP}|(?<![^\W_])(?P<duke>[a-d][1-3]?)(?![^\W_]|'))")
 
 
