@@ -1,0 +1,1 @@
+"""Federated learning: the model travels, patients' data stay at their sites; one mathematics on three backends."""

@@ -1,0 +1,133 @@
+"""The patients of one site, as steps see them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.endpoints import Endpoint, Kind, as_category
+from medomicslab_nb.federated.settings import FederatedSettings
+from medomicslab_nb.models.settings import ModelsSettings
+from medomicslab_nb.models.study_patients import study_patients
+
+KINDS: dict[str, Kind] = {"logistic": "binary", "linear": "continuous", "cox": "survival", "kaplan-meier": "survival"}
+"""Kind of endpoint of each algorithm; the others take a binary one, or survival where there is a follow-up time."""
+
+
+@dataclass(frozen=True)
+class SitePatients:
+    """Predictors and outcome of a site's patients.
+
+    Attributes
+    ----------
+    frame : DataFrame, shape (n_patients, n_columns)
+        Numbers as float, categories as text, gaps as missing; index = patient, which never leaves.
+    categorical : tuple of str
+    endpoint : Endpoint
+        In the frame's order.
+    testing : ndarray of bool, shape (n_patients,)
+        Who judges the model and takes no part in training.
+    """
+
+    frame: pd.DataFrame
+    categorical: tuple[str, ...]
+    endpoint: Endpoint
+    testing: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def training_part(self) -> SitePatients:
+        """Those who train the model."""
+        return self.where(~self.testing)
+
+    @property
+    def testing_part(self) -> SitePatients:
+        """Those who judge it."""
+        return self.where(self.testing)
+
+    def where(self, rows: np.ndarray) -> SitePatients:
+        """The patients of these rows (bool, shape (n_patients,))."""
+        frame = self.frame[rows]
+        return replace(self, frame=frame, endpoint=self.endpoint.restrict(frame.index), testing=self.testing[rows])
+
+
+def read_patients(study: Any, settings: FederatedSettings) -> tuple[SitePatients, tuple[str, ...]]:
+    """The patients of a study folder, and notes in whole sentences.
+
+    Raises
+    ------
+    DataError
+        The endpoint or the predictors cannot be used.
+    """
+    found = study_patients(study, _as_models(settings), keep_empty=True)
+    frame, endpoint = found.patients.frame, found.patients.endpoint
+    left_out = [name for name in (settings.site_column, *settings.test) if name in frame.columns]
+    frame = frame.drop(columns=left_out)
+    categorical = tuple(name for name in found.patients.categorical if name not in left_out)
+    testing = _testing(study, settings, frame.index)
+    return SitePatients(frame, categorical, endpoint, testing), found.notes
+
+
+def split_by_column(study: Any, settings: FederatedSettings,
+                    patients: SitePatients) -> tuple[dict[str, SitePatients], tuple[str, ...]]:
+    """Simulated sites: the patients of each value of the column, by that value, and notes.
+
+    Raises
+    ------
+    DataError
+        There is no such column, or it has one value only.
+    """
+    values = column_of(study, settings.site_column, "site_column").reindex(patients.frame.index)
+    values = values.map(as_category, na_action="ignore")
+    names = sorted(values.dropna().unique())
+    if len(names) < 2:
+        raise DataError(f"'{settings.site_column}' has {len(names)} values, and a federation two sites or more",
+                        where="setting 'site_column'", todo="Name the column that tells the hospitals apart")
+    unknown = int(values.isna().sum())
+    notes = (f"{unknown} of {len(values)} patients have no value in '{settings.site_column}' and are at no site.",) \
+        if unknown else ()
+    return {name: patients.where((values == name).to_numpy(dtype=bool)) for name in names}, notes
+
+
+def column_of(study: Any, name: str, setting: str) -> pd.Series:
+    """A column with one row a patient, by patient."""
+    owners = [table for table, info in study.tables.items() if info.level == "patient" and name in study.table(table)]
+    if len(owners) != 1:
+        found = "is in no table with one row per patient" if not owners else f"is in several: {', '.join(owners)}"
+        raise DataError(f"the column '{name}' {found}", where=f"setting '{setting}'", todo="Name another column")
+    column = study.table(owners[0])[name]
+    return column[~column.index.duplicated()]
+
+
+def _as_models(settings: FederatedSettings) -> ModelsSettings:
+    kind = KINDS.get(settings.algorithm, "survival" if settings.time else "binary")
+    return ModelsSettings(outcome=settings.outcome, time=settings.time, positive=settings.positive,
+                          predictors=settings.predictors, centre="none",
+                          kind="auto" if kind == "survival" else kind)
+
+
+def _testing(study: Any, settings: FederatedSettings, patients: pd.Index) -> np.ndarray:
+    """Who judges the model: as the column says, else a share by hash, so that a new patient moves nobody else."""
+    if settings.test:
+        (name, wanted), = settings.test.items()
+        values = column_of(study, name, "test").reindex(patients).map(as_category, na_action="ignore")
+        return np.asarray((values == wanted).to_numpy(dtype=bool, na_value=False))
+    return np.array([_share(f"{settings.seed}:{patient}") < settings.holdout for patient in patients], dtype=bool)
+
+
+def _share(text: str) -> float:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+
+
+def columns_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns that a run reads at a site, by its settings: what a site's policy allows or not."""
+    named = [column for columns in settings["predictors"].values() for column in columns]
+    return tuple(dict.fromkeys([settings["outcome"], settings["time"], *settings["test"], *named]))
