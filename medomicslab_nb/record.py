@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from medomicslab_nb.errors import RunError, StudyError
 from medomicslab_nb.files import read_document, read_table, write_bytes, write_json
+from medomicslab_nb.processes import born, lives
 from medomicslab_nb.progress import Event
 from medomicslab_nb.stages import load
 
@@ -184,10 +185,7 @@ class RunRecord:
 
     def set_process(self, pid: int, *, own_group: bool = False) -> None:
         """Note which process does the work; a file of its own, so that parent and child never overwrite each other."""
-        import psutil
-
-        content = {"pid": pid, "created": psutil.Process(pid).create_time(), "host": _host(),
-                   "own_group": own_group}
+        content = {"pid": pid, "born": born(pid), "host": _host(), "own_group": own_group}
         write_bytes(self.path / "process.json", json.dumps(content).encode())
 
     def _process(self) -> dict[str, Any]:
@@ -198,19 +196,11 @@ class RunRecord:
 
     def is_alive(self) -> bool:
         """Whether the process that does the work still lives. On another host it is believed to."""
-        import psutil
-
         process = self._process()
         if not process:
             return False
-        if process["host"] != _host():
-            return True
-        try:
-            found = psutil.Process(process["pid"])
-            same = abs(found.create_time() - float(process["created"])) < 1.0
-            return bool(same and found.status() != psutil.STATUS_ZOMBIE)
-        except psutil.Error:
-            return False
+        # One of an older version, which kept the time of day instead, has ended: its program was replaced.
+        return process["host"] != _host() or lives(process["pid"], process.get("born", ""))
 
     def cancel_requested(self) -> bool:
         return (self.path / "cancel").exists()

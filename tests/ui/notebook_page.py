@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, TimeoutError as TooLate
 
 from medomicslab_nb.lab import OFFLINE
 
@@ -161,8 +161,21 @@ class NotebookPage:
         return self.view.locator("button.jupyter-button", has_text=re.compile(rf"^\s*{label}\s*$")).last
 
     def wait_for_status(self, text: str, timeout_s: float = 90) -> None:
-        """Until the view's status line begins with this text."""
-        self.view.locator(".medomicslab-status", has_text=text).wait_for(timeout=timeout_s * 1000)
+        """Until the view's status line begins with this text.
+
+        Raises
+        ------
+        AssertionError
+            It does not; the message has what it says instead, and a picture of the page is left.
+        """
+        try:
+            self.view.locator(".medomicslab-status", has_text=text).wait_for(timeout=timeout_s * 1000)
+        except TooLate as late:
+            folder = Path(os.environ.get("MEDOMICSLAB_ARTEFACTS", "artefacts"))
+            self.page.screenshot(path=folder / "status_not_reached.png")
+            said = self.view.locator(".medomicslab-status").all_inner_texts()
+            raise AssertionError(f"the status does not become '{text}' in {timeout_s:g} s; it says {said}; console: "
+                                 f"{self.our_complaints()}") from late
 
     def figures(self) -> int:
         """How many plotly figures are drawn."""
