@@ -10,6 +10,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from medomicslab_nb.report.forest import (
+    beside,
+    estimate,
+    forest,
+    grouped_places,
+    vertical,
+    whiskers,
+    with_labels,
+    written,
+)
 from medomicslab_nb.report.rows import headline_rows
 from medomicslab_nb.report.style import COLOURS, INK, MUTED, axes, band, colour_of, dash_of, faded, figure, plain
 from medomicslab_nb.report.wording import interval, metric_name, missing, number
@@ -25,15 +35,15 @@ def performance(table: pd.DataFrame) -> go.Figure | None:
     if table.empty:
         return None
     metric, blocks = str(table["metric"].iloc[0]), list(dict.fromkeys(table["blocks"]))
-    places = _grouped_places(table["blocks"].tolist())
-    drawn = _forest(places[-1])
+    places = grouped_places(table["blocks"].tolist())
+    drawn = forest(places[-1])
     for place, line in zip(places, table.itertuples(), strict=True):
-        drawn.add_trace(_estimate(line, place, colour_of(line.blocks, blocks), filled=bool(line.default)))
-        text = _written(line)
-        _beside(drawn, place, f"<b>{text}</b>" if line.default else text)
-    _vertical(drawn, _CHANCE.get(metric), "chance")
+        drawn.add_trace(estimate(line, place, colour_of(line.blocks, blocks), filled=bool(line.default)))
+        text = written(line)
+        beside(drawn, place, f"<b>{text}</b>" if line.default else text)
+    vertical(drawn, _CHANCE.get(metric), "chance")
     drawn.update_xaxes(title_text=metric_name(metric))
-    return _forest_labels(drawn, places, [
+    return with_labels(drawn, places, [
         f"{plain(b)} · {plain(str(learner).partition(':')[0])}"
         for b, learner in zip(table["blocks"], table["learner"], strict=True)])
 
@@ -57,17 +67,17 @@ def subgroups(table: pd.DataFrame, whole: pd.DataFrame) -> go.Figure | None:
             lines.append((here, f"{plain(name)}: {plain(line.group)}", line))
             here += 1
         here += 0.5
-    drawn = _forest(lines[-1][0], right=300)
+    drawn = forest(lines[-1][0], right=300)
     for place, label, line in lines:
-        _beside(drawn, place, _with_counts(line))
+        beside(drawn, place, _with_counts(line))
         if not missing(line.estimate):
             first = label == "all patients"
-            drawn.add_trace(_estimate(line, place, INK if first else COLOURS[0], filled=first))
+            drawn.add_trace(estimate(line, place, INK if first else COLOURS[0], filled=first))
     for line in whole.head(1).itertuples():
-        _vertical(drawn, float(line.estimate), "all")
+        vertical(drawn, float(line.estimate), "all")
     metric = str(table["metric"].iloc[0])
     drawn.update_xaxes(title_text=metric_name(metric))
-    return _forest_labels(drawn, [place for place, _, _ in lines], [label for _, label, _ in lines])
+    return with_labels(drawn, [place for place, _, _ in lines], [label for _, label, _ in lines])
 
 
 def _with_counts(line: Any) -> str:
@@ -75,7 +85,7 @@ def _with_counts(line: Any) -> str:
     counts = [f"n = {number(line.n)}" if not missing(line.n) else "n hidden"]
     counts += [f"{number(line.events)} events"] if not missing(line.events) else []
     note = str(getattr(line, "note", ""))
-    value = note.partition(":")[0] if missing(line.estimate) else _written(line)
+    value = note.partition(":")[0] if missing(line.estimate) else written(line)
     return ", ".join([value or "not defined", *counts])
 
 
@@ -84,65 +94,17 @@ def ablation(table: pd.DataFrame) -> go.Figure | None:
     table = table[table["difference"].notna() & (table["blocks"] != table["reference"])]
     if table.empty:
         return None
-    drawn = _forest(len(table) - 1)
+    drawn = forest(len(table) - 1)
     for place, line in enumerate(table.itertuples()):
         drawn.add_trace(go.Scatter(
             x=[line.difference], y=[place], mode="markers", marker={"symbol": "diamond", "size": 11, "color": INK},
-            error_x=_whiskers(line.difference, line.difference_lower, line.difference_upper, INK),
+            error_x=whiskers(line.difference, line.difference_lower, line.difference_upper, INK),
             hovertemplate="%{x:.3f}<extra></extra>", showlegend=False))
-        _beside(drawn, place,
+        beside(drawn, place,
                 f"{line.difference:+.3f} ({interval(line.difference_lower, line.difference_upper)})")
-    _vertical(drawn, 0.0, "no difference")
+    vertical(drawn, 0.0, "no difference")
     drawn.update_xaxes(title_text=f"difference to {plain(table['reference'].iloc[0])} alone")
-    return _forest_labels(drawn, list(range(len(table))), [plain(b) for b in table["blocks"]])
-
-
-def _forest(last: float, right: int = 185) -> go.Figure:
-    return figure(110 + int(30 * (last + 1)), showlegend=False, margin={"l": 70, "r": right, "t": 34, "b": 56})
-
-
-def _forest_labels(drawn: go.Figure, places: Sequence[float], labels: Sequence[str]) -> go.Figure:
-    axes(drawn)
-    return drawn.update_yaxes(tickvals=list(places), ticktext=list(labels), range=[places[-1] + 0.7, -0.7],
-                              showgrid=False)
-
-
-def _grouped_places(groups: Sequence[str]) -> list[float]:
-    """A place per row, with half a row between groups."""
-    places, here = [], 0.0
-    for row, group in enumerate(groups):
-        here += 0 if row == 0 else 1 if group == groups[row - 1] else 1.5
-        places.append(here)
-    return places
-
-
-def _estimate(line: Any, place: float, colour: str, *, filled: bool) -> go.Scatter:
-    symbol = "diamond" if filled else "circle-open"
-    return go.Scatter(
-        x=[line.estimate], y=[place], mode="markers", marker={"symbol": symbol, "size": 12, "color": colour},
-        error_x=_whiskers(line.estimate, line.lower, line.upper, colour), hoverinfo="text", showlegend=False,
-        hovertext=_written(line))
-
-
-def _whiskers(estimate: float, lower: float, upper: float, colour: str) -> dict[str, Any]:
-    known = not (missing(lower) or missing(upper))
-    return {"type": "data", "symmetric": False, "array": [upper - estimate if known else 0.0], "thickness": 1.6,
-            "arrayminus": [estimate - lower if known else 0.0], "color": colour, "width": 5}
-
-
-def _written(line: Any) -> str:
-    limits = interval(line.lower, line.upper)
-    return f"{number(line.estimate)} ({limits})" if limits else number(line.estimate)
-
-
-def _beside(drawn: go.Figure, place: float, text: str) -> None:
-    drawn.add_annotation(x=1.01, xref="paper", xanchor="left", y=place, text=text, showarrow=False, font={"size": 12})
-
-
-def _vertical(drawn: go.Figure, value: float | None, label: str) -> None:
-    if value is not None:
-        drawn.add_vline(x=value, line={"color": MUTED, "dash": "dot", "width": 1}, annotation_text=label,
-                        annotation_position="top", annotation_font={"color": MUTED, "size": 11})
+    return with_labels(drawn, list(range(len(table))), [plain(b) for b in table["blocks"]])
 
 
 def roc(table: pd.DataFrame) -> go.Figure | None:
