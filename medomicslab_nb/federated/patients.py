@@ -120,11 +120,13 @@ def _testing(study: Any, settings: FederatedSettings, patients: pd.Index) -> np.
         (name, wanted), = settings.test.items()
         values = column_of(study, name, "test").reindex(patients).map(as_category, na_action="ignore")
         return np.asarray((values == wanted).to_numpy(dtype=bool, na_value=False))
-    return np.array([_share(f"{settings.seed}:{patient}") < settings.holdout for patient in patients], dtype=bool)
+    return np.array([is_held_out(str(patient), settings.seed, settings.holdout) for patient in patients], dtype=bool)
 
 
-def _share(text: str) -> float:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+def is_held_out(patient: str, seed: int, share: float) -> bool:
+    """Whether a patient is among the share that judges the model: by a hash of seed and identifier."""
+    digest = hashlib.sha256(f"{seed}:{patient}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < share
 
 
 def columns_of(settings: Mapping[str, Any]) -> tuple[str, ...]:

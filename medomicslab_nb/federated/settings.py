@@ -120,6 +120,8 @@ class FederatedSettings(Settings):
     """Share of each site's patients who are kept out of training and judge the model."""
     test: Annotated[dict[str, str], Advanced()] = {}
     """Instead: the patients with this value in this column judge the model, e.g. {split: test}."""
+    test_sites: Annotated[tuple[str, ...], Advanced()] = ()
+    """Sites whose patients judge the model, and of whom nobody trains it."""
     external: bool = True
     """Also leave each site out in turn, and judge the model of the others there."""
     compare: bool = True

@@ -1,0 +1,59 @@
+"""All patients together, where sites are simulated: the model that the federated one must equal, from other code.
+
+Nothing of the federated mathematics is used here for the regressions: scikit-learn prepares and fits, and Cox
+regression is that of the evaluation layer, stratified by site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from medomicslab_nb.evaluation.cox import CoxRegression
+from medomicslab_nb.federated.patients import SitePatients
+from medomicslab_nb.federated.settings import FederatedSettings
+from medomicslab_nb.federated.tasks.preparation import Preparation
+
+
+def together(sites: Mapping[str, SitePatients]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Predictors of the training patients of all sites, and the site of each row."""
+    parts = {site: patients.training_part for site, patients in sites.items()}
+    frame = pd.concat([part.frame for part in parts.values()])
+    return frame, np.repeat(list(parts), [len(part) for part in parts.values()])
+
+
+def raw_columns(frame: pd.DataFrame, preparation: Preparation) -> np.ndarray:
+    """Numbers and indicators of categories with their gaps, shape (n, n_columns), in the preparation's order."""
+    columns = [frame[name].mask(frame[name] == 0) if name in preparation.zeros else frame[name]
+               for name in preparation.numeric]
+    for name, levels in preparation.categories.items():
+        known = frame[name].isin(levels)
+        columns += [(frame[name] == level).astype(float).where(known) for level in levels[1:]]
+    return np.column_stack([column.to_numpy(dtype=float) for column in columns])
+
+
+def pooled_coefficients(sites: Mapping[str, SitePatients], preparation: Preparation,
+                        settings: FederatedSettings) -> tuple[float, np.ndarray]:
+    """Intercept and coefficients on standardised columns, of a regression on all training patients together."""
+    frame, site = together(sites)
+    parts = [patients.training_part.endpoint for patients in sites.values()]
+    outcome = np.concatenate([part.outcome for part in parts])
+    values = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler()).fit_transform(
+        raw_columns(frame, preparation))
+    if settings.algorithm == "cox":
+        time = np.concatenate([part.time for part in parts if part.time is not None])
+        model = CoxRegression(settings.ties, settings.penalty).fit(values, time, outcome, strata=site)
+        return 0.0, model.coef_
+    if settings.algorithm == "linear":
+        fitted = Ridge(alpha=settings.penalty).fit(values, outcome)
+        return float(fitted.intercept_), fitted.coef_
+    inverse = 1 / settings.penalty if settings.penalty else np.inf
+    # The tolerance is of the gradient's mean; the federated fit is to agree to 1e-6 in coefficients.
+    logistic = LogisticRegression(C=inverse, solver="newton-cholesky", tol=1e-12, max_iter=200).fit(values, outcome)
+    return float(logistic.intercept_[0]), logistic.coef_[0]
