@@ -1,0 +1,281 @@
+"""Predictors as numbers without gaps, the same way at every site: what all sites share, and what a site does with it.
+
+A site takes the columns that are used, counts impossible zeros as missing, removes what is special to the site (ComBat)
+from numeric columns, turns categories into indicators, fills gaps with the mean of all sites and standardises. With a
+minimum count of 1 this is scikit-learn's ``SimpleImputer(mean)`` and ``StandardScaler`` on the patients of all sites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from medomicslab_nb.errors import DataError
+from medomicslab_nb.federated.messages import Answers, Question, Task, Values
+from medomicslab_nb.federated.patients import SitePatients
+from medomicslab_nb.federated.tasks.column_moments import ColumnMoments
+from medomicslab_nb.federated.tasks.parts import part_of
+
+if TYPE_CHECKING:
+    from medomicslab_nb.federated.tasks.schema import Schema
+
+_FLAT = 1e-14  # of the mean in the standard deviation: rounding error, and the column constant
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How predictors become numbers, the same at every site.
+
+    Attributes
+    ----------
+    numeric : tuple of str
+        Columns of numbers.
+    categories : mapping of str to tuple of str
+        Categorical columns and their levels; the first is the reference and has no column.
+    zeros : tuple of str
+        Numeric columns in which 0 means missing.
+    mean, scale : ndarray, shape (n_prepared,)
+        Of each prepared column over the training patients of all sites; ``scale`` is the standard deviation (divisor
+        n) after gaps were filled with the mean, 1 for a column that is constant.
+    sd : ndarray, shape (n_prepared,)
+        Standard deviation (divisor n - 1) over the patients in whom the column is known; 0 where it is constant.
+    known : mapping of str to ndarray of int, shape (n_prepared,)
+        Training patients of each site in whom each prepared column is known.
+    patients : mapping of str to int
+        Training patients of each site.
+    centre : ndarray, shape (n_numeric,), optional
+    location, spread : mapping of str to ndarray, shape (n_numeric,)
+        ComBat: a numeric value of a site becomes ``centre + (value - location) / spread``. A site without them is
+        left as it is.
+    notes : tuple of str
+        What was decided, in whole sentences.
+    """
+
+    numeric: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    zeros: tuple[str, ...] = ()
+    mean: np.ndarray = field(default_factory=lambda: np.empty(0))
+    scale: np.ndarray = field(default_factory=lambda: np.empty(0))
+    sd: np.ndarray = field(default_factory=lambda: np.empty(0))
+    known: Mapping[str, np.ndarray] = field(default_factory=dict)
+    patients: Mapping[str, int] = field(default_factory=dict)
+    centre: np.ndarray | None = None
+    location: Mapping[str, np.ndarray] = field(default_factory=dict)
+    spread: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the prepared columns: numeric ones, then "stage=III" for each level but the first."""
+        return (*self.numeric, *(f"{name}={level}" for name, levels in self.categories.items()
+                                 for level in levels[1:]))
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Sites whose patients the means are of."""
+        return tuple(self.patients)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The original column of each prepared column."""
+        return (*self.numeric, *(name for name, levels in self.categories.items() for _ in levels[1:]))
+
+    def values(self) -> dict[str, Any]:
+        """What a site needs to prepare its patients; a part of every question about them."""
+        values = {"numeric": list(self.numeric), "categories": {name: list(levels) for name, levels
+                                                                in self.categories.items()},
+                  "zeros": list(self.zeros), "mean": self.mean, "scale": self.scale}
+        return values if self.centre is None else {**values, "centre": self.centre}
+
+    def each(self) -> dict[str, Values]:
+        """The same for one site only: its location and spread."""
+        return {site: {"location": self.location[site], "spread": self.spread[site]} for site in self.location}
+
+    def availability(self) -> pd.DataFrame:
+        """Training patients in whom a column counts as known: site, column, known."""
+        first = {name: position for position, name in reversed(list(enumerate(self.sources)))}
+        return pd.DataFrame([(site, name, int(known[first[name]])) for site, known in self.known.items()
+                             for name in (*self.numeric, *self.categories)], columns=["site", "column", "known"])
+
+    def summary(self) -> pd.DataFrame:
+        """Each prepared column over all sites: column, kind, known, mean, sd."""
+        known = sum(self.known.values(), np.zeros(len(self.columns), dtype=int))
+        kinds = ["number"] * len(self.numeric) + ["category"] * (len(self.columns) - len(self.numeric))
+        return pd.DataFrame({"column": self.columns, "kind": kinds, "known": known, "mean": self.mean, "sd": self.sd})
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A site's predictors before gaps are filled.
+
+    Attributes
+    ----------
+    matrix : ndarray, shape (n_patients, n_prepared)
+        NaN = missing.
+    few : tuple of str
+        Columns that count as missing for all, because too few patients have a value or another value than the rest.
+    rare : tuple of str
+        Categorical columns in which patients with a rare level count as missing.
+    """
+
+    matrix: np.ndarray
+    few: tuple[str, ...]
+    rare: tuple[str, ...]
+
+
+def prepare(schema: Schema) -> Task:
+    """The :class:`Preparation` that the training patients of all sites make (one question)."""
+    return (yield from standardise(Preparation(schema.numeric, schema.categories, schema.zeros, notes=schema.notes)))
+
+
+def standardise(preparation: Preparation) -> Task:
+    """The same preparation with the means and scales of the sites that are asked, by the step "moments".
+
+    For a preparation whose columns, zeros or ComBat have changed; what it says of means before does not matter.
+    """
+    answers: Answers = yield Question("moments", preparation.values(), "Means and standard deviations",
+                                      preparation.each())
+    total = ColumnMoments.together(ColumnMoments.received(values) for values in answers.values())
+    patients = {site: int(values["patients"]) for site, values in answers.items()}
+    flat = total.squares <= total.count * (_FLAT * np.abs(total.mean))**2
+    squares = np.where(flat, 0.0, total.squares)
+    scale = np.where(flat, 1.0, np.sqrt(squares / max(sum(patients.values()), 1)))
+    return replace(preparation, mean=total.mean, scale=scale, sd=np.sqrt(squares / np.maximum(total.count - 1, 1)),
+                   known={site: values["count"] for site, values in answers.items()}, patients=patients,
+                   notes=(*preparation.notes, *_small_counts(preparation, answers)))
+
+
+def prepared(patients: SitePatients, values: Values, minimum: int) -> np.ndarray:
+    """Predictors of the patients of ``values["part"]``, standardised and without gaps, shape (n, n_prepared).
+
+    What :func:`encoded` says of small counts holds: so that sums over these rows may leave.
+
+    Raises
+    ------
+    DataError
+        As :func:`encoded`.
+    """
+    return _standardised(encoded(patients, values, minimum).matrix, values)
+
+
+def prepared_to_score(patients: SitePatients, values: Values) -> np.ndarray:
+    """The same with every value as it is, however rare: for a model's scores, of which no single column is told."""
+    return _standardised(encoded(patients, values, 1).matrix, values)
+
+
+def encoded(patients: SitePatients, values: Values, minimum: int) -> Encoded:
+    """Predictors of the patients of ``values["part"]`` before gaps are filled.
+
+    No number that is told of a column may rest on 1 to ``minimum`` - 1 patients: a column that is known for so few,
+    or that has another value than the rest in so few, counts as missing; so does a level for those who have it.
+
+    Raises
+    ------
+    DataError
+        The site lacks a column or holds text in one of numbers; or a column has two values, of which 1 to
+        ``minimum`` - 1 patients have the rarer.
+    """
+    frame = part_of(patients, values).frame
+    lacking = [name for name in (*values["numeric"], *values["categories"]) if name not in frame]
+    if lacking:
+        raise DataError(f"this site does not have the columns {_quoted(lacking)}", where="predictors",
+                        todo="Bring the study's tables to the columns that all sites have")
+    numbers, few = _numbers(frame, values, minimum)
+    indicators, rare = _indicators(frame, values["categories"], minimum)
+    return Encoded(np.column_stack([_harmonised(numbers, values), *indicators]), few, rare)
+
+
+def as_numbers(frame: pd.DataFrame, names: Sequence[str], zeros: Sequence[str]) -> np.ndarray:
+    """Numeric columns with impossible zeros as missing, shape (n_patients, n_names), NaN = missing.
+
+    Raises
+    ------
+    DataError
+        A column holds text.
+    """
+    try:
+        numbers = frame[list(names)].to_numpy(dtype=float, na_value=np.nan).copy()
+    except (TypeError, ValueError):
+        text = [name for name in names if not pd.api.types.is_numeric_dtype(frame[name]) and frame[name].notna().any()]
+        raise DataError(f"the columns {_quoted(text)} hold text, and at other sites numbers", where="predictors",
+                        todo="Code them in the same way at all sites") from None
+    impossible = np.array([name in zeros for name in names], dtype=bool)
+    numbers[(numbers == 0) & impossible] = np.nan
+    return numbers
+
+
+def is_few(count: int, minimum: int) -> bool:
+    """Whether a count must not be told."""
+    return 0 < count < minimum
+
+
+def _numbers(frame: pd.DataFrame, values: Values, minimum: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Numeric columns as :func:`as_numbers`, and those that too few patients have, which are missing throughout."""
+    names = values["numeric"]
+    numbers = as_numbers(frame, names, values["zeros"])
+    few, uneven = [], []
+    for position, name in enumerate(names if minimum > 1 else ()):
+        found, counts = np.unique(numbers[:, position][~np.isnan(numbers[:, position])], return_counts=True)
+        known = int(counts.sum())
+        others = known - int(counts.max(initial=0))  # without the most common value
+        if is_few(known, minimum) or (len(found) > 2 and is_few(others, minimum)):
+            numbers[:, position] = np.nan
+            few.append(name)
+        elif is_few(others, minimum):
+            uneven.append(name)
+    if uneven:
+        raise DataError(f"the columns {_quoted(uneven)} have two values, of which fewer than {minimum} patients of "
+                        "this site have the rarer", where="predictors",
+                        todo="Leave these columns out of the setting 'predictors' at all sites")
+    return numbers, tuple(few)
+
+
+def _indicators(frame: pd.DataFrame, categories: Mapping[str, Sequence[str]],
+                minimum: int) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """For each categorical column an array (n_patients, n_levels - 1), and the columns that have rare levels here."""
+    found, rare = [], []
+    for name, levels in categories.items():
+        column = frame[name]
+        counts = column.value_counts()
+        scarce = counts.index[counts < minimum]
+        if len(scarce):
+            rare.append(name)
+        codes = pd.Categorical(column.where(~column.isin(scarce)), categories=list(levels)).codes
+        one_hot = (codes[:, None] == np.arange(1, len(levels))).astype(float)
+        one_hot[codes < 0] = np.nan
+        found.append(one_hot)
+    return found, tuple(rare)
+
+
+def _harmonised(numbers: np.ndarray, values: Values) -> np.ndarray:
+    if "location" not in values:
+        return numbers
+    return np.asarray(values["centre"] + (numbers - values["location"]) / values["spread"])
+
+
+def _standardised(matrix: np.ndarray, values: Values) -> np.ndarray:
+    filled = np.where(np.isnan(matrix), values["mean"], matrix)
+    return np.asarray((filled - values["mean"]) / values["scale"])
+
+
+def _small_counts(preparation: Preparation, answers: Answers) -> list[str]:
+    """Notes on what counts as missing at some site."""
+    notes = []
+    for name in (*preparation.numeric, *preparation.categories):
+        few = [site for site, values in answers.items() if name in values["few"]]
+        rare = [site for site, values in answers.items() if name in values["rare"]]
+        if few:
+            notes.append(f"'{name}' counts as missing at {', '.join(few)}: too few patients there have a value, or "
+                         "another value than the rest.")
+        if rare:
+            notes.append(f"'{name}' counts as missing for patients with its rarest categories at {', '.join(rare)}.")
+    return notes
+
+
+def _quoted(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
