@@ -14,7 +14,7 @@ import pandas as pd
 
 from medomicslab_nb.protect import scrub, scrub_all
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report import model_words, radiomics_words, words
+from medomicslab_nb.report import federated_tables, model_words, radiomics_words, words
 from medomicslab_nb.report.rows import headline_rows, measures
 from medomicslab_nb.report.settings_rows import settings_rows
 from medomicslab_nb.report.wording import duration, interval, metric_name, moment, number
@@ -46,6 +46,17 @@ SHOWN: dict[str, tuple[str, bool]] = {
     "nomogram_points": ("Points of the nomogram", False),
     "nomogram_risk": ("Prediction by total points of the nomogram", False),
     "attributes": ("What the notes say, by attribute", True),
+    "sites": ("Sites", True),
+    "compared": ("Federated, alone and together", True),
+    "left": ("What left each site, in words", True),
+    "coefficients": ("Coefficients of the federated model", False),
+    "federated_performance": ("Every model at every site", False),
+    "federated_importance": ("Importance over all sites", False),
+    "curve": ("Kaplan-Meier curve", False),
+    "columns": ("Columns over all sites", False),
+    "availability": ("Of how many patients each site knows a column", False),
+    "rounds": ("Every round", False),
+    "released": ("Every answer of every site", False),
     "failures": ("ROIs that were not measured", True),
     "lesions": ("Every ROI", False),
     "pet": ("PET", False),
@@ -74,22 +85,24 @@ def evidence(record: RunRecord) -> dict[str, Any]:
     -------
     dict
         ``summary`` (one sentence), ``findings`` (sentences), ``done`` (sentences), ``on_whom``, ``headline`` (numbers
-        with intervals), ``measures`` (of the reported model), ``warnings`` (cautions), ``settings`` (all of them,
-        marked where they differ from the default), ``inputs``, ``environment``, ``tables`` and the run's own fields.
+        with intervals), ``measures`` (of the reported model), ``warnings`` (cautions), ``unknown`` (what nobody can
+        tell from the run), ``settings`` (all of them, marked where they differ from the default), ``inputs``,
+        ``environment``, ``tables`` and the run's own fields.
     """
     ids = identifiers_of(record)
     tables = shown_tables(record, ids)
-    findings = model_words.findings(record.warnings) if record.stage == "models" else []
+    findings = words.findings(record.stage, record.warnings, tables)
     content = {
         "format": FORMAT, "format_version": FORMAT_VERSION, "run": record.id, "stage": record.stage,
         "title": STAGES[record.stage].title if record.stage in STAGES else record.stage, "status": record.status,
         "started": moment(record.started), "finished": moment(record.finished or ""),
         "duration": duration(record.started, record.finished or ""), "digest": record.digest,
         "error": record.error or "", "stale": list(record.stale),
-        "findings": [*findings, *model_words.repeated(tables)],
+        "findings": findings,
         "warnings": [text for text in record.warnings if text not in findings],
         "summary": words.summary(record.stage, record.status, record.settings, tables, record.metrics),
         "done": words.done(record.stage, record.settings, tables, record.metrics), "on_whom": on_whom(tables),
+        "unknown": words.unknown(record.stage, record.status, record.settings, tables, record.metrics),
         "headline": headline(tables), "measures": all_measures(tables), "level": level(record.settings),
         "metrics": record.metrics,
         "settings": settings_rows(record.stage, record.settings),
@@ -140,6 +153,8 @@ def time_unit(record: RunRecord) -> str:
 def shown_tables(record: RunRecord, ids: frozenset[str]) -> dict[str, pd.DataFrame]:
     """The published tables that a report reads, with any identifier in their text replaced."""
     frames = {name: record.table(name) for name in record.tables if name in (*SHOWN, *_DRAWN_ONLY)}
+    if record.stage == "federated":
+        frames = federated_tables.of_report(frames)
     if "centre" in frames.get("folds", ()):
         frames["folds"] = _without_small_centres(frames["folds"], frames.get("subgroups"))
     id_column = Study(record.path.parent.parent).id_column
@@ -189,11 +204,14 @@ def _scrubbed_frame(frame: pd.DataFrame, ids: frozenset[str]) -> pd.DataFrame:
 
 
 def on_whom(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
-    """Patients and events, once per endpoint or, for models, once per set of blocks."""
+    """Patients and events, once per endpoint or site or, for models, once per set of blocks."""
     if "performance" in tables and len(tables["performance"]):
         first, kind = tables["performance"].drop_duplicates("blocks"), model_words.kind_of(tables)
         return [{"who": str(line.blocks), "patients": number(line.n), "events": model_words.counted(line.events, kind)}
                 for line in first.itertuples()]
+    if "sites" in tables:
+        return [{"who": str(line.site), "patients": number(line.patients), "events": number(line.events)}
+                for line in tables["sites"].itertuples()]
     if "outcomes" in tables:
         return [{"who": str(line.endpoint), "patients": number(line.n), "events": number(line.events)}
                 for line in tables["outcomes"].itertuples()]

@@ -11,6 +11,7 @@ from medomicslab_nb.protect import scrub
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report import data_figures, radiomics_figures, text_figures
 from medomicslab_nb.report.evidence import identifiers_of, shown_tables, time_unit
+from medomicslab_nb.report.federated_figures import federated_pictures
 from medomicslab_nb.report.model_pictures import model_pictures
 from medomicslab_nb.report.picture import Picture
 
@@ -36,7 +37,8 @@ def pictures(tables: Tables, unit: str = "", outcome: str = "") -> list[Picture]
         Name of the endpoint.
     """
     found = [_simple(tables, *entry) for entry in (*_DATA, *_RADIOMICS, *_TEXT)]
-    return [*(picture for picture in found if picture is not None), *model_pictures(tables, unit, outcome)]
+    return [*(picture for picture in found if picture is not None), *model_pictures(tables, unit, outcome),
+            *federated_pictures(tables, unit)]
 
 
 Draw = Callable[[pd.DataFrame], go.Figure | None]

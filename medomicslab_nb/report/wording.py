@@ -16,7 +16,8 @@ _METRICS = {
     "brier_at_horizon": "Brier score at the horizon", "integrated_brier": "integrated Brier score",
     "calibration_slope": "calibration slope (ideal 1)", "calibration_intercept": "calibration intercept (ideal 0)",
     "observed_over_expected": "observed over expected events (ideal 1)", "ppv": "positive predictive value",
-    "npv": "negative predictive value"}
+    "npv": "negative predictive value", "R2": "R²"}
+_SIZES = ("bytes", "kB", "MB", "GB")
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -61,6 +62,14 @@ def metric_name(metric: str) -> str:
 def count(n: int, singular: str, plural: str = "") -> str:
     """``1 table``, ``2 tables``."""
     return f"{n} {singular if n == 1 else plural or singular + 's'}"
+
+
+def data_size(n_bytes: Any) -> str:
+    """``980 bytes``, ``1.2 MB``: decimal units."""
+    size, place = float(n_bytes), 0
+    while size >= 999.95 and place < len(_SIZES) - 1:
+        size, place = size / 1000, place + 1
+    return f"{size:.1f} {_SIZES[place]}" if place else f"{size:.0f} {_SIZES[0]}"
 
 
 def listed(names: Any) -> str:

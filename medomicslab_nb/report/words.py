@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from medomicslab_nb.report import model_words, radiomics_words, text_words
+from medomicslab_nb.report import federated_words, model_words, radiomics_words, text_words
 from medomicslab_nb.report.wording import count, listed
 
 Tables = Mapping[str, pd.DataFrame]
@@ -31,6 +31,8 @@ def summary(stage: str, status: str, settings: Mapping[str, Any], tables: Tables
         return radiomics_words.summary(tables)
     if stage == "text" and "attributes" in tables:
         return text_words.summary(tables["attributes"], metrics)
+    if stage == "federated" and "sites" in tables:
+        return federated_words.summary(settings, tables, metrics)
     return "The run completed."
 
 
@@ -56,6 +58,23 @@ def done(stage: str, settings: Mapping[str, Any], tables: Tables, metrics: Mappi
         return radiomics_words.done(settings, tables)
     if stage == "text":
         return text_words.done(settings, metrics)
+    if stage == "federated":
+        return federated_words.done(settings, tables, metrics)
+    return []
+
+
+def findings(stage: str, warnings: Sequence[str], tables: Tables) -> list[str]:
+    """What came out, a sentence each; of a models run these stand among its warnings."""
+    if stage == "federated":
+        return federated_words.findings(tables)
+    return [*model_words.findings(warnings), *model_words.repeated(tables)] if stage == "models" else []
+
+
+def unknown(stage: str, status: str, settings: Mapping[str, Any], tables: Tables,
+            metrics: Mapping[str, Any]) -> list[str]:
+    """What nobody can tell from the run, a sentence each; for stages that say so."""
+    if stage == "federated" and status == "completed":
+        return federated_words.unknown(settings, tables, metrics)
     return []
 
 

@@ -154,3 +154,64 @@ def _roc() -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"blocks": blocks, "learner": LEARNERS[0], "fpr": fpr,
                                     "tpr": fpr ** (0.7 - 0.2 * b), "lower": fpr ** (0.9 - 0.2 * b),
                                     "upper": fpr ** (0.5 - 0.15 * b)}) for b, blocks in enumerate(BLOCKS)])
+
+
+def federated_tables(name: str = "age", sites: tuple[str, ...] = ("north", "south", "east")) -> dict[str, pd.DataFrame]:
+    """What the federated stage publishes of a logistic regression; ``name`` is the name of one column."""
+    rounds = [("schema", "columns of each site"), ("moments", "means"), *(("logistic", f"Newton step {i}")
+                                                                         for i in range(1, 4)), ("evaluate", "measures")]
+    return {
+        "sites": pd.DataFrame({"site": sites, "patients": [300, 200, 100], "events": [150, 60, 20],
+                               "testing_patients": [60, 40, 20], "testing_events": [30, 12, 4], "rounds": len(rounds),
+                               "bytes": [5000, 5000, 4800]}),
+        "availability": pd.DataFrame({"site": np.repeat(sites, 2), "column": [name, "chol"] * 3,
+                                      "known": [300, 280, 200, 200, 100, 0]}),
+        "columns": pd.DataFrame({"column": [name, "chol"], "kind": "number", "known": [600, 480], "mean": [54.0, 240.0],
+                                 "sd": [9.0, 50.0]}),
+        "coefficients": pd.DataFrame({"column": [name, "chol"], "coefficient": [0.1, -0.002],
+                                      "standard_error": [0.02, 0.002], "lower": [0.06, -0.006], "upper": [0.14, 0.002],
+                                      "ratio": np.exp([0.1, -0.002]), "standardised": [0.9, -0.1]}),
+        "rounds": pd.DataFrame([(i + 1, step, label, 3, 0.7 - 0.05 * i if step == "logistic" else np.nan)
+                                for i, (step, label) in enumerate(rounds)],
+                               columns=["round", "step", "label", "sites", "loss"]),
+        "performance": _judged(sites),
+        "importance": pd.DataFrame({"column": [name, "chol"], "mean_shap": [0.7, 0.1]}),
+        "released": pd.DataFrame([(site, i + 1, step, f"sums for {label}", 80 if site == "east" else 200, 800)
+                                  for i, (step, label) in enumerate(rounds) for site in sites],
+                                 columns=["site", "round", "step", "words", "patients", "bytes"])}
+
+
+FEDERATED_METRICS = {"algorithm": "logistic", "sites": 3, "patients": 600, "events": 230, "rounds": 6, "measure": "AUC",
+                     "federated": 0.86, "pooled": 0.86, "alone_lowest": 0.71, "alone_highest": 0.84,
+                     "external_lowest": 0.7, "external_highest": 0.8, "bytes": 14_800}
+
+
+def _judged(sites: tuple[str, ...]) -> pd.DataFrame:
+    """Each model at each site and over all; the last site is too small for an interval, and its own model is best."""
+    first, second, last = sites
+    rows = [("federated", "all", 0.86), *(("federated", site, value) for site, value in zip(sites, (0.88, 0.8, 0.7),
+                                                                                             strict=True)),
+            ("pooled", "all", 0.86), *(("pooled", site, value) for site, value in zip(sites, (0.88, 0.8, 0.7),
+                                                                                      strict=True))]
+    home = {first: (0.84, 0.87, 0.75, 0.6), second: (0.8, 0.82, 0.78, 0.62), last: (0.71, 0.65, 0.6, 0.74)}
+    for owner, (together, *own) in home.items():
+        rows += [(f"alone: {owner}", "all", together), *((f"alone: {owner}", site, value)
+                                                         for site, value in zip(sites, own, strict=True))]
+    rows += [(f"without {site}", site, value) for site, value in zip(sites, (0.8, 0.75, 0.7), strict=True)]
+    table = pd.DataFrame(rows, columns=["model", "site", "estimate"])
+    patients = table["site"].map({"all": 120, first: 60, second: 40, last: 20})
+    width = table["site"].map({"all": 0.04, first: 0.06, second: 0.09, last: 0.25})
+    return pd.DataFrame({
+        "model": table["model"], "site": table["site"], "measure": "AUC", "estimate": table["estimate"],
+        "lower": table["estimate"] - width, "upper": np.minimum(table["estimate"] + width, 1.0), "patients": patients,
+        "events": (patients * 0.4).astype(int), "calibration_intercept": 0.1, "calibration_slope": 0.9, "brier": 0.15})
+
+
+def curve_table(sites: tuple[str, ...] = ("north", "south")) -> pd.DataFrame:
+    """What the federated stage publishes of a Kaplan-Meier curve."""
+    times = np.arange(90, 1810, 90.0)
+    return pd.concat([pd.DataFrame({
+        "site": site, "time": times, "survival": (alive := np.linspace(0.98, end, len(times))),
+        "lower": alive - 0.03, "upper": np.minimum(alive + 0.03, 1.0),
+        "at_risk": np.linspace(100, 5, len(times)).astype(int)})
+        for site, end in (("all", 0.6), *zip(sites, (0.7, 0.5), strict=True))], ignore_index=True)

@@ -1,0 +1,262 @@
+"""What a federated run did and found, in sentences, and what is not known after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from medomicslab_nb.report.federated_tables import ALL, ALONE, FEDERATED, POOLED, WITHOUT, at, at_home
+from medomicslab_nb.report.wording import count, data_size, interval, listed, metric_name, missing, number
+
+Tables = Mapping[str, pd.DataFrame]
+Settings = Mapping[str, Any]
+
+CHANCE = {"AUC": 0.5, "C-index": 0.5, "R2": 0.0}
+"""What a model that knows nothing reaches, by measure."""
+
+_MODELS = {"logistic": "logistic regression", "linear": "linear regression", "cox": "Cox regression",
+           "network": "network", "trees": "boosted trees"}
+_EXACT = {
+    "logistic": "Logistic regression by Newton's method on sums over each site's patients: the model that all patients "
+                "together would give.",
+    "linear": "Linear regression on sums over each site's patients: the model that all patients together would give.",
+    "cox": "Cox regression stratified by site, by Newton's method on sums over each site's patients: the model that "
+           "all patients together would give with a baseline hazard for each site.",
+    "kaplan-meier": "Kaplan-Meier curve of events and censored patients counted in bins of time: no patient's time "
+                    "left a site, and the curve is as fine as the bins."}
+_STRATEGIES = {"fedavg": "averaged, weighted by patients (FedAvg)",
+               "fedprox": "averaged, with a proximal term at the sites (FedProx)",
+               "fedadam": "put together by Adam at the coordinator (FedAdam)"}
+
+
+def summary(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> str:
+    """The one sentence to read if only one is read."""
+    if "curve" in tables:
+        return _survival(settings, tables, metrics)
+    performance = tables.get("federated_performance")
+    together = pd.DataFrame() if performance is None else at(performance, ALL)
+    if performance is None or FEDERATED not in together.index:
+        return f"A federated {_model(settings)} was fitted over {_whom(metrics)}; it was judged nowhere."
+    main = together.loc[FEDERATED]
+    return (f"Predicting {settings.get('outcome', 'the outcome')} over {_whom(metrics)}, the federated "
+            f"{_model(settings)} reached {_with_limits(main)} in {count(int(main['patients']), 'patient')} kept out of "
+            f"training{_beside(together)}.")
+
+
+def _whom(metrics: Mapping[str, Any]) -> str:
+    events = metrics.get("events")
+    events = "" if missing(events) else f" with {count(int(events), 'event')}"  # type: ignore[arg-type]
+    return f"{count(int(metrics['sites']), 'site')} ({count(int(metrics['patients']), 'patient')}{events})"
+
+
+def _model(settings: Settings) -> str:
+    return _MODELS.get(str(settings.get("algorithm")), "model")
+
+
+def _with_limits(row: pd.Series) -> str:
+    limits = interval(row["lower"], row["upper"])
+    name = metric_name(str(row["measure"]))
+    return f"{'an' if name[0] in 'AR' else 'a'} {name} of {number(row['estimate'])} " \
+           f"({f'95 % interval {limits}' if limits else 'no interval'})"
+
+
+def _beside(together: pd.DataFrame) -> str:
+    """Beside the federated model: those of one site alone, and of all patients together."""
+    alone = together[together.index.str.startswith(ALONE)]["estimate"]
+    parts = [f"models of one site alone {_range(alone)}"] if len(alone) else []
+    parts += [f"the model of all patients together {number(together.loc[POOLED, 'estimate'])}"] \
+        if POOLED in together.index else []
+    return f"; on the same patients {', '.join(parts)}" if parts else ""
+
+
+def _range(values: pd.Series) -> str:
+    lowest, highest = number(values.min()), number(values.max())
+    return lowest if lowest == highest else f"{lowest} to {highest}"
+
+
+def _survival(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> str:
+    curve = tables["curve"]
+    end = curve[curve["site"] == ALL].iloc[-1]
+    each = curve[curve["site"] != ALL].groupby("site", sort=False)["survival"].last()
+    beside = f"; at the sites {_range(each)} at the end of their curves" if len(each) else ""
+    when = f"{number(end['time'])} {metrics.get('unit', '')}".rstrip()
+    return (f"Of {_whom(metrics)}, {_percent(end['survival'])} % are free of {settings.get('outcome', 'events')} at "
+            f"{when} (95 % interval {_percent(end['lower'])} to {_percent(end['upper'])} %){beside}.")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def findings(tables: Tables) -> list[str]:
+    """What came out, a sentence each."""
+    performance = tables.get("federated_performance")
+    if performance is None or performance.empty:
+        return []
+    return [*_pooled(performance), *_at_home(performance), *_elsewhere(performance), *_external(performance),
+            *_calibrated(performance)]
+
+
+def _pooled(performance: pd.DataFrame) -> Iterator[str]:
+    together = at(performance, ALL)
+    if {FEDERATED, POOLED} <= set(together.index):
+        difference = abs(float(together.loc[FEDERATED, "estimate"] - together.loc[POOLED, "estimate"]))
+        yield (f"Between the federated model and the model of all patients together the "
+               f"{metric_name(str(together['measure'].iloc[0]))} differs by "
+               f"{'less than 0.0001' if difference < 1e-4 else number(difference, 4)}.")
+
+
+def _at_home(performance: pd.DataFrame) -> Iterator[str]:
+    """Where a site's own model is as good as the federated one, on the site's own patients."""
+    alone = at_home(performance, ALONE)
+    both = [(site, alone.loc[site], judged.loc[FEDERATED]) for site in alone.index
+            if FEDERATED in (judged := at(performance, site)).index]
+    better = [f"{site} ({number(own['estimate'])} against {number(shared['estimate'])})"
+              for site, own, shared in both if own["estimate"] >= shared["estimate"]]
+    if both:
+        yield (f"On its own patients the site's own model did no worse than the federated one at {listed(better)}."
+               if better else "On every site's own patients the federated model did better than the site's own model."
+               ) + " These differences were not tested."
+
+
+def _elsewhere(performance: pd.DataFrame) -> Iterator[str]:
+    """How far models of one site travel."""
+    alone = performance[performance["model"].str.startswith(ALONE) & performance["estimate"].notna()
+                        & (performance["site"] != ALL)]
+    away = alone[alone["model"] != ALONE + alone["site"]]
+    if len(away):
+        worst = away.loc[away["estimate"].idxmin()]
+        yield (f"At other sites, models of one site alone reached {_range(away['estimate'])}; the lowest is the model "
+               f"of {str(worst['model']).removeprefix(ALONE)} at {worst['site']}.")
+
+
+def _external(performance: pd.DataFrame) -> Iterator[str]:
+    external = at_home(performance, WITHOUT)
+    if len(external):
+        shown = [f"{number(row.estimate)} at {row.Index}"
+                 + (f" ({limits})" if (limits := interval(row.lower, row.upper)) else "")
+                 for row in external.itertuples()]
+        yield f"Left out of training in turn, each site was judged by a model of the others: {listed(shown)}."
+
+
+def _calibrated(performance: pd.DataFrame) -> Iterator[str]:
+    own = performance[(performance["model"] == FEDERATED) & (performance["site"] != ALL)]
+    slopes = own["calibration_slope"].dropna() if "calibration_slope" in own else pd.Series(dtype=float)
+    if len(slopes):
+        yield f"The federated model's calibration slope is {_range(slopes)} over the sites (ideal 1)."
+
+
+def unknown(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> list[str]:
+    """What nobody can tell from this run, a sentence each."""
+    said = list(_not_compared(tables))
+    said += ["Whether a column means the same at every site: names and types were compared, how it was measured was "
+             "not.",
+             "Whether a patient was seen at two sites: no identifiers were exchanged, and such a patient counts twice."]
+    return [*said, *_not_protected(settings, tables, metrics)]
+
+
+def _not_compared(tables: Tables) -> Iterator[str]:
+    performance = tables.get("federated_performance")
+    if performance is None or performance.empty:
+        return
+    models = performance["model"].astype(str)
+    if POOLED not in set(models):
+        yield "What a model of all patients together would give: their data stay where they are."
+    if not models.str.startswith(ALONE).any():
+        yield "How far each site would come alone: no site was fitted alone."
+    if models.str.startswith(WITHOUT).any():
+        yield "How the model does at a hospital unlike these: each was left out in turn, but they may be alike."
+    else:
+        yield "How the model does at another hospital: it was judged at sites that trained it."
+    yield from _not_judged(performance)
+
+
+def _not_judged(performance: pd.DataFrame) -> Iterator[str]:
+    own = performance[(performance["model"] == FEDERATED) & (performance["site"] != ALL)]
+    without = own[own["estimate"].isna()]["site"]
+    if len(without):
+        yield f"How the model does at {listed(without)}: too few patients or events there were kept out of training."
+    chance = own["measure"].map(CHANCE)
+    unsure = own[(own["lower"] <= chance) & (chance <= own["upper"])]
+    if len(unsure):
+        includes = "its interval includes" if len(unsure) == 1 else "their intervals include"
+        yield (f"Whether the model does better than chance at {listed(unsure['site'])}: {includes} "
+               f"{number(chance.iloc[0])}.")
+
+
+def _not_protected(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> Iterator[str]:
+    epsilon = metrics.get("epsilon")
+    fewest = f", each of them over {int(tables['left']['fewest_patients'].min())} patients or more" \
+        if "left" in tables else ""
+    if missing(epsilon):
+        yield (f"How much what left tells of a single patient: sums{fewest}, without differential privacy, which "
+               "alone would give a bound.")
+        return
+    delta = (settings.get("privacy") or {}).get("delta", "")
+    yield (f"How much counts, means and measures tell of a single patient: differential privacy (epsilon "
+           f"{number(epsilon, 2)} at delta {number(delta)}) holds for the training of the network only.")
+
+
+def done(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> list[str]:
+    """What was done, a sentence each."""
+    return [*_sites(settings, tables), _algorithm(settings), *_prepared(settings), *_judged(settings),
+            *_left(tables, metrics)]
+
+
+def _sites(settings: Settings, tables: Tables) -> Iterator[str]:
+    if "sites" not in tables:
+        return
+    where = f"simulated from the column {settings['site_column']}" if settings.get("site_column") else \
+        "each a study folder" if settings.get("sites") else "hospitals of a federation"
+    yield f"Sites: {listed(tables['sites']['site'])}, {where}."
+    required = settings.get("required")
+    stopped = "stopped" if settings.get("missing", "stop") == "stop" else "waited"
+    yield (f"{listed(required) if required else 'All of them'} had to answer every round; without one of them the run "
+           f"would have {stopped}, never gone on with fewer.")
+
+
+def _algorithm(settings: Settings) -> str:
+    algorithm = str(settings.get("algorithm", "logistic"))
+    if algorithm == "network":
+        network = settings.get("network") or {}
+        return (f"A network was trained for {count(int(network.get('rounds', 0)), 'round')}; after each one the sites' "
+                f"weights were {_STRATEGIES.get(str(network.get('strategy')), 'put together')}. It approximates the "
+                "network of all patients together, and does not equal it.")
+    if algorithm == "trees":
+        rounds = int((settings.get("trees") or {}).get("rounds", 0))
+        return (f"Boosted trees grew for {count(rounds, 'round')}: in each one every site grew a tree on bins that all "
+                "share, and the coordinator put them together. They approximate the trees of all patients together, "
+                "and do not equal them.")
+    penalty = settings.get("penalty", 0)
+    ridge = "" if algorithm == "kaplan-meier" else f" Ridge penalty: {number(penalty)}." if penalty else " No penalty."
+    return f"{_EXACT[algorithm]}{ridge}"
+
+
+def _prepared(settings: Settings) -> Iterator[str]:
+    if settings.get("algorithm") == "kaplan-meier":
+        return
+    combat = "; before that, ComBat between sites with parameters that all share" if settings.get("harmonisation") \
+        else ""
+    yield ("Missing values were filled with means over the training patients of all sites, and columns standardised "
+           f"with their mean and standard deviation{combat}.")
+
+
+def _judged(settings: Settings) -> Iterator[str]:
+    if settings.get("algorithm") == "kaplan-meier":
+        return
+    test = settings.get("test")
+    if test:
+        (column, value), = test.items()
+        yield f"Judged by the patients with {column} = {value}, who took no part in training."
+    else:
+        yield (f"Judged by {number(100 * settings.get('holdout', 0))} % of each site's patients, drawn before anything "
+               "was computed, who took no part in training.")
+
+
+def _left(tables: Tables, metrics: Mapping[str, Any]) -> Iterator[str]:
+    if "left" in tables:
+        times = int(tables["left"]["times"].sum())
+        yield (f"The sites let out {data_size(metrics.get('bytes', tables['left']['bytes'].sum()))} in "
+               f"{count(times, 'answer')}, listed below in words; no patient's row is among them.")

@@ -1,0 +1,200 @@
+"""The report of a federated run: what it says first, what came out, what left each site, and what is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medomicslab_nb.record import RunRecord
+from medomicslab_nb.report import federated_figures, federated_words
+from medomicslab_nb.report.evidence import SHOWN, evidence
+from medomicslab_nb.report.federated_tables import of_report
+from medomicslab_nb.report.figures import figures_of, pictures
+from medomicslab_nb.report.html import write_report
+from medomicslab_nb.report.wording import data_size
+from medomicslab_nb.study import Study
+from tests.report.samples import FEDERATED_METRICS, HOSTILE, IDS, curve_table, federated_tables, finished_run
+
+SETTINGS = {"outcome": "disease", "site_column": "hospital"}
+
+
+@pytest.fixture
+def record(study: Study) -> RunRecord:
+    return finished_run(study, "federated", federated_tables(), SETTINGS, metrics=FEDERATED_METRICS)
+
+
+def without(tables: dict[str, pd.DataFrame], *models: str) -> dict[str, pd.DataFrame]:
+    """The tables as of a run that did not fit these models, by how their names begin."""
+    table = tables["performance"]
+    return {**tables, "performance": table[~table["model"].str.startswith(models)]}
+
+
+def test_the_first_sentence_has_the_interval_and_what_to_compare_with(record: RunRecord) -> None:
+    assert evidence(record)["summary"] == (
+        "Predicting disease over 3 sites (600 patients with 230 events), the federated logistic regression reached an "
+        "AUC of 0.860 (95 % interval 0.820 to 0.900) in 120 patients kept out of training; on the same patients models "
+        "of one site alone 0.710 to 0.840, the model of all patients together 0.860.")
+
+
+def test_the_first_sentence_promises_nothing_that_was_not_computed() -> None:
+    tables = of_report(without(federated_tables(), "pooled", "alone"))
+    assert federated_words.summary(SETTINGS, tables, FEDERATED_METRICS).endswith("kept out of training.")
+    judged = of_report({**federated_tables(), "performance": federated_tables()["performance"].iloc[:0]})
+    assert "it was judged nowhere" in federated_words.summary(SETTINGS, judged, FEDERATED_METRICS)
+    unsure = federated_tables()
+    unsure["performance"] = unsure["performance"].assign(lower=np.nan, upper=np.nan)
+    assert "(no interval)" in federated_words.summary(SETTINGS, of_report(unsure), FEDERATED_METRICS)
+
+
+def test_findings_name_the_site_where_its_own_model_is_as_good(record: RunRecord) -> None:
+    pooled, home, away, external, calibration = evidence(record)["findings"]
+    assert pooled == "Between the federated model and the model of all patients together the AUC differs by less than " \
+                     "0.0001."
+    assert "no worse than the federated one at east (0.740 against 0.700)" in home
+    assert "not tested" in home
+    assert away.endswith("reached 0.600 to 0.820; the lowest is the model of north at east.")
+    assert "0.800 at north (0.740 to 0.860), 0.750 at south" in external
+    assert calibration == "The federated model's calibration slope is 0.900 over the sites (ideal 1)."
+
+
+def test_what_is_not_known_depends_on_what_was_done(record: RunRecord) -> None:
+    said = " ".join(evidence(record)["unknown"])
+    assert "better than chance at east: its interval includes 0.500" in said
+    assert "over 80 patients or more, without differential privacy" in said
+    assert "alone" not in said.partition("Whether a column")[0].replace("left out", "")
+    less = of_report(without(federated_tables(), "pooled", "alone", "without"))
+    less["federated_performance"].loc[less["federated_performance"]["site"] == "south", "estimate"] = np.nan
+    said = " ".join(federated_words.unknown(SETTINGS, less, FEDERATED_METRICS))
+    for part in ("What a model of all patients together would give", "How far each site would come alone",
+                 "at another hospital: it was judged at sites that trained it", "does at south: too few patients"):
+        assert part in said
+    private = " ".join(federated_words.unknown({"privacy": {"delta": 1e-5}}, less, {"epsilon": 3.456}))
+    assert "epsilon 3.46 at delta 1e-05" in private
+    assert "without differential privacy" not in private
+
+
+def test_nothing_is_unknown_of_a_run_without_a_result(study: Study) -> None:
+    failed = finished_run(study, "federated", {}, SETTINGS, status="failed", error="the site north did not answer")
+    content = evidence(failed)
+    assert (content["unknown"], content["findings"]) == ([], [])
+    assert "north did not answer" in write_report(failed).read_text(encoding="utf-8")
+
+
+def test_what_left_each_site_is_added_up_by_kind() -> None:
+    left = of_report(federated_tables())["left"]
+    east = left[left["site"] == "east"].set_index("step")
+    assert east.loc["logistic", ["times", "fewest_patients", "bytes"]].tolist() == [3, 80, 2400]
+    assert east.loc["logistic", "words"] == "sums for Newton step 1"
+    assert left["bytes"].sum() == federated_tables()["released"]["bytes"].sum()
+    assert left["site"].is_monotonic_increasing
+
+
+def test_every_published_table_is_shown_and_every_figure_has_its_numbers(record: RunRecord) -> None:
+    assert set(of_report(federated_tables())) <= set(SHOWN)
+    assert {*of_report({"curve": curve_table()})} <= set(SHOWN)
+    names = [table["name"] for table in evidence(record)["tables"]]
+    assert names[:3] == ["sites", "compared", "left"]
+    assert "performance" not in names
+    drawn = figures_of(record)
+    assert [picture.name for picture in drawn] == [
+        "federated_performance", "travel", "coefficients", "federated_importance", "rounds", "availability", "left"]
+    assert all(len(picture.numbers) for picture in drawn)
+    assert [line["who"] for line in evidence(record)["on_whom"]] == ["north", "south", "east"]
+    assert evidence(record)["headline"] == []
+
+
+def test_forest_has_a_line_for_all_and_for_what_concerns_a_site() -> None:
+    drawn = federated_figures.performance(of_report(federated_tables())["compared"])
+    labels = list(drawn.layout.yaxis.ticktext)
+    assert labels[:5] == ["all sites · federated", "all sites · all patients together", "all sites · north alone",
+                          "all sites · south alone", "all sites · east alone"]
+    assert labels[-4:] == ["east · federated", "east · all patients together", "east · alone",
+                           "east · model of the others"]
+    assert [trace.marker.symbol for trace in drawn.data].count("diamond") == 4
+
+
+def test_models_of_one_site_are_crossed_with_where_they_are_judged() -> None:
+    drawn = federated_figures.travel(federated_tables()["performance"])
+    assert list(drawn.data[0].y) == ["north", "south", "east", "federated"]
+    assert list(drawn.data[0].z[0]) == [0.87, 0.75, 0.6]
+    assert federated_figures.travel(without(federated_tables(), "alone")["performance"]) is None
+
+
+def test_coefficients_are_drawn_per_standard_deviation_and_said_per_unit() -> None:
+    drawn = federated_figures.coefficients(federated_tables()["coefficients"])
+    first = drawn.data[0]
+    assert first.x == (0.9,)
+    assert first.error_x.array[0] == pytest.approx(0.04 * 9)
+    assert "ratio 1.105 (1.062 to 1.150) per unit" in [note.text for note in drawn.layout.annotations]
+    linear = federated_tables()["coefficients"].assign(ratio=np.nan)
+    assert "0.100 (0.060 to 0.140) per unit" in [
+        note.text for note in federated_figures.coefficients(linear).layout.annotations]
+
+
+def test_shares_known_are_of_each_sites_patients_and_absent_when_all_is_known() -> None:
+    tables = federated_tables()
+    drawn = federated_figures.availability(tables["availability"], tables["sites"])
+    assert list(drawn.data[0].y) == ["chol"]
+    assert [round(value) for value in drawn.data[0].z[0]] == [93, 100, 0]
+    full = tables["availability"].assign(known=300)
+    assert federated_figures.availability(full, tables["sites"]) is None
+
+
+def test_loss_is_drawn_where_rounds_have_one() -> None:
+    tables = federated_tables()
+    drawn = federated_figures.rounds(tables["rounds"])
+    assert list(drawn.data[0].x) == [3, 4, 5]
+    assert federated_figures.rounds(tables["rounds"].assign(loss=np.nan)) is None
+
+
+def test_kaplan_meier_begins_at_one_and_is_said_in_words(study: Study) -> None:
+    tables = {name: table for name, table in federated_tables().items() if name in ("sites", "rounds", "released")}
+    record = finished_run(study, "federated", {**tables, "curve": curve_table()},
+                          {"outcome": "dmfs", "algorithm": "kaplan-meier", "site_column": "hospital"},
+                          metrics={**FEDERATED_METRICS, "unit": "days"})
+    content = evidence(record)
+    assert content["summary"] == (
+        "Of 3 sites (600 patients with 230 events), 60.0 % are free of dmfs at 1800 days (95 % interval 57.0 to "
+        "63.0 %); at the sites 0.500 to 0.700 at the end of their curves.")
+    assert any("no patient's time left a site" in one for one in content["done"])
+    assert not any("penalty" in one or "kept out" in one for one in content["done"])
+    drawn = next(picture for picture in figures_of(record) if picture.name == "curve").figure
+    curves = [trace for trace in drawn.data if trace.mode == "lines" and trace.name]
+    assert [trace.name for trace in curves] == ["all sites", "north", "south"]
+    assert all((trace.x[0], trace.y[0]) == (0.0, 1.0) for trace in curves)
+    assert drawn.layout.xaxis.title.text == "time (days)"
+
+
+def test_what_was_done_is_said_as_it_was_set(study: Study) -> None:
+    network = finished_run(study, "federated", federated_tables(), {
+        "outcome": "disease", "sites": {"north": "../north", "south": "../south"}, "algorithm": "network",
+        "missing": "wait", "required": ["north"], "test": {"split": "test"}, "harmonisation": True,
+        "network": {"strategy": "fedprox", "rounds": 7}}, metrics=FEDERATED_METRICS)
+    said = " ".join(evidence(network)["done"])
+    for part in ("each a study folder", "north had to answer every round", "would have waited", "for 7 rounds",
+                 "FedProx", "does not equal it", "ComBat", "with split = test", "14.8 kB in 18 answers"):
+        assert part in said
+    logistic = " ".join(evidence(finished_run(study, "federated", federated_tables(), SETTINGS,
+                                              metrics=FEDERATED_METRICS))["done"])
+    assert "the model that all patients together would give. Ridge penalty: 1." in logistic
+    assert "20 % of each site's patients" in logistic
+
+
+@pytest.mark.parametrize(("size", "said"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (999_949, "999.9 kB"),
+                                            (999_951, "1.0 MB"), (5e12, "5000.0 GB")])
+def test_bytes_are_said_in_decimal_units(size: float, said: str) -> None:
+    assert data_size(size) == said
+
+
+def test_88_names_of_sites_and_columns_are_inert(study: Study) -> None:
+    hostile = federated_tables(HOSTILE, (HOSTILE, "south", "east"))
+    for picture in pictures(of_report(hostile), HOSTILE, HOSTILE):
+        assert "<a" not in picture.figure.to_json()
+        assert "<img" not in picture.figure.to_json()
+    page = write_report(finished_run(study, "federated", hostile, SETTINGS, metrics=FEDERATED_METRICS))
+    text = page.read_text(encoding="utf-8")
+    assert "&lt;img src=x" in text
+    assert text.count("</script>") == text.count("<script")
+    assert "What is not known" in text
+    assert not any(patient in text for patient in IDS)
