@@ -1,0 +1,266 @@
+"""A site: answers letters with what its rules let out, and with a refusal in one sentence otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medomicslab_nb.errors import DataError, MedomicsError
+from medomicslab_nb.federated.approval import Approvals, check_code, code_hash, plan_hash
+from medomicslab_nb.federated.audit import AuditLog, Entry
+from medomicslab_nb.federated.ledger import Ledger
+from medomicslab_nb.federated.messages import Letter, Reply, fingerprint, pack
+from medomicslab_nb.federated.patients import SitePatients, read_patients
+from medomicslab_nb.federated.policy import (
+    check_columns,
+    check_patients,
+    check_question,
+    check_release,
+    cohorts,
+    part_asked,
+)
+from medomicslab_nb.federated.settings import FederatedSettings, PolicySettings
+from medomicslab_nb.federated.site_folder import read_site
+from medomicslab_nb.federated.steps import get_step
+from medomicslab_nb.protect import scrub
+from medomicslab_nb.study import open_study
+
+ReadPatients = Callable[[FederatedSettings], SitePatients]
+
+SITE_SEED = "site_seed"
+"""Added to the values of a question where noise is drawn: a seed that only the site knows, the same for the same
+question, so that noise cannot be computed and taken away, nor averaged out by asking again."""
+
+_LONGEST_TEXT = 600
+
+
+class Site:
+    """One site, whichever way letters come to it.
+
+    Parameters
+    ----------
+    name : str
+    patients : callable
+        The patients for a run's settings. Giving the same object again says that they are the same.
+    policy : PolicySettings
+    audit : AuditLog, optional
+        None: in memory.
+    approvals : Approvals, optional
+        None: every plan of the code that runs here.
+    ledger : Ledger
+    errors : Path, optional
+        Where unexpected errors are written with all details, which may hold values: it stays at the site.
+    identifiers : callable, optional
+        Every identifier of the site; those of the patients of a question are looked for in any case.
+    """
+
+    def __init__(self, name: str, patients: ReadPatients, policy: PolicySettings, audit: AuditLog | None,
+                 approvals: Approvals | None, ledger: Ledger, *, errors: Path | None = None,
+                 identifiers: Callable[[], frozenset[str]] = frozenset) -> None:
+        self.name = name
+        self.policy = policy
+        self.audit = AuditLog() if audit is None else audit
+        self.failure = ""
+        """The last unexpected error with its details, for who runs the site."""
+        self._patients = patients
+        self._approvals = Approvals() if approvals is None else approvals
+        self._ledger = ledger
+        self._errors = errors
+        self._identifiers = identifiers
+        self._known: _Known | None = None
+        self._plans: dict[str, tuple[FederatedSettings, str]] = {}
+
+    @classmethod
+    def of_study(cls, study: Path | str) -> Site:
+        """The site that a study's folder ``site`` describes.
+
+        Raises
+        ------
+        StudyError
+            The study is no site, or its ledger is damaged.
+        SettingsError
+            Its rules are wrong.
+        """
+        folder = read_site(study)
+        reader = _StudyReader(folder.study_path)
+        return cls(folder.site, reader, folder.policy, AuditLog(folder.path / "audit.jsonl"),
+                   Approvals(folder.path / "approvals"), Ledger(folder.path / "ledger.jsonl"),
+                   errors=folder.path / "errors.log", identifiers=reader.identifiers)
+
+    @classmethod
+    def simulated(cls, name: str, patients: SitePatients | ReadPatients, policy: PolicySettings) -> Site:
+        """A site that is a part of a study: with the coordinator's own code, and everything in memory."""
+        read = patients if callable(patients) else lambda _settings: patients
+        return cls(name, read, policy, None, None, Ledger())
+
+    def answer(self, letter: bytes) -> bytes:
+        """The reply to a letter; whatever happens, there is one, and it is in the audit log.
+
+        The same letter again has the same answer.
+        """
+        asked = None
+        try:
+            asked = _opened(letter)
+            return self._release(asked)
+        except Exception as error:
+            return self._refuse(asked, error)
+
+    def _release(self, letter: Letter) -> bytes:
+        check_code(letter.code)
+        settings, plan = self._plan(letter.plan)
+        self._approvals.check(plan, letter.code)
+        step = get_step(letter.step)
+        check_question(self.policy, settings, step.name, self.audit.released_today())
+        known = self._know(self._patients(settings))
+        part = part_asked(step.name, letter.values)
+        check_columns(self.policy, settings, known.patients)
+        check_patients(self.policy, known.patients, part, step.name)
+        release = step(known.patients, self._values(settings, letter), self.policy.minimum_count)
+        check_release(self.policy, release)
+        minimum = self.policy.minimum_count
+        self._ledger.admit(known.cohorts(part, step.name, minimum, self._ledger), minimum, run=letter.run)
+        reply = Reply(self.name, release.values, self._clean(release.words), release.patients, code=code_hash(),
+                      data=self._ledger.keyed(f"{letter.run}\0{known.fingerprint}"))
+        return self._sent(letter, "released", reply)
+
+    def _plan(self, text: str) -> tuple[FederatedSettings, str]:
+        if text not in self._plans:
+            settings = FederatedSettings.parse(text)
+            self._plans = {text: (settings, plan_hash(settings))}
+        return self._plans[text]
+
+    def _know(self, patients: SitePatients) -> _Known:
+        if self._known is None or self._known.patients is not patients:
+            self._known = _Known(patients)
+        return self._known
+
+    def _values(self, settings: FederatedSettings, letter: Letter) -> Mapping[str, Any]:
+        if settings.privacy.kind == "none":
+            return letter.values
+        question = hashlib.sha256(f"{letter.plan}\0{letter.step}\0".encode() + pack(letter.values)).hexdigest()
+        return {**letter.values, SITE_SEED: int(self._ledger.keyed(f"seed\0{question}")[:15], 16)}
+
+    def _refuse(self, letter: Letter | None, error: Exception) -> bytes:
+        if not isinstance(error, MedomicsError):
+            self._keep(error)
+        letter = letter or Letter("", 0, "", "", "", "", {})
+        reply = Reply(self.name, {}, refused=self._told(error), code=code_hash())
+        try:
+            return self._sent(letter, "refused", reply)
+        except MedomicsError as unwritten:  # nothing leaves but that the log cannot be written
+            return replace(reply, refused=self._told(unwritten)).pack()
+
+    def _told(self, error: Exception) -> str:
+        """What the coordinator is told of an error: our own words without identifiers, of others only the kind."""
+        if isinstance(error, MedomicsError):
+            return self._clean(str(error))
+        return (f"an unexpected error ({type(error).__name__}); its details may hold values of patients, and stay at "
+                "the site in its file site/errors.log")
+
+    def _clean(self, text: str) -> str:
+        known = self._known.identifiers if self._known else frozenset()
+        return " ".join(scrub(text, known | self._identifiers()).split())[:_LONGEST_TEXT]
+
+    def _sent(self, letter: Letter, event: Any, reply: Reply) -> bytes:
+        content = reply.pack()
+        plan = self._plans[letter.plan][1] if letter.plan in self._plans else ""
+        self.audit.append(Entry(event, self._clean(letter.run), letter.round, self._clean(letter.step),
+                                reply.words or reply.refused, reply.patients, len(content), fingerprint(content),
+                                reply.code, plan))
+        return content
+
+    def _keep(self, error: Exception) -> None:
+        self.failure = "".join(traceback.format_exception(error))
+        if self._errors is None:
+            return
+        text = f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{self.failure}\n"
+        try:
+            handle = os.open(self._errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError:
+            return  # the refusal leaves without its details
+
+
+def _opened(content: bytes) -> Letter:
+    """A letter whose parts are of the types that they should be.
+
+    Raises
+    ------
+    DataError
+    """
+    try:
+        letter = Letter.unpack(content)
+        if isinstance(letter.round, int) and all(isinstance(getattr(letter, name), str)
+                                                 for name in ("run", "step", "label", "plan", "code")):
+            return letter
+    except Exception:  # noqa: S110  (whatever was sent, it was no letter)
+        pass
+    raise DataError("what came is no letter of a federated run", where="federated message",
+                    todo="Install the same version of medomicslab_nb at the coordinator and at every site")
+
+
+@dataclass
+class _Known:
+    """What was found out about patients that stay the same from round to round."""
+
+    patients: SitePatients
+
+    def __post_init__(self) -> None:
+        self.identifiers = frozenset(map(str, self.patients.frame.index))
+        self.fingerprint = patients_fingerprint(self.patients)
+        self._cohorts: dict[tuple[str, str], Mapping[str, frozenset[str]]] = {}
+
+    def cohorts(self, part: str, step: str, minimum: int, ledger: Ledger) -> Mapping[str, frozenset[str]]:
+        """Hashes of the patients behind a release, as the ledger takes them."""
+        if (part, step) not in self._cohorts:
+            found = cohorts(self.patients, part, step, minimum)
+            self._cohorts[part, step] = {name: frozenset(map(ledger.member, who)) for name, who in found.items()}
+        return self._cohorts[part, step]
+
+
+def patients_fingerprint(patients: SitePatients) -> str:
+    """sha256 over everything that a step can see of patients."""
+    content = hashlib.sha256()
+    endpoint = patients.endpoint
+    for values in (patients.frame.index, *(patients.frame[name] for name in patients.frame.columns)):
+        content.update(str(values.name).encode())
+        content.update(pd.util.hash_array(np.asarray(values, dtype=object).astype(str)).tobytes())
+    for values in (endpoint.outcome, endpoint.time, endpoint.entry, endpoint.cause, patients.testing):
+        content.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+    return content.hexdigest()
+
+
+class _StudyReader:
+    """The patients of a study folder, read again when something in it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[Any, SitePatients] | None = None
+        self._named: tuple[Any, frozenset[str]] | None = None
+
+    def __call__(self, settings: FederatedSettings) -> SitePatients:
+        state = (settings, self._state())
+        if self._read is None or self._read[0] != state:
+            self._read = state, read_patients(open_study(self._path), settings)[0]
+        return self._read[1]
+
+    def identifiers(self) -> frozenset[str]:
+        state = self._state()
+        if self._named is None or self._named[0] != state:
+            self._named = state, open_study(self._path).identifiers()
+        return self._named[1]
+
+    def _state(self) -> tuple[Any, ...]:
+        """Tables are replaced by renaming their file, and runs by a new folder: both change a time."""
+        files = [self._path / "study.yaml", *sorted((self._path / "tables").glob("*.yaml")), self._path / "runs"]
+        return tuple((path.name, path.stat().st_mtime_ns) for path in files if path.exists())
