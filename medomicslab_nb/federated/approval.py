@@ -23,6 +23,7 @@ SHORT = 12
 
 _PACKAGE = "medomicslab_nb"
 _DATA = (".py", ".yaml", ".csv", ".json")
+_COORDINATOR = ("stage", "program", "coordinator", "pooled", "commands")  # what these import does not run at a site
 
 
 # -- what runs -----------------------------------------------------------------------------------------------------
@@ -43,20 +44,24 @@ def code_hash() -> str:
 
 
 def code_files(root: Path) -> tuple[Path, ...]:
-    """The files of ``federated`` and every module of the package that they import, directly or not."""
-    own = [path for path in sorted((root / "federated").rglob("*")) if path.suffix in _DATA]
-    found, waiting = set(own), [path for path in own if path.suffix == ".py"]
+    """The files of ``federated``, and every module of the package that they load, directly or not.
+
+    The package's own front only passes calls on to stages and views, which a site does not use.
+    """
+    found = {path for path in (root / "federated").rglob("*") if path.suffix in _DATA}
+    waiting = [path for path in found if path.suffix == ".py" and not path.stem.endswith(_COORDINATOR)]
     while waiting:
         for path in _imported(waiting.pop(), root):
             if path not in found:
                 found.add(path)
-                waiting.append(path)
+                if path.parent != root or path.name != "__init__.py":
+                    waiting.append(path)
     return tuple(sorted(found, key=lambda path: path.relative_to(root).as_posix()))
 
 
 def _imported(path: Path, root: Path) -> Iterator[Path]:
-    """Files of the package that a module names in its imports, wherever in it they stand."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    """Files of the package that a module names in its imports, wherever in it they stand but for types."""
+    for node in _statements(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -65,6 +70,15 @@ def _imported(path: Path, root: Path) -> Iterator[Path]:
             continue
         for name in names:
             yield from _files_of(name, root)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.stmt):
+            yield child
+            yield from _statements(child)
 
 
 def _files_of(name: str, root: Path) -> Iterator[Path]:

@@ -121,19 +121,24 @@ def check_patients(policy: PolicySettings, patients: SitePatients, part: str, st
     """
     _check_part(policy, patients, "all")
     if part == "testing" and step in _JUDGED:
-        _refuse_few(int(patients.testing.sum()), policy.minimum_count, "patients", "testing")
-    elif part != "all":
-        _check_part(policy, patients.training_part if part == "training" else patients.testing_part, part)
+        _refuse_few(int(patients.testing.sum()), policy.minimum_count, "patients", part)
+    else:
+        _check_part(policy, patients, part)
+
+
+def _rows(patients: SitePatients, part: str) -> np.ndarray:
+    return {"training": ~patients.testing, "testing": patients.testing}.get(part, np.ones(len(patients), dtype=bool))
 
 
 def _check_part(policy: PolicySettings, patients: SitePatients, part: str) -> None:
-    endpoint = patients.endpoint
-    _refuse_few(len(patients), policy.minimum_patients, "patients with a known outcome", part)
-    if endpoint.kind in ("binary", "survival"):
-        events = int(np.sum(endpoint.event))
+    rows = _rows(patients, part)
+    count = int(rows.sum())
+    _refuse_few(count, policy.minimum_patients, "patients with a known outcome", part)
+    if patients.endpoint.kind in ("binary", "survival"):
+        events = int(np.sum(patients.endpoint.event[rows]))
         _refuse_few(events, policy.minimum_events, "patients with the event", part)
-        if endpoint.kind == "binary":
-            _refuse_few(len(patients) - events, policy.minimum_events, "patients without the event", part)
+        if patients.endpoint.kind == "binary":
+            _refuse_few(count - events, policy.minimum_events, "patients without the event", part)
 
 
 def _refuse_few(count: int, minimum: int, who: str, part: str) -> None:
@@ -149,8 +154,7 @@ def cohorts(patients: SitePatients, part: str, step: str, minimum: int) -> dict[
     All of the part, and for steps that sum over columns those with a value in each. A column that fewer than
     ``minimum`` of them know is left out: steps take it for one that nobody knows.
     """
-    chosen = {"training": ~patients.testing, "testing": patients.testing}.get(part, np.ones(len(patients), dtype=bool))
-    frame = patients.frame[chosen]
+    frame = patients.frame[_rows(patients, part)]
     found = {PATIENTS: frame.index}
     if step in _BY_COLUMN:
         known = {f"{COLUMN}{name}": frame.index[frame[name].notna()] for name in frame.columns}
