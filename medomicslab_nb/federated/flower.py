@@ -11,26 +11,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import TracebackType
 from typing import Protocol, Self
 
-from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
+from flwr.app import ConfigRecord, Context, Error, Message, Metadata, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
-from flwr.supercore.task_identity import TaskIdentity
 
 from medomicslab_nb.federated.messages import Reply
+
+SITE = "site"
+"""Key of the site's name in a message, and in the configuration of a node that serves one site."""
 
 _RECORD = "medomicslab"
 _BYTES = "bytes"
 _TYPE = "query"
 _POLL_S = 0.05  # how long a pull waits for a reply in process
+_LOOK_S = 1.0  # how often it is looked which nodes are there
 _LONGEST_S = 60.0  # that one site in process holds up the next, at most
-
-SITE = "site"
-"""Key of the site's name in a node's configuration."""
 
 Watch = Callable[[], None]
 """Called several times a second while replies are waited for; may raise, e.g. Cancelled."""
@@ -42,8 +41,8 @@ class AnsweringSite(Protocol):
     def answer(self, letter: bytes) -> bytes: ...
 
 
-Find = Callable[[Context], AnsweringSite]
-"""The site of the node with this context."""
+Find = Callable[[Context, str], AnsweringSite]
+"""The site of the node with this context, to which a letter with this name on it has come."""
 
 
 def make_client_app(find: Find) -> ClientApp:
@@ -55,20 +54,34 @@ def make_client_app(find: Find) -> ClientApp:
 
     @app.query()
     def answer(message: Message, context: Context) -> Message:
-        try:
-            reply = find(context).answer(letter_in(message))
-        except Exception as error:
-            logging.getLogger(__name__).exception("the site could not answer")
-            refused = f"the site could not answer ({type(error).__name__}); its own log says why"
-            reply = Reply(str(context.node_config.get(SITE, "")), {}, refused=refused).pack()
+        name = _addressee(message)
+        own = str(context.node_config.get(SITE, name))
+        if own != name:
+            reply = Reply(own, {}, refused=f"a letter for site '{name}' came to this site: its key is registered "
+                                           "under that name").pack()
+        else:
+            reply = _answer(find, context, letter_in(message), name)
         return reply_message(reply, message)
 
     return app
 
 
-def letter_message(letter: bytes, node: int, ttl_s: float) -> Message:
+def _answer(find: Find, context: Context, letter: bytes, name: str) -> bytes:
+    try:
+        return find(context, name).answer(letter)
+    except Exception as error:
+        logging.getLogger(__name__).exception("the site could not answer")
+        return Reply(name, {}, refused=f"the site could not answer ({type(error).__name__}); its own log says "
+                                       "why").pack()
+
+
+def letter_message(site: str, letter: bytes, node: int, run: Run, ttl_s: float) -> Message:
     """A letter on its way to a node; it is void after ``ttl_s`` seconds."""
-    return Message(_content(letter), node, _TYPE, ttl=ttl_s)
+    # Metadata of its own, because Message() takes the run from a variable that is global in the process.
+    metadata = Metadata(run_id=run.run_id, message_id="", src_node_id=SUPERLINK_NODE_ID, dst_node_id=node,
+                        reply_to_message_id="", group_id="", created_at=time.time(), ttl=ttl_s, message_type=_TYPE,
+                        src_task_id=run.primary_task_id)
+    return Message(content=_content(letter, site), metadata=metadata)  # type: ignore[no-any-return, call-overload]
 
 
 def letter_in(message: Message) -> bytes:
@@ -80,33 +93,68 @@ def letter_in(message: Message) -> bytes:
 
 def reply_message(reply: bytes, message: Message) -> Message:
     """A reply on its way back."""
-    return Message(_content(reply), reply_to=message)
+    return Message(_content(reply, _addressee(message)), reply_to=message)
 
 
-def _content(letter: bytes) -> RecordDict:
-    return RecordDict({_RECORD: ConfigRecord({_BYTES: letter})})
+def _addressee(message: Message) -> str:
+    return str(message.content[_RECORD][SITE])
+
+
+def _content(letter: bytes, site: str) -> RecordDict:
+    return RecordDict({_RECORD: ConfigRecord({_BYTES: letter, SITE: site})})
 
 
 def exchange(grid: Grid, nodes: Mapping[str, int], letters: Mapping[str, bytes], deadline_s: float, *,
              poll_s: float, watch: Watch) -> Iterator[tuple[str, bytes]]:
     """Send letters over a grid, and give the replies as they come in, until all are there or the time is over.
 
-    A site that Flower knows to be away is missing at once. One whose client failed has refused, with Flower's reason
-    in words.
+    A letter waits for a node that is not there, and is sent again to one that came back: what it had received before
+    is lost with it, and a site answers the same letter the same. A site whose client failed has refused, with Flower's
+    reason in words.
     """
     end = time.monotonic() + deadline_s
-    waiting = dict(zip(grid.push_messages([letter_message(letter, nodes[site], deadline_s)
-                                           for site, letter in letters.items()]), letters, strict=True))
-    while waiting and time.monotonic() < end:
+    post = _Post(grid, nodes, letters, end)
+    while post.unanswered and time.monotonic() < end:
         watch()
-        for message in grid.pull_messages(list(waiting)):
-            site = waiting.pop(message.metadata.reply_to_message_id)
-            if message.has_content():
-                yield site, letter_in(message)
-            elif message.error.code not in _AWAY:
-                yield site, Reply(site, {}, refused=_reason(message.error)).pack()
-        if waiting and poll_s:
+        post.send()
+        yield from post.replies()
+        if post.unanswered and poll_s:
             time.sleep(poll_s)
+
+
+class _Post:
+    """Letters under way, and to which nodes they still have to be sent."""
+
+    def __init__(self, grid: Grid, nodes: Mapping[str, int], letters: Mapping[str, bytes], end: float) -> None:
+        self._grid, self._nodes, self._end = grid, nodes, end
+        self.unanswered = dict(letters)
+        self._sent: dict[str, str] = {}  # site by message
+        self._begun: dict[str, str] = {}  # since when the node was there that a site's letter was sent to
+        self._looked = float("-inf")
+
+    def send(self) -> None:
+        """Send letters to nodes that have appeared since."""
+        if time.monotonic() - self._looked < _LOOK_S:
+            return
+        self._looked = time.monotonic()
+        there = {info.node_id: info.last_activated_at for info in self._grid.get_nodes()}
+        due = {site: there[self._nodes[site]] for site in self.unanswered
+               if self._nodes[site] in there and self._begun.get(site) != there[self._nodes[site]]}
+        if due:
+            ttl_s = max(1.0, self._end - time.monotonic())
+            run = self._grid.run
+            messages = [letter_message(site, self.unanswered[site], self._nodes[site], run, ttl_s) for site in due]
+            self._sent.update(zip(self._grid.push_messages(messages), due, strict=True))
+            self._begun.update(due)
+
+    def replies(self) -> Iterator[tuple[str, bytes]]:
+        """What has come in since."""
+        for message in self._grid.pull_messages(list(self._sent)) if self._sent else ():
+            site = self._sent.pop(message.metadata.reply_to_message_id)
+            if site in self.unanswered and message.has_error() and message.error.code in _AWAY:
+                self._begun.pop(site)
+            elif self.unanswered.pop(site, None) is not None:
+                yield site, letter_in(message) if message.has_content() else _refusal(site, message.error)
 
 
 _AWAY = (ErrorCode.NODE_UNAVAILABLE, ErrorCode.MESSAGE_UNAVAILABLE, ErrorCode.REPLY_MESSAGE_UNAVAILABLE)
@@ -117,10 +165,11 @@ _REASONS = {
 }
 
 
-def _reason(error: Error) -> str:
-    if error.code == ErrorCode.INVALID_FAB and error.reason:
-        return error.reason
-    return _REASONS.get(error.code, f"Flower's client failed (code {error.code}); the site's own log says why")
+def _refusal(site: str, error: Error) -> bytes:
+    """Flower's reason in words; its own text is passed on only where this package has written it."""
+    reason = error.reason if error.code == ErrorCode.INVALID_FAB else _REASONS.get(error.code)
+    return Reply(site, {}, refused=reason or f"Flower's client failed (code {error.code}); the site's own log says "
+                                             "why").pack()
 
 
 class LocalGrid(Grid):
@@ -137,14 +186,14 @@ class LocalGrid(Grid):
         self._replies: dict[str, Message] = {}
         self._arrived = threading.Condition()
         self._sent = 0
-        TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 0, SUPERLINK_NODE_ID, 0
+        self._run = Run.create_empty(run_id=0)
 
     def set_run(self, run: Run) -> None:
-        raise NotImplementedError("nodes in process know no runs")
+        self._run = run
 
     @property
     def run(self) -> Run:
-        raise NotImplementedError("nodes in process know no runs")
+        return self._run
 
     def create_message(self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str,
                        ttl: float | None = None) -> Message:
@@ -182,11 +231,7 @@ class LocalGrid(Grid):
         with self._busy[node]:
             if _void(message):
                 return
-            try:
-                reply = self._app(message, self._contexts[node])
-            except Exception:  # as a SuperNode does; the ClientApp itself lets nothing out
-                logging.getLogger(__name__).exception("the client of a site in process failed")
-                reply = Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION), reply_to=message)
+            reply = self._app(message, self._contexts[node])
         if not _void(message):
             with self._arrived:
                 self._replies[message.metadata.message_id] = reply
@@ -212,7 +257,7 @@ class LocalTransport:
         self._nodes = {name: node for node, name in enumerate(sorted(sites), start=SUPERLINK_NODE_ID + 1)}
         contexts = {node: Context(run_id=0, node_id=node, node_config={SITE: name}, state=RecordDict(), run_config={})
                     for name, node in self._nodes.items()}
-        self._grid = LocalGrid(make_client_app(lambda context: sites[str(context.node_config[SITE])]), contexts)
+        self._grid = LocalGrid(make_client_app(lambda _context, name: sites[name]), contexts)
         self._watch = watch
 
     def ask(self, letters: Mapping[str, bytes], deadline_s: float) -> Iterator[tuple[str, bytes]]:
@@ -222,6 +267,5 @@ class LocalTransport:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
