@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from medomicslab_nb.errors import ProtectionError, SettingsError, StudyError
+from medomicslab_nb.federated.plan import plan_hash, plan_of, settings_of
 from medomicslab_nb.federated.policy import steps_of
 from medomicslab_nb.federated.settings import FederatedSettings, PolicySettings
 from medomicslab_nb.federated.steps import STEPS
-from medomicslab_nb.files import FORMAT_PREFIX, read_document, write_yaml
+from medomicslab_nb.files import FORMAT_PREFIX, canonical_json, read_document, write_yaml
 
 FORMAT_VERSION = 1
 SHORT = 12
@@ -96,32 +98,43 @@ def _files_of(name: str, root: Path) -> Iterator[Path]:
 
 # -- what is asked -------------------------------------------------------------------------------------------------
 
-def plan_hash(plan: FederatedSettings | Mapping[str, Any] | str) -> str:
-    """sha256 of a run's settings after validation: other spellings of the same plan have the same one.
+def read_plan(plan: FederatedSettings | str) -> FederatedSettings:
+    """The settings of a plan, given as such or as the text that :func:`~medomicslab_nb.federated.plan.plan_of` makes.
 
     Raises
     ------
     SettingsError
-        These are no settings of a federated run.
+        It is no plan, or one of another version.
     """
-    return FederatedSettings.parse(plan).digest()
+    if isinstance(plan, FederatedSettings):
+        return plan
+    try:
+        return settings_of(plan)
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError("this is no plan of a federated run", where="plan",
+                            todo="Ask the coordinator for the plan's file") from None
 
 
-def summary(plan: FederatedSettings | Mapping[str, Any] | str, policy: PolicySettings | None = None) -> str:
+def summary(plan: FederatedSettings | str, policy: PolicySettings | None = None) -> str:
     """What a run does at a site, for whoever answers for the patients' data there.
 
     Parameters
     ----------
-    plan : settings of the run
+    plan : settings of the run, or its plan
     policy : PolicySettings, optional
         The site's rules; None: those of a new site.
+
+    Raises
+    ------
+    SettingsError
+        It is no plan.
     """
-    settings = FederatedSettings.parse(plan)
+    settings = read_plan(plan)
     policy = policy or PolicySettings()
     sections = {"What is computed": _computed(settings), "What is read": _read(settings),
                 "Who takes part": _who(settings, policy), "How often": _how_often(settings, policy),
                 "What leaves": _leaves(settings, policy), "What never leaves": _NEVER,
-                "To compare": [f"plan {plan_hash(settings)}", f"code {code_hash()}"]}
+                "To compare": [f"plan {plan_hash(plan_of(settings))}", f"code {code_hash()}"]}
     return "\n\n".join("\n".join([title, *(f"  - {line}" for line in lines)]) for title, lines in sections.items())
 
 
@@ -207,20 +220,20 @@ class Approval:
         Hashes.
     approved : str
         When, in UTC.
+    settings : mapping
+        The plan itself, with the version of its settings.
     by : str
         Who, as they wished to be named.
     revoked : str
         When it was taken back; empty while it holds.
-    settings : mapping
-        The plan itself.
     """
 
     plan: str
     code: str
     approved: str
+    settings: Mapping[str, Any]
     by: str = ""
     revoked: str = ""
-    settings: Mapping[str, Any] | None = None
 
 
 class Approvals:
@@ -265,18 +278,18 @@ class Approvals:
             return "was approved here once, and is no longer"
         return f"was approved here for the code {found.code[:SHORT]} only"
 
-    def approve(self, plan: FederatedSettings | Mapping[str, Any] | str, *, by: str = "") -> Approval:
+    def approve(self, plan: FederatedSettings | str, *, by: str = "") -> Approval:
         """Note that a plan may run with the code that is installed here.
 
         Raises
         ------
         SettingsError
-            These are no settings of a federated run.
+            It is no plan.
         StudyError
             It cannot be written.
         """
-        settings = FederatedSettings.parse(plan)
-        approval = Approval(plan_hash(settings), code_hash(), _now(), by, settings=settings.canonical())
+        text = plan_of(read_plan(plan))
+        approval = Approval(plan_hash(text), code_hash(), _now(), json.loads(text), by)
         self._write(approval)
         return approval
 
@@ -292,7 +305,7 @@ class Approvals:
         if len(found) != 1:
             raise SettingsError(f"{len(found)} approved plans begin with '{plan[:64]}'", where="approvals",
                                 todo=f"Approved: {', '.join(entry.plan[:SHORT] for entry in self.entries()) or 'none'}")
-        approval = Approval(**{**vars(found[0]), "revoked": _now()})
+        approval = replace(found[0], revoked=_now())
         self._write(approval)
         return approval
 
@@ -310,11 +323,11 @@ class Approvals:
     def _parse(self, path: Path) -> Approval:
         content = read_document(path, "approval", FORMAT_VERSION)
         try:
-            settings = content["settings"]
-            found = Approval(*(str(content[name]) for name in ("plan", "code", "approved", "by", "revoked")), settings)
-            if plan_hash(settings) == found.plan == path.stem:
+            texts = {name: str(content[name]) for name in ("plan", "code", "approved", "by", "revoked")}
+            found = Approval(**texts, settings=content["settings"])
+            if plan_hash(canonical_json(found.settings)) == found.plan == path.stem:
                 return found
-        except (KeyError, SettingsError):
+        except KeyError:
             pass
         raise StudyError("the approval is damaged, or its plan was changed", where=path.name,
                          todo="Delete the file, and approve the plan again")

@@ -168,7 +168,8 @@ def _reduced(table: np.ndarray) -> tuple[np.ndarray, list[int]]:
 
     Exact numbers would be fractions that grow; a rank is another one modulo a large prime by chance only.
     """
-    rows, pivots = table.copy() % _PRIME, []
+    rows = table % _PRIME
+    pivots: list[int] = []
     for column in range(rows.shape[1]):
         top = len(pivots)
         candidates = np.flatnonzero(rows[top:, column])

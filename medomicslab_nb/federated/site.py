@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError, MedomicsError
-from medomicslab_nb.federated.approval import Approvals, check_code, code_hash, plan_hash
+from medomicslab_nb.federated.approval import Approvals, check_code, code_hash, read_plan
 from medomicslab_nb.federated.audit import AuditLog, Entry
 from medomicslab_nb.federated.ledger import Ledger
-from medomicslab_nb.federated.messages import Letter, Reply, fingerprint, pack
+from medomicslab_nb.federated.messages import Letter, Reply, fingerprint
 from medomicslab_nb.federated.patients import SitePatients, read_patients
+from medomicslab_nb.federated.plan import plan_hash
 from medomicslab_nb.federated.policy import (
     check_columns,
     check_patients,
@@ -35,10 +36,6 @@ from medomicslab_nb.protect import scrub
 from medomicslab_nb.study import open_study
 
 ReadPatients = Callable[[FederatedSettings], SitePatients]
-
-SITE_SEED = "site_seed"
-"""Added to the values of a question where noise is drawn: a seed that only the site knows, the same for the same
-question, so that noise cannot be computed and taken away, nor averaged out by asking again."""
 
 _LONGEST_TEXT = 600
 
@@ -124,7 +121,7 @@ class Site:
         part = part_asked(step.name, letter.values)
         check_columns(self.policy, settings, known.patients)
         check_patients(self.policy, known.patients, part, step.name)
-        release = step(known.patients, self._values(settings, letter), self.policy.minimum_count)
+        release = step(known.patients, letter.values, self.policy.minimum_count)
         check_release(self.policy, release)
         minimum = self.policy.minimum_count
         self._ledger.admit(known.cohorts(part, step.name, minimum, self._ledger), minimum, run=letter.run)
@@ -134,20 +131,13 @@ class Site:
 
     def _plan(self, text: str) -> tuple[FederatedSettings, str]:
         if text not in self._plans:
-            settings = FederatedSettings.parse(text)
-            self._plans = {text: (settings, plan_hash(settings))}
+            self._plans = {text: (read_plan(text), plan_hash(text))}
         return self._plans[text]
 
     def _know(self, patients: SitePatients) -> _Known:
         if self._known is None or self._known.patients is not patients:
             self._known = _Known(patients)
         return self._known
-
-    def _values(self, settings: FederatedSettings, letter: Letter) -> Mapping[str, Any]:
-        if settings.privacy.kind == "none":
-            return letter.values
-        question = hashlib.sha256(f"{letter.plan}\0{letter.step}\0".encode() + pack(letter.values)).hexdigest()
-        return {**letter.values, SITE_SEED: int(self._ledger.keyed(f"seed\0{question}")[:15], 16)}
 
     def _refuse(self, letter: Letter | None, error: Exception) -> bytes:
         if not isinstance(error, MedomicsError):
@@ -230,13 +220,12 @@ class _Known:
 
 def patients_fingerprint(patients: SitePatients) -> str:
     """sha256 over everything that a step can see of patients."""
-    content = hashlib.sha256()
+    content = hashlib.sha256("\0".join(map(str, patients.frame.columns)).encode())
     endpoint = patients.endpoint
-    for values in (patients.frame.index, *(patients.frame[name] for name in patients.frame.columns)):
-        content.update(str(values.name).encode())
-        content.update(pd.util.hash_array(np.asarray(values, dtype=object).astype(str)).tobytes())
-    for values in (endpoint.outcome, endpoint.time, endpoint.entry, endpoint.cause, patients.testing):
-        content.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+    for column in (patients.frame.index, *(patients.frame[name] for name in patients.frame.columns)):
+        content.update(pd.util.hash_array(np.asarray(column, dtype=object).astype(str)).tobytes())
+    for array in (endpoint.outcome, endpoint.time, endpoint.entry, endpoint.cause, patients.testing):
+        content.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return content.hexdigest()
 
 
