@@ -80,7 +80,8 @@ def _survival(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) ->
     curve = tables["curve"]
     end = curve[curve["site"] == ALL].iloc[-1]
     each = curve[curve["site"] != ALL].groupby("site", sort=False)["survival"].last()
-    beside = f"; at the sites {_range(each)} at the end of their curves" if len(each) else ""
+    beside = f"; at the sites {_percent(each.min())} to {_percent(each.max())} % at the end of their curves" \
+        if len(each) else ""
     when = f"{number(end['time'])} {metrics.get('unit', '')}".rstrip()
     return (f"Of {_whom(metrics)}, {_percent(end['survival'])} % are free of {settings.get('outcome', 'events')} at "
             f"{when} (95 % interval {_percent(end['lower'])} to {_percent(end['upper'])} %){beside}.")

@@ -5,8 +5,6 @@ It reads the run's folder only, so that it shows a run of any process, from its 
 
 from __future__ import annotations
 
-import contextlib
-import json
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from medomicslab_nb.record import RunRecord
 from medomicslab_nb.report.wording import metric_name, number
 from medomicslab_nb.views.labels import task_label
 from medomicslab_nb.views.language import text
+from medomicslab_nb.views.progress_file import ProgressFile
 from medomicslab_nb.views.widget import Widget
 
 Detail = Mapping[str, Any]
@@ -60,39 +59,23 @@ class Follower:
     def __init__(self, record: RunRecord) -> None:
         self.record = record
         self._settings, self._started = record.settings, record.started
-        self._place = 0
+        self._events = ProgressFile(record)
         self._last: dict[str, Any] = {}
-        self._last_at = time.time()
         self._details: dict[tuple[int, int], Detail] = {}
         self._total = 0
 
     def state(self) -> dict[str, Any]:
         """What the grid shows now."""
-        for event in self._new_events():
+        for event in self._events.new_events():
             self._take(event)
         now = datetime.now(UTC)
         elapsed = (now - datetime.fromisoformat(self._started)).total_seconds()
         words = [part_text(self._last), text("folds_elapsed", elapsed=clock(elapsed))]
-        left = remaining_s(self._last, time.time() - self._last_at)
+        left = remaining_s(self._last, time.time() - self._events.last_at)
         if left is not None:
             words.append(text("folds_remaining", remaining=clock(left)))
         return {"line": " · ".join(words), "done": self._last.get("done", 0), "total": self._last.get("total") or 0,
                 **grid(self._details.values(), *self._shape())}
-
-    def _new_events(self) -> list[dict[str, Any]]:
-        path = self.record.path / "progress.jsonl"
-        try:
-            with path.open("rb") as stream:
-                stream.seek(self._place)
-                read = stream.read()
-        except OSError:
-            return []
-        # The last line may be half written at this moment.
-        whole = read[:read.rfind(b"\n") + 1]
-        self._place += len(whole)
-        if whole:
-            self._last_at = path.stat().st_mtime
-        return parsed(whole)
 
     def _take(self, event: dict[str, Any]) -> None:
         self._last = event
@@ -106,15 +89,6 @@ class Follower:
         if self._settings.get("validation", "cross-validation") == "cross-validation":
             return int(self._settings.get("repeats", 1)), int(self._settings.get("folds", 1))
         return 1, self._total or 1
-
-
-def parsed(lines: bytes) -> list[dict[str, Any]]:
-    """Events by line; a damaged line is passed over."""
-    events = []
-    for line in lines.splitlines():
-        with contextlib.suppress(ValueError):
-            events.append(json.loads(line))
-    return [event for event in events if isinstance(event, dict)]
 
 
 def grid(details: Iterable[Detail], repeats: int, folds: int) -> dict[str, Any]:

@@ -158,8 +158,8 @@ def _roc() -> pd.DataFrame:
 
 def federated_tables(name: str = "age", sites: tuple[str, ...] = ("north", "south", "east")) -> dict[str, pd.DataFrame]:
     """What the federated stage publishes of a logistic regression; ``name`` is the name of one column."""
-    rounds = [("schema", "columns of each site"), ("moments", "means"), *(("logistic", f"Newton step {i}")
-                                                                         for i in range(1, 4)), ("evaluate", "measures")]
+    steps = [("logistic", f"Newton step {number}") for number in range(1, 4)]
+    rounds = [("schema", "columns of each site"), ("moments", "means"), *steps, ("evaluate", "measures")]
     return {
         "sites": pd.DataFrame({"site": sites, "patients": [300, 200, 100], "events": [150, 60, 20],
                                "testing_patients": [60, 40, 20], "testing_events": [30, 12, 4], "rounds": len(rounds),

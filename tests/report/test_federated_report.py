@@ -49,8 +49,8 @@ def test_the_first_sentence_promises_nothing_that_was_not_computed() -> None:
 
 def test_findings_name_the_site_where_its_own_model_is_as_good(record: RunRecord) -> None:
     pooled, home, away, external, calibration = evidence(record)["findings"]
-    assert pooled == "Between the federated model and the model of all patients together the AUC differs by less than " \
-                     "0.0001."
+    assert pooled == "Between the federated model and the model of all patients together the AUC differs by less " \
+                     "than 0.0001."
     assert "no worse than the federated one at east (0.740 against 0.700)" in home
     assert "not tested" in home
     assert away.endswith("reached 0.600 to 0.820; the lowest is the model of north at east.")
@@ -156,7 +156,7 @@ def test_kaplan_meier_begins_at_one_and_is_said_in_words(study: Study) -> None:
     content = evidence(record)
     assert content["summary"] == (
         "Of 3 sites (600 patients with 230 events), 60.0 % are free of dmfs at 1800 days (95 % interval 57.0 to "
-        "63.0 %); at the sites 0.500 to 0.700 at the end of their curves.")
+        "63.0 %); at the sites 50.0 to 70.0 % at the end of their curves.")
     assert any("no patient's time left a site" in one for one in content["done"])
     assert not any("penalty" in one or "kept out" in one for one in content["done"])
     drawn = next(picture for picture in figures_of(record) if picture.name == "curve").figure
