@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CONSTRAINTS = constraints/py$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])').txt
 # Pinned and first: left to itself, pip takes the newest build with gigabytes of GPU libraries.
 TORCH := torch==2.13.0
-EXTRAS := all,fast,ibsi,peers,viewer3d,test,lint
+EXTRAS := all,fast,ibsi,peers,ray,viewer3d,test,lint
 JOBS ?= 2
 PYTEST_ARGS ?=
 DEMO ?= demo-study
