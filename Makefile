@@ -162,6 +162,8 @@ system:
 	have node || missing+=(nodejs)
 	have npm || missing+=(npm)
 	have chromium || have chromium-browser || missing+=(chromium)
+	have strace || missing+=(strace)
+	have ip || missing+=(iproute2)
 	if [ -z "$(PYTHON)" ]; then missing+=(python3 python3-venv python3-dev)
 	else
 	    "$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
