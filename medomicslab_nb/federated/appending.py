@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from medomicslab_nb.errors import StudyError
@@ -24,8 +24,7 @@ def locked(path: Path | None) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     if path is None:
-        with nullcontext():
-            yield
+        yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -64,6 +63,11 @@ def lines_of(path: Path, start: int = 0) -> tuple[list[bytes], int]:
     """The lines from a position on, without their ends, and the position behind the last whole one.
 
     A last line without an end, which a crash has cut off or which is being written, is not given yet.
+
+    Raises
+    ------
+    StudyError
+        The file cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -71,6 +75,9 @@ def lines_of(path: Path, start: int = 0) -> tuple[list[bytes], int]:
             content = stream.read()
     except FileNotFoundError:
         return [], 0
+    except OSError as error:
+        raise StudyError(f"the file cannot be read ({error.strerror or type(error).__name__})", where=path.name,
+                         todo="Correct its permissions, then run again") from error
     whole = content.rfind(b"\n") + 1
     return content[:whole].split(b"\n")[:-1], start + whole
 

@@ -36,7 +36,11 @@ def code_hash() -> str:
 
     The same wherever the same version is installed: paths are relative, and ends of lines do not count.
     """
-    root = Path(__file__).parents[1]
+    return hash_of_code(Path(__file__).parents[1])
+
+
+def hash_of_code(root: Path) -> str:
+    """The same for a package that lies in the folder ``root``."""
     content = hashlib.sha256()
     for path in code_files(root):
         source = path.read_bytes().replace(b"\r\n", b"\n")

@@ -146,7 +146,7 @@ class Site:
         reply = Reply(self.name, {}, refused=self._told(error), code=code_hash())
         try:
             return self._sent(letter, "refused", reply)
-        except MedomicsError as unwritten:  # nothing leaves but that the log cannot be written
+        except Exception as unwritten:  # nothing leaves but that the log cannot be written
             return replace(reply, refused=self._told(unwritten)).pack()
 
     def _told(self, error: Exception) -> str:
