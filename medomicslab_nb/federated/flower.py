@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol, Self
+from typing import Self
 
 from flwr.app import ConfigRecord, Context, Error, Message, Metadata, RecordDict
 from flwr.clientapp import ClientApp
@@ -20,6 +20,7 @@ from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 
 from medomicslab_nb.federated.messages import Reply
+from medomicslab_nb.federated.site_process import AnsweringSite
 
 SITE = "site"
 """Key of the site's name in a message, and in the configuration of a node that serves one site."""
@@ -33,12 +34,6 @@ _LONGEST_S = 60.0  # that one site in process holds up the next, at most
 
 Watch = Callable[[], None]
 """Called several times a second while replies are waited for; may raise, e.g. Cancelled."""
-
-
-class AnsweringSite(Protocol):
-    """A :class:`~medomicslab_nb.federated.site.Site`, or what stands in for one."""
-
-    def answer(self, letter: bytes) -> bytes: ...
 
 
 Find = Callable[[Context, str], AnsweringSite]
