@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _MOST_REASONS = 12
+_FEDERATION = "medomicslab_nb.federated.federation_commands"
+_SITE = "medomicslab_nb.federated.site_commands"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,6 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_study(commands)
     _add_runs(commands)
     _add_models(commands)
+    _add_federation(commands)
+    _add_site(commands)
     _add_surroundings(commands)
     return parser
 
@@ -130,9 +134,7 @@ def _add_models(commands: Any) -> None:
     """What is done with models beside running the stage."""
     command = _command(commands, "lint", lint, "look for leakage in a study before a model is built")
     command.add_argument("dir", metavar="DIR")
-    command.add_argument("--settings", metavar="FILE", help="YAML or JSON file with settings of the models stage")
-    command.add_argument("-s", dest="assignments", action="append", default=[], metavar="key=value",
-                         help="one setting of the models stage, such as outcome=os")
+    _add_settings(command, "the models stage")
 
     command = _command(commands, "seal", seal, "set a test set aside that can be opened once")
     command.add_argument("dir", metavar="DIR")
@@ -156,6 +158,90 @@ def _add_models(commands: Any) -> None:
 
     command = _command(commands, "compare", compare, "the runs of the models stage side by side")
     command.add_argument("dir", metavar="DIR")
+
+
+def _add_federation(commands: Any) -> None:
+    """The coordinator's side of federated learning."""
+    text = "federated learning over hospitals, at the coordinator"
+    actions = commands.add_parser("federation", help=text, description=text).add_subparsers(metavar="ACTION",
+                                                                                            required=True)
+    command = _command(actions, "new", federation_new, "make a federation: its authority and its server's certificate")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("--address", required=True, metavar="HOST:PORT", help="where the hospitals reach the server")
+    command.add_argument("--name", default="", help="default: the folder's name")
+
+    command = _command(actions, "invite", federation_invite, "write the file that a hospital joins with")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("site", metavar="SITE", help="the hospital's name in the federation, e.g. CHUM")
+
+    command = _command(actions, "register", federation_register, "take the public key that a hospital has sent")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("site", metavar="SITE")
+    command.add_argument("key", metavar="PUBLIC_KEY", help="the file public.pem of 'medomicslab site init'")
+
+    command = _command(actions, "plan", federation_plan, "write a run down for the hospitals to approve")
+    command.add_argument("dir", metavar="DIR")
+    _add_settings(command, "the federated stage")
+    command.add_argument("--out", metavar="FILE.yaml", help="default: in the federation's folder 'plans'")
+
+    command = _command(actions, "start", federation_start, "start the server that the hospitals connect to")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("--listen", metavar="HOST:PORT", help="where the server listens, when it is not the address "
+                         "that hospitals use (default: all of this machine's addresses, with that port)")
+
+    for name, function, text in (("stop", federation_stop, "stop the server"),
+                                 ("status", federation_status, "which hospitals have registered and are connected")):
+        command = _command(actions, name, function, text)
+        command.add_argument("dir", metavar="DIR")
+
+    command = _command(actions, "run", federation_run, "run the federated stage over the hospitals")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("--study", required=True, metavar="DIR", help="the study that keeps the run; it needs no "
+                         "patients")
+    _add_settings(command, "the federated stage")
+    command.add_argument("--timeout", type=float, metavar="SECONDS", help="stop the run after so long")
+
+
+def _add_site(commands: Any) -> None:
+    """The hospital's side of federated learning."""
+    text = "federated learning over hospitals, at a hospital"
+    actions = commands.add_parser("site", help=text, description=text).add_subparsers(metavar="ACTION", required=True)
+    command = _command(actions, "init", site_init, "make a study a site of a federation: keys, and rules of what may "
+                       "leave")
+    command.add_argument("study", metavar="STUDY")
+    command.add_argument("--invitation", required=True, metavar="FILE", help="what the coordinator has sent")
+    command.add_argument("-s", dest="rules", action="append", default=[], metavar="rule=value",
+                         help="one rule of what may leave, e.g. minimum_count=10; all stand in site/site.yaml")
+
+    command = _command(actions, "approve", site_approve, "read a plan in words, and allow it or not")
+    command.add_argument("study", metavar="STUDY")
+    command.add_argument("plan", metavar="PLAN", help="what the coordinator has sent")
+    command.add_argument("--yes", action="store_true", help="allow it without being asked")
+    command.add_argument("--by", default="", metavar="NAME", help="who allows it (default: your account's name)")
+
+    command = _command(actions, "revoke", site_revoke, "take back what was allowed")
+    command.add_argument("study", metavar="STUDY")
+    command.add_argument("plan", metavar="PLAN", help="its file, or the first digits of its hash")
+
+    command = _command(actions, "check", site_check, "look at rules, keys, certificates, the connection, and the "
+                       "patients for each plan that was approved")
+    command.add_argument("study", metavar="STUDY")
+
+    command = _command(actions, "start", site_start, "take part, until it is stopped with Ctrl+C")
+    command.add_argument("study", metavar="STUDY")
+    command.add_argument("--systemd", action="store_true", help="instead print a unit file, for a service of this "
+                         "machine")
+
+    command = _command(actions, "audit", site_audit, "what was asked and what has left, in words")
+    command.add_argument("study", metavar="STUDY")
+    command.add_argument("--known", default="", metavar="HASH", help="the last line's hash that was noted earlier: it "
+                         "must still be there")
+
+
+def _add_settings(command: argparse.ArgumentParser, stage: str) -> None:
+    command.add_argument("--settings", metavar="FILE", help=f"YAML or JSON file with settings of {stage}")
+    command.add_argument("-s", dest="assignments", action="append", default=[], metavar="key=value",
+                         help="one setting; overrides the file; nested: a.b=value")
 
 
 def _add_surroundings(commands: Any) -> None:
@@ -312,16 +398,16 @@ def run(options: argparse.Namespace) -> int | None:
     get_stage(options.stage)
     if not options.study:
         raise SettingsError("no study is named", todo=f"Type: medomicslab run {options.stage} --study DIR")
-    settings = load("medomicslab_nb.settings:read_mapping")(Path(options.settings) if options.settings else None)[0]
-    for assignment in options.assignments:
-        assign(settings, assignment)
-    study = _open(options.study)
-    record = load("medomicslab_nb.notebook:run_notebook")(options.stage, study, settings, timeout_s=options.timeout)
+    _run_stage(options.stage, options.study, _settings(options), options.timeout)
+    return None
+
+
+def _run_stage(stage: str, study: str, settings: dict[str, Any], timeout_s: float | None) -> None:
+    record = load("medomicslab_nb.notebook:run_notebook")(stage, _open(study), settings, timeout_s=timeout_s)
     for text in record.warnings:
         print(f"Note: {text}")
     print(f"Run {record.id}: {record.status}")
     print(f"Report: {os.path.relpath(record.path / 'report.html')}")
-    return None
 
 
 def runs(options: argparse.Namespace) -> None:
@@ -349,9 +435,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def lint(options: argparse.Namespace) -> int:
-    settings = load("medomicslab_nb.settings:read_mapping")(Path(options.settings) if options.settings else None)[0]
-    for assignment in options.assignments:
-        assign(settings, assignment)
+    settings = _settings(options)
     study = _open(options.dir)
     found = load("medomicslab_nb.models.lint:lint_study")(
         study, load("medomicslab_nb.models.settings:ModelsSettings").parse(settings))
@@ -393,6 +477,100 @@ def compare(options: argparse.Namespace) -> None:
     pairs = load("medomicslab_nb.models.compare_runs:compare_pairs")(study)
     if len(pairs):
         print(f"\n{pairs.to_string(index=False)}")
+
+
+def federation_new(options: argparse.Namespace) -> None:
+    folder = load(f"{_FEDERATION}:new")(options.dir, options.address, options.name)
+    print(f"The federation {folder.name} is made. Its authority's fingerprint, for hospitals to compare by telephone:\n"
+          f"  {load(f'{_FEDERATION}:fingerprint')(folder)}\n"
+          f"Next: medomicslab federation invite {options.dir} SITE")
+
+
+def federation_invite(options: argparse.Namespace) -> None:
+    path = load(f"{_FEDERATION}:invite_site")(options.dir, options.site)
+    print(f"Invitation: {os.path.relpath(path)}\n"
+          "Send it to the hospital; nothing in it is secret. The hospital sends back its file public.pem.\n"
+          f"Then: medomicslab federation register {options.dir} {options.site} PUBLIC_KEY")
+
+
+def federation_register(options: argparse.Namespace) -> None:
+    member = load(f"{_FEDERATION}:register_site")(options.dir, options.site, Path(options.key))
+    print(f"{options.site} is registered. Compare its key's fingerprint by telephone:\n  {member.key}")
+
+
+def federation_plan(options: argparse.Namespace) -> None:
+    path, words = load(f"{_FEDERATION}:write_plan")(
+        options.dir, _settings(options), Path(options.out) if options.out else None)
+    print(f"{words}\n\nPlan: {os.path.relpath(path)}\n"
+          "Send it to every hospital, for: medomicslab site approve STUDY PLAN")
+
+
+def federation_start(options: argparse.Namespace) -> None:
+    for line in load(f"{_FEDERATION}:start_server")(options.dir, options.listen):
+        print(line)
+
+
+def federation_stop(options: argparse.Namespace) -> None:
+    print(load(f"{_FEDERATION}:stop_server")(options.dir))
+
+
+def federation_status(options: argparse.Namespace) -> int:
+    lines, well = load(f"{_FEDERATION}:status")(options.dir)
+    print("\n".join(lines))
+    return int(not well)
+
+
+def federation_run(options: argparse.Namespace) -> None:
+    settings = load(f"{_FEDERATION}:run_settings")(options.dir, _settings(options))
+    _run_stage("federated", options.study, settings, options.timeout)
+
+
+def site_init(options: argparse.Namespace) -> None:
+    rules: dict[str, Any] = {}
+    for assignment in options.rules:
+        assign(rules, assignment)
+    folder, fingerprint = load(f"{_SITE}:init")(options.study, Path(options.invitation), rules)
+    print(f"{folder.study} is the site {folder.site} of the federation {folder.federation}.\n"
+          f"Compare the authority's fingerprint with the coordinator by telephone:\n  {fingerprint}\n"
+          f"Send the coordinator this file:\n  {os.path.relpath(folder.public_key)}\n"
+          f"The rules of what may leave stand in {os.path.relpath(folder.path / 'site.yaml')}.")
+
+
+def site_approve(options: argparse.Namespace) -> int:
+    plan, words = load(f"{_SITE}:read_plan")(options.study, Path(options.plan))
+    print(words)
+    if not options.yes and input("\nAllow this? Type yes: ").strip().lower() not in ("yes", "oui"):
+        print("It is not allowed; nothing was changed.")
+        return 1
+    approval = load(f"{_SITE}:approve")(options.study, plan, options.by)
+    print(f"\nAllowed by {approval.by}. To take it back: medomicslab site revoke {options.study} {approval.plan[:12]}")
+    return 0
+
+
+def site_revoke(options: argparse.Namespace) -> None:
+    approval = load(f"{_SITE}:revoke")(options.study, options.plan)
+    print(f"Plan {approval.plan[:12]} is no longer allowed. Nothing of it is answered from now on.")
+
+
+def site_check(options: argparse.Namespace) -> int:
+    well = True
+    for finding in load("medomicslab_nb.federated.site_check:check")(options.study):
+        print(f"  {'ok     ' if finding.ok else 'PROBLEM'} {finding.what}: {finding.words}")
+        well = well and finding.ok
+    return int(not well)
+
+
+def site_start(options: argparse.Namespace) -> None:
+    if options.systemd:
+        print(load("medomicslab_nb.federated.systemd:unit")(load("medomicslab_nb.federated.site_folder:read_site")(
+            options.study)), end="")
+        return
+    load(f"{_SITE}:start")(options.study)
+
+
+def site_audit(options: argparse.Namespace) -> None:
+    for line in load(f"{_SITE}:audit")(options.study, options.known):
+        print(line)
 
 
 def data_list(options: argparse.Namespace) -> None:
@@ -478,6 +656,15 @@ def describe(stage: str) -> str:
         lines.append(f"  {name} ({kind}{', ' + unit.text if unit else ''}; {default})\n"
                      f"      {' '.join((field.description or '').split())}")
     return "\n".join(lines)
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options ``--settings`` and ``-s`` say together."""
+    settings: dict[str, Any] = load("medomicslab_nb.settings:read_mapping")(
+        Path(options.settings) if options.settings else None)[0]
+    for assignment in options.assignments:
+        assign(settings, assignment)
+    return settings
 
 
 def _open(folder: str) -> Study:

@@ -11,7 +11,8 @@ from pathlib import Path
 from medomicslab_nb.federated.invitation import split_address
 
 _TIMEOUT_S = 10.0
-_WARN_DAYS = 30
+SOON_DAYS = 30
+"""Days before its end at which a certificate should be made anew."""
 
 _REASONS = {
     10: "its certificate is out of date",
@@ -58,21 +59,24 @@ def check_connection(address: str, ca: Path) -> Finding:
 
 def check_authority(ca: Path) -> Finding:
     """The dates of the authority's certificate."""
-    from cryptography.x509 import load_pem_x509_certificate
-
     try:
-        certificate = load_pem_x509_certificate(ca.read_bytes())
+        return _dated("certificate", "the federation's authority", certificate_days(ca))
     except (OSError, ValueError):
         return Finding("certificate", f"{ca.name} cannot be read: copy it from the invitation again", ok=False)
-    return _dated("certificate", "the federation's authority",
-                  _days_left(certificate.not_valid_after_utc.timestamp()))
+
+
+def certificate_days(path: Path) -> int:
+    """Whole days until a certificate (PEM) ends; below 0 when it has."""
+    from cryptography.x509 import load_pem_x509_certificate
+
+    return _days_left(load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.timestamp())
 
 
 def _dated(what: str, words: str, days: int) -> Finding:
     if days < 0:
         return Finding(what, f"{words}: its certificate ended {-days} days ago. Ask the coordinator for a new one",
                        ok=False)
-    soon = "; ask the coordinator for a new one soon" if days < _WARN_DAYS else ""
+    soon = "; ask the coordinator for a new one soon" if days < SOON_DAYS else ""
     return Finding(what, f"{words}, valid for {days} more days{soon}")
 
 
