@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
-from medomicslab_nb.federated.messages import Release, Values
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from medomicslab_nb.federated.messages import Answers, Question, Release, Task, Values
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.tasks.column_moments import ColumnMoments
-from medomicslab_nb.federated.tasks.preparation import encoded
+from medomicslab_nb.federated.tasks.merged_bins import group_sums, merged_ends
+from medomicslab_nb.federated.tasks.preparation import Preparation, encoded
+
+_GRID = 0.05 * np.sinh(np.linspace(-5.5, 5.5, 160))
+"""Edges of fine bins in standard deviations from the mean, dense where a skewed column has most of its patients; the
+first and the last bin are open, so that nobody's extreme is told."""
+
+
+def quantile_edges(preparation: Preparation, bins: int) -> Task:
+    """Where to cut each numeric column into bins of about equally many training patients (one question).
+
+    Parameters
+    ----------
+    bins : int
+        At most; fewer where values repeat.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_edges,)
+        Upper ends of the bins but the last, ascending, in the unit of the column (harmonised, if it is); empty for a
+        column that cannot be cut. A cut in a gap without patients lies inside it.
+    """
+    answers: Answers = yield Question("histogram", {**preparation.values(), "grid": _GRID}, "Quantiles of columns",
+                                      preparation.each())
+    return {name: preparation.mean[position] + preparation.scale[position] * _GRID[
+        _cuts(_cumulative([values["columns"][name] for values in answers.values()]), bins)]
+        for position, name in enumerate(preparation.numeric)}
 
 
 def moments_step(patients: SitePatients, values: Values, minimum: int) -> Release:
@@ -24,3 +55,43 @@ def moments_step(patients: SitePatients, values: Values, minimum: int) -> Releas
         words += f"; counted as missing: {'; '.join(missing)}"
     return Release({**moments.values(), "patients": n, "few": list(found.few), "rare": list(found.rare)}, words, n,
                    [n, *moments.count.tolist()])
+
+
+def histogram_step(patients: SitePatients, values: Values, minimum: int) -> Release:
+    """Patients of each numeric column between the edges of ``values["grid"]``, in standard deviations from the mean.
+
+    Neighbouring bins with too few patients are told as one. Each bin contains its upper edge.
+    """
+    names, grid = values["numeric"], np.asarray(values["grid"])
+    matrix = encoded(patients, values, minimum).matrix[:, :len(names)]
+    standardised = (matrix - values["mean"][:len(names)]) / values["scale"][:len(names)]
+    columns = {name: _counted(standardised[:, position], grid, minimum) for position, name in enumerate(names)}
+    cells = [count for column in columns.values() for count in column["counts"]]
+    n = len(matrix)
+    words = f"numbers of patients in bins of {len(columns)} columns ({len(cells)} numbers), of {n} patients"
+    return Release({"columns": columns}, words, n, [n, *cells])
+
+
+def _counted(column: np.ndarray, grid: np.ndarray, minimum: int) -> dict[str, Any]:
+    places = np.searchsorted(grid, column[~np.isnan(column)], side="left")
+    counts = np.bincount(places, minlength=len(grid) + 1)[:, None]
+    ends = merged_ends(counts, minimum)
+    return {"ends": ends.tolist(), "counts": group_sums(counts, ends)[:, 0].tolist()}
+
+
+def _cumulative(columns: list[Mapping[str, Any]]) -> np.ndarray:
+    """Patients of all sites up to each edge of the grid and in all; within a merged bin spread evenly."""
+    places = np.arange(1, len(_GRID) + 2)
+    return np.asarray(sum(np.interp(places, [0, *column["ends"]], [0, *np.cumsum(column["counts"])])
+                          for column in columns))
+
+
+def _cuts(cumulative: np.ndarray, bins: int) -> np.ndarray:
+    """Positions in the grid of the edges nearest above the quantiles, each in the middle of the gap that it is in."""
+    total = cumulative[-1]
+    wanted = np.linspace(0, total, bins + 1)[1:-1]
+    first = np.searchsorted(cumulative, wanted - 1e-9 * total, side="left")
+    first = np.unique(first[first < len(_GRID)])
+    first = first[(cumulative[first] > 0) & (cumulative[first] < total * (1 - 1e-9))]
+    last = np.searchsorted(cumulative, cumulative[first] + 1e-9 * total, side="right") - 1
+    return np.unique((first + last) // 2)

@@ -128,7 +128,15 @@ class Encoded:
 
 
 def prepare(schema: Schema) -> Task:
-    """The :class:`Preparation` that the training patients of all sites make (one question)."""
+    """The :class:`Preparation` that the training patients of all sites make (one question).
+
+    Raises
+    ------
+    DataError
+        No column is left.
+    """
+    if not schema.columns:
+        raise DataError("no predictor has values that differ", where="predictors", todo="Choose other predictors")
     return (yield from standardise(Preparation(schema.numeric, schema.categories, schema.zeros, notes=schema.notes)))
 
 
@@ -152,7 +160,8 @@ def standardise(preparation: Preparation) -> Task:
 def prepared(patients: SitePatients, values: Values, minimum: int) -> np.ndarray:
     """Predictors of the patients of ``values["part"]``, standardised and without gaps, shape (n, n_prepared).
 
-    What :func:`encoded` says of small counts holds: so that sums over these rows may leave.
+    For sums over columns that leave: what :func:`encoded` says of small counts holds, counted among these very
+    patients. Scores of a model are those of :func:`prepared_to_score`.
 
     Raises
     ------
@@ -170,14 +179,14 @@ def prepared_to_score(patients: SitePatients, values: Values) -> np.ndarray:
 def encoded(patients: SitePatients, values: Values, minimum: int) -> Encoded:
     """Predictors of the patients of ``values["part"]`` before gaps are filled.
 
-    No number that is told of a column may rest on 1 to ``minimum`` - 1 patients: a column that is known for so few,
-    or that has another value than the rest in so few, counts as missing; so does a level for those who have it.
+    No number that is told of a column may rest on 1 to ``minimum`` - 1 patients. A column that is known for so few
+    counts as missing, and so does one in which all but so few have the same value, e.g. the rarer of two: its sum
+    would tell theirs. A level that so few have counts as missing for them.
 
     Raises
     ------
     DataError
-        The site lacks a column or holds text in one of numbers; or a column has two values, of which 1 to
-        ``minimum`` - 1 patients have the rarer.
+        The site lacks a column, or holds text in one of numbers.
     """
     frame = part_of(patients, values).frame
     lacking = [name for name in (*values["numeric"], *values["categories"]) if name not in frame]
@@ -197,8 +206,10 @@ def as_numbers(frame: pd.DataFrame, names: Sequence[str], zeros: Sequence[str]) 
     DataError
         A column holds text.
     """
+    numbers = np.empty((len(frame), len(names)))
     try:
-        numbers = frame[list(names)].to_numpy(dtype=float, na_value=np.nan).copy()
+        for position, name in enumerate(names):
+            numbers[:, position] = frame[name].to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
         text = [name for name in names if not pd.api.types.is_numeric_dtype(frame[name]) and frame[name].notna().any()]
         raise DataError(f"the columns {_quoted(text)} hold text, and at other sites numbers", where="predictors",
@@ -217,20 +228,13 @@ def _numbers(frame: pd.DataFrame, values: Values, minimum: int) -> tuple[np.ndar
     """Numeric columns as :func:`as_numbers`, and those that too few patients have, which are missing throughout."""
     names = values["numeric"]
     numbers = as_numbers(frame, names, values["zeros"])
-    few, uneven = [], []
+    few = []
     for position, name in enumerate(names if minimum > 1 else ()):
-        found, counts = np.unique(numbers[:, position][~np.isnan(numbers[:, position])], return_counts=True)
+        counts = np.unique(numbers[~np.isnan(numbers[:, position]), position], return_counts=True)[1]
         known = int(counts.sum())
-        others = known - int(counts.max(initial=0))  # without the most common value
-        if is_few(known, minimum) or (len(found) > 2 and is_few(others, minimum)):
+        if is_few(known, minimum) or is_few(known - int(counts.max(initial=0)), minimum):
             numbers[:, position] = np.nan
             few.append(name)
-        elif is_few(others, minimum):
-            uneven.append(name)
-    if uneven:
-        raise DataError(f"the columns {_quoted(uneven)} have two values, of which fewer than {minimum} patients of "
-                        "this site have the rarer", where="predictors",
-                        todo="Leave these columns out of the setting 'predictors' at all sites")
     return numbers, tuple(few)
 
 

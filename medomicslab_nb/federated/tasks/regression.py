@@ -116,6 +116,11 @@ def score(values: Values, matrix: np.ndarray) -> np.ndarray:
     return np.asarray(matrix @ values["coef"] + values["intercept"])
 
 
+def with_intercept(matrix: np.ndarray) -> np.ndarray:
+    """A column of ones before the others."""
+    return np.column_stack([np.ones(len(matrix)), matrix])
+
+
 def as_regression(kind: str, preparation: Preparation, found: Maximum) -> Regression:
     """The model with what was found; with one parameter more than columns, the first is the intercept."""
     extra = len(found.at) - len(preparation.columns)
@@ -140,7 +145,8 @@ def newton(step: str, values: Values, each: Mapping[str, Values], *, names: Sequ
     penalty : ndarray, shape (n,)
         0 for a parameter without one, such as an intercept.
     tolerance : float
-        Largest change of a parameter at which it stops, on a scale where they are about 1; the last change is made.
+        Largest change at which it stops, as a share of the largest parameter or, if that is smaller, of 1. The last
+        change is made without another question.
 
     Returns
     -------
@@ -169,7 +175,8 @@ def newton(step: str, values: Values, each: Mapping[str, Values], *, names: Sequ
             free, floor = _checked(information, penalty, names, where)
         change, covariance = _solved(information, gradient - penalty * at, free, names, floor, where)
         gain = float(change @ (gradient - penalty * at))
-        if np.abs(change).max(initial=0.0) <= tolerance or gain <= _NOISE * (1 + abs(objective)):
+        small = np.abs(change).max() <= tolerance * max(1.0, np.abs(at).max())
+        if number > 1 and (small or gain <= _NOISE * abs(objective)):
             return Maximum(at + change, covariance, log_likelihood, number)
     raise DataError("the fit did not converge", where=where, todo="Set a penalty, or leave out columns with extremes")
 
