@@ -38,7 +38,7 @@ class LiveSummary:
             if self._timer is not None:
                 self._timer.cancel()
             if not self.widget.value:
-                self.widget.value = muted(text("builder_working"))
+                self.widget.value = muted(text("looking"))
             self._timer = threading.Timer(_WAIT_S, self._work, (self._newest, settings))
             self._timer.daemon = True
             self._timer.start()
@@ -48,3 +48,20 @@ class LiveSummary:
         with self._lock:
             if number == self._newest:
                 self.widget.value = markup
+
+
+class Below:
+    """What stands below a form: the live summary, then the progress of a run.
+
+    Parameters
+    ----------
+    progress
+        What :meth:`medomicslab_nb.views.stage_view.StageView.progress_widget` gives.
+    """
+
+    def __init__(self, summary: LiveSummary, progress: Any) -> None:
+        import ipywidgets
+
+        self.summary = summary
+        self.show, self.hide = progress.show, progress.hide
+        self.widget = ipywidgets.VBox([summary.widget, progress.widget])

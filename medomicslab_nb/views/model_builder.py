@@ -16,10 +16,10 @@ from medomicslab_nb.views.data_loader import figures, outcomes
 from medomicslab_nb.views.endpoints import endpoint_table
 from medomicslab_nb.views.fold_progress import FoldProgress
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.live_summary import LiveSummary
+from medomicslab_nb.views.live_summary import Below, LiveSummary
 from medomicslab_nb.views.markup import escape, heading, muted, table
 from medomicslab_nb.views.outline_text import outline_html, summary_fault
-from medomicslab_nb.views.record_view import Bundle
+from medomicslab_nb.views.record_view import Bundle, sentences
 from medomicslab_nb.views.stage_view import StageView
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class ModelBuilder(StageView):
         """Summary, findings, linked plots where somebody looks, tables and figures of a finished run."""
         if self._comparison is not None:
             self._comparison.refresh()
-        return [*super().result(record), *_findings(record), *self._linked(record), *figures(record, _FIGURES)]
+        return [*super().result(record), *sentences(text("findings"), evidence(record)["findings"]),
+                *self._linked(record), *figures(record, _FIGURES)]
 
     def _linked(self, record: RunRecord) -> list[Bundle]:
         if self.panel is None or not load("medomicslab_nb.report.linked_data:offered")(record):
@@ -91,17 +92,6 @@ class ModelBuilder(StageView):
         shown = super().static()
         runs = load("medomicslab_nb.views.compare_runs:comparison_html")(self.study)
         return {**shown, "text/html": shown["text/html"] + (heading(text("compare_heading")) + runs if runs else "")}
-
-
-class Below:
-    """What stands below the form of the model builder: the live summary, then the progress of a run."""
-
-    def __init__(self, summary: LiveSummary, folds: FoldProgress) -> None:
-        import ipywidgets
-
-        self.summary = summary
-        self.show, self.hide = folds.show, folds.hide
-        self.widget = ipywidgets.VBox([summary.widget, folds.widget])
 
 
 def _blocks(study: Study) -> str:
@@ -123,13 +113,6 @@ def _in_every_block(tables: Mapping[str, TableInfo], own: Mapping[str, set[str]]
         if predictors(info):
             blocks.setdefault(info.block, set()).update(own[name])
     return set.intersection(*blocks.values()) if blocks else set()
-
-
-def _findings(record: RunRecord) -> list[Bundle]:
-    found = evidence(record)["findings"]
-    listed = "".join(f"<li>{escape(one)}</li>" for one in found)
-    return [{"text/html": f"{heading(text('findings'))}<ul>{listed}</ul>", "text/plain": "\n".join(found)}] \
-        if found else []
 
 
 def predictors(info: TableInfo) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def headline_table(headline: list[dict[str, Any]], level: str) -> tuple[list[str
     rows = [[line["blocks"], line["learner"], line["estimate"], f"{line['lower']} - {line['upper']}", line["n"],
              line["events"]] for line in headline]
     return columns, rows, [line["default"] for line in headline]
+
+
+def sentences(title: str, said: Sequence[str]) -> list[Bundle]:
+    """Sentences under a heading; nothing when there are none."""
+    listed = "".join(f"<li>{escape(one)}</li>" for one in said)
+    return [{"text/html": f"{heading(title)}<ul>{listed}</ul>", "text/plain": "\n".join(said)}] if said else []
 
 
 def _stale(inputs: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 import medomicslab_nb
+from medomicslab_nb.federated.steps import STEPS
 from medomicslab_nb.radiomics.settings import RadiomicsSettings
 from medomicslab_nb.settings import SettingsPart
 from medomicslab_nb.stages import STAGES
@@ -24,7 +25,8 @@ CLASSES = settings_classes()
 FIELDS = [(cls, name) for cls in CLASSES.values() for name in cls.model_fields]
 WITHOUT_WORDS = {">=", ">", "<=", "<", "==", "!=",
                  "pyradiomics", "mirp", "pictologics", "ibsi-a", "ibsi-b", "ibsi-c", "ibsi-d", "ibsi-e",
-                 "laws", "gabor", "ridge", "lasso", "elastic net", "boosting", "lightgbm", "xgboost", "optuna", "mrmr"}
+                 "laws", "gabor", "ridge", "lasso", "elastic net", "boosting", "lightgbm", "xgboost", "optuna", "mrmr",
+                 "ray", "efron", "breslow", "fedavg", "fedprox", "fedadam"}
 """Choices that are the same in both languages: signs, and names of software and methods."""
 
 
@@ -64,6 +66,11 @@ def test_every_choice_has_words_or_is_a_name() -> None:
     lacking = {value for value in _options() if f"option.{value}" not in catalogue()}
     assert (lacking - WITHOUT_WORDS, WITHOUT_WORDS - lacking) == (set(), set()), (
         "add option.VALUE to views/texts/settings.yaml, or the name to WITHOUT_WORDS; drop the others")
+
+
+def test_steps_of_sites_and_of_the_catalogue_are_the_same() -> None:
+    written = {key.removeprefix("step."): words["en"] for key, words in catalogue().items() if key.startswith("step.")}
+    assert written == {name: step.summary for name, step in STEPS.items()}, "correct views/texts/steps.yaml"
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -1,6 +1,6 @@
 """The catalogue is complete: every key has both languages, every key used exists, every key is used.
 
-Topics that are found by what they describe (settings, faults, tasks) are followed further in their own tests.
+Topics that are found by what they describe (settings, faults, steps, tasks) are followed further in their own tests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.views.settings_classes import settings_classes
 VIEWS = Path(language.__file__).parent
 WIDGETS = find_shipped("_widgets", "widgets", "common.css").parent
 TOPICS = sorted(path.stem for path in language.CATALOGUE.glob("*.yaml"))
-DESCRIBING = {"settings", "faults", "tasks"}
+DESCRIBING = {"settings", "faults", "steps", "tasks"}
 """Topics whose keys are made from names in the code."""
 WIDGET_NAMES = sorted(path.stem for path in WIDGETS.glob("*.js") if "export default" in path.read_text("utf-8"))
 NAMED_BY_DATA = {"completed", "failed", "cancelled", "binary", "continuous", "multiclass", "survival"}
