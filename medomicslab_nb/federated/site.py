@@ -38,6 +38,7 @@ from medomicslab_nb.study import open_study
 ReadPatients = Callable[[FederatedSettings], SitePatients]
 
 _LONGEST_TEXT = 600
+_WITHHELD = "held back, since the site's identifiers cannot be read and looked for; see its file site/errors.log"
 
 
 class Site:
@@ -146,7 +147,7 @@ class Site:
         reply = Reply(self.name, {}, refused=self._told(error), code=code_hash())
         try:
             return self._sent(letter, "refused", reply)
-        except Exception as unwritten:  # nothing leaves but that the log cannot be written
+        except Exception as unwritten:  # nothing leaves but that the log could not be written
             return replace(reply, refused=self._told(unwritten)).pack()
 
     def _told(self, error: Exception) -> str:
@@ -158,7 +159,12 @@ class Site:
 
     def _clean(self, text: str) -> str:
         known = self._known.identifiers if self._known else frozenset()
-        return " ".join(scrub(text, known | self._identifiers()).split())[:_LONGEST_TEXT]
+        try:
+            known |= self._identifiers()
+        except Exception as error:  # whatever it is: a text that cannot be looked through does not leave
+            self._keep(error)
+            return _WITHHELD
+        return " ".join(scrub(text, known).split())[:_LONGEST_TEXT]
 
     def _sent(self, letter: Letter, event: Any, reply: Reply) -> bytes:
         content = reply.pack()

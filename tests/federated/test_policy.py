@@ -32,7 +32,7 @@ def settings(**changes) -> FederatedSettings:
 
 def test_an_algorithm_that_is_not_allowed_is_refused():
     check_question(PolicySettings(algorithms=("cox", "logistic")), SETTINGS, "logistic", 0)
-    with pytest.raises(ProtectionError, match="logistic is not allowed here. Allowed: cox"):
+    with pytest.raises(ProtectionError, match=r"logistic is not allowed here\. Allowed: cox"):
         check_question(PolicySettings(algorithms=("cox",)), SETTINGS, "schema", 0)
 
 
