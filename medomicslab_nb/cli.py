@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medomicslab_nb.cli_federated import add_federated
+from medomicslab_nb.cli_parts import add_command, add_settings, given_settings, open_folder, run_stage
 from medomicslab_nb.errors import Cancelled, MedomicsError, SettingsError
 from medomicslab_nb.stages import STAGES, get_stage, load
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 
 _MOST_REASONS = 12
-_FEDERATION = "medomicslab_nb.federated.federation_commands"
-_SITE = "medomicslab_nb.federated.site_commands"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,26 +59,25 @@ def build_parser() -> argparse.ArgumentParser:
     _add_study(commands)
     _add_runs(commands)
     _add_models(commands)
-    _add_federation(commands)
-    _add_site(commands)
+    add_federated(commands)
     _add_surroundings(commands)
     return parser
 
 
 def _add_study(commands: Any) -> None:
     """A study and what is in it."""
-    command = _command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package and "
-                       "on generated ones with images")
+    command = add_command(commands, "demo", demo, "the main job, end to end, on patients that ship with the package "
+                          "and on generated ones with images")
     command.add_argument("dir", nargs="?", metavar="DIR", help="study folder to make or reuse (default: demo-study); "
                          "the images' is DIR-images")
     command.add_argument("--real", metavar="NAME", default="", help="on real patients with images instead: sts")
 
-    command = _command(commands, "new", new, "make a study folder")
+    command = add_command(commands, "new", new, "make a study folder")
     command.add_argument("dir", metavar="DIR")
     command.add_argument("--id-column", default="patient", help="column that identifies patients (default: patient)")
     command.add_argument("--index-date", help="column with each patient's index date")
 
-    command = _command(commands, "add", add, "import tables (CSV, TSV, Excel, Parquet) or images into a study")
+    command = add_command(commands, "add", add, "import tables (CSV, TSV, Excel, Parquet) or images into a study")
     command.add_argument("dir", metavar="DIR")
     command.add_argument("files", nargs="+", metavar="PATH", help="a table; or a folder or archive (zip, tar) of DICOM "
                          "or NIfTI files, or a list of them (columns patient, modality, image, mask)")
@@ -98,10 +97,10 @@ def _add_study(commands: Any) -> None:
     command.add_argument("--deidentify", metavar="KEYFILE", help="pseudonyms and shifted dates; images are copied into "
                          "the study without what identifies their patients")
 
-    command = _command(commands, "key", key, "make the secret key from which pseudonyms are computed")
+    command = add_command(commands, "key", key, "make the secret key from which pseudonyms are computed")
     command.add_argument("file", metavar="FILE", help="outside of the study")
 
-    command = _command(commands, "status", status, "tables, runs and what is stale")
+    command = add_command(commands, "status", status, "tables, runs and what is stale")
     command.add_argument("dir", metavar="DIR")
 
 
@@ -118,25 +117,25 @@ def _add_runs(commands: Any) -> None:
     command.add_argument("-h", "--help", action="store_true", help="this text; with a stage, every setting of it")
     command.set_defaults(parser=command)
 
-    command = _command(commands, "runs", runs, "every run of a study")
+    command = add_command(commands, "runs", runs, "every run of a study")
     command.add_argument("dir", metavar="DIR")
     for name, function, text in (("verify", verify, "hash again what a run read and wrote"),
                                  ("replay", replay, "run again on the same inputs and compare table by table")):
-        command = _command(commands, name, function, text)
+        command = add_command(commands, name, function, text)
         command.add_argument("dir", metavar="DIR")
         command.add_argument("run", metavar="RUN")
-    command = _command(commands, "report", report, "write report.html of a run, or of the whole study")
+    command = add_command(commands, "report", report, "write report.html of a run, or of the whole study")
     command.add_argument("dir", metavar="DIR")
     command.add_argument("run", metavar="RUN", nargs="?")
 
 
 def _add_models(commands: Any) -> None:
     """What is done with models beside running the stage."""
-    command = _command(commands, "lint", lint, "look for leakage in a study before a model is built")
+    command = add_command(commands, "lint", lint, "look for leakage in a study before a model is built")
     command.add_argument("dir", metavar="DIR")
-    _add_settings(command, "the models stage")
+    add_settings(command, "the models stage")
 
-    command = _command(commands, "seal", seal, "set a test set aside that can be opened once")
+    command = add_command(commands, "seal", seal, "set a test set aside that can be opened once")
     command.add_argument("dir", metavar="DIR")
     command.add_argument("--outcome", required=True, help="endpoint of the models stage")
     command.add_argument("--share", type=float, default=0.2, help="share of the patients (default: .2)")
@@ -144,7 +143,7 @@ def _add_models(commands: Any) -> None:
                          help="seal this centre instead of patients drawn at random (repeatable)")
     command.add_argument("--seed", type=int, default=0)
 
-    command = _command(commands, "predict", predict, "apply the model of a run to new patients")
+    command = add_command(commands, "predict", predict, "apply the model of a run to new patients")
     command.add_argument("dir", metavar="DIR")
     command.add_argument("run", metavar="RUN")
     command.add_argument("--table", dest="tables", action="append", required=True, metavar="NAME or FILE",
@@ -152,130 +151,41 @@ def _add_models(commands: Any) -> None:
     command.add_argument("--centre", default="", metavar="COLUMN", help="column that names each patient's hospital")
     command.add_argument("--out", required=True, metavar="FILE.csv", help="a new file; identifiers stand in it")
 
-    command = _command(commands, "card", card, "the model card of a run, as Markdown")
+    command = add_command(commands, "card", card, "the model card of a run, as Markdown")
     command.add_argument("dir", metavar="DIR")
     command.add_argument("run", metavar="RUN")
 
-    command = _command(commands, "compare", compare, "the runs of the models stage side by side")
+    command = add_command(commands, "compare", compare, "the runs of the models stage side by side")
     command.add_argument("dir", metavar="DIR")
-
-
-def _add_federation(commands: Any) -> None:
-    """The coordinator's side of federated learning."""
-    text = "federated learning over hospitals, at the coordinator"
-    actions = commands.add_parser("federation", help=text, description=text).add_subparsers(metavar="ACTION",
-                                                                                            required=True)
-    command = _command(actions, "new", federation_new, "make a federation: its authority and its server's certificate")
-    command.add_argument("dir", metavar="DIR")
-    command.add_argument("--address", required=True, metavar="HOST:PORT", help="where the hospitals reach the server")
-    command.add_argument("--name", default="", help="default: the folder's name")
-
-    command = _command(actions, "invite", federation_invite, "write the file that a hospital joins with")
-    command.add_argument("dir", metavar="DIR")
-    command.add_argument("site", metavar="SITE", help="the hospital's name in the federation, e.g. CHUM")
-
-    command = _command(actions, "register", federation_register, "take the public key that a hospital has sent")
-    command.add_argument("dir", metavar="DIR")
-    command.add_argument("site", metavar="SITE")
-    command.add_argument("key", metavar="PUBLIC_KEY", help="the file public.pem of 'medomicslab site init'")
-
-    command = _command(actions, "plan", federation_plan, "write a run down for the hospitals to approve")
-    command.add_argument("dir", metavar="DIR")
-    _add_settings(command, "the federated stage")
-    command.add_argument("--out", metavar="FILE.yaml", help="default: in the federation's folder 'plans'")
-
-    command = _command(actions, "start", federation_start, "start the server that the hospitals connect to")
-    command.add_argument("dir", metavar="DIR")
-    command.add_argument("--listen", metavar="HOST:PORT", help="where the server listens, when it is not the address "
-                         "that hospitals use (default: all of this machine's addresses, with that port)")
-
-    for name, function, text in (("stop", federation_stop, "stop the server"),
-                                 ("status", federation_status, "which hospitals have registered and are connected")):
-        command = _command(actions, name, function, text)
-        command.add_argument("dir", metavar="DIR")
-
-    command = _command(actions, "run", federation_run, "run the federated stage over the hospitals")
-    command.add_argument("dir", metavar="DIR")
-    command.add_argument("--study", required=True, metavar="DIR", help="the study that keeps the run; it needs no "
-                         "patients")
-    _add_settings(command, "the federated stage")
-    command.add_argument("--timeout", type=float, metavar="SECONDS", help="stop the run after so long")
-
-
-def _add_site(commands: Any) -> None:
-    """The hospital's side of federated learning."""
-    text = "federated learning over hospitals, at a hospital"
-    actions = commands.add_parser("site", help=text, description=text).add_subparsers(metavar="ACTION", required=True)
-    command = _command(actions, "init", site_init, "make a study a site of a federation: keys, and rules of what may "
-                       "leave")
-    command.add_argument("study", metavar="STUDY")
-    command.add_argument("--invitation", required=True, metavar="FILE", help="what the coordinator has sent")
-    command.add_argument("-s", dest="rules", action="append", default=[], metavar="rule=value",
-                         help="one rule of what may leave, e.g. minimum_count=10; all stand in site/site.yaml")
-
-    command = _command(actions, "approve", site_approve, "read a plan in words, and allow it or not")
-    command.add_argument("study", metavar="STUDY")
-    command.add_argument("plan", metavar="PLAN", help="what the coordinator has sent")
-    command.add_argument("--yes", action="store_true", help="allow it without being asked")
-    command.add_argument("--by", default="", metavar="NAME", help="who allows it (default: your account's name)")
-
-    command = _command(actions, "revoke", site_revoke, "take back what was allowed")
-    command.add_argument("study", metavar="STUDY")
-    command.add_argument("plan", metavar="PLAN", help="its file, or the first digits of its hash")
-
-    command = _command(actions, "check", site_check, "look at rules, keys, certificates, the connection, and the "
-                       "patients for each plan that was approved")
-    command.add_argument("study", metavar="STUDY")
-
-    command = _command(actions, "start", site_start, "take part, until it is stopped with Ctrl+C")
-    command.add_argument("study", metavar="STUDY")
-    command.add_argument("--systemd", action="store_true", help="instead print a unit file, for a service of this "
-                         "machine")
-
-    command = _command(actions, "audit", site_audit, "what was asked and what has left, in words")
-    command.add_argument("study", metavar="STUDY")
-    command.add_argument("--known", default="", metavar="HASH", help="the last line's hash that was noted earlier: it "
-                         "must still be there")
-
-
-def _add_settings(command: argparse.ArgumentParser, stage: str) -> None:
-    command.add_argument("--settings", metavar="FILE", help=f"YAML or JSON file with settings of {stage}")
-    command.add_argument("-s", dest="assignments", action="append", default=[], metavar="key=value",
-                         help="one setting; overrides the file; nested: a.b=value")
 
 
 def _add_surroundings(commands: Any) -> None:
     """Sample data, JupyterLab, doctor."""
     data = commands.add_parser("data", help="public sample data").add_subparsers(metavar="ACTION", required=True)
-    _command(data, "list", data_list, "what there is, with licence and source")
-    command = _command(data, "get", data_get, "put a sample set into a study, which is made if there is none")
+    add_command(data, "list", data_list, "what there is, with licence and source")
+    command = add_command(data, "get", data_get, "put a sample set into a study, which is made if there is none")
     command.add_argument("name", metavar="NAME")
     command.add_argument("dir", metavar="DIR")
 
-    command = _command(commands, "lab", lab, "JupyterLab on a study, with the templates at hand")
+    command = add_command(commands, "lab", lab, "JupyterLab on a study, with the templates at hand")
     command.add_argument("dir", nargs="?", default=".", metavar="DIR")
     command.add_argument("--port", type=int, default=8888)
     command.add_argument("--no-browser", action="store_true")
     command.add_argument("--lang", help="language of the views: en or fr")
 
-    command = _command(commands, "app", app, "a stage as a web page, for those who do not code; on this computer only")
+    command = add_command(commands, "app", app, "a stage as a web page, for those who do not code; on this computer "
+                          "only")
     command.add_argument("stage", nargs="*", metavar="STAGE", help=", ".join(STAGES))
     command.add_argument("--study", required=True, metavar="DIR", help="the study folder")
     command.add_argument("--port", type=int, default=8866)
     command.add_argument("--no-browser", action="store_true")
     command.add_argument("--lang", help="language of the page: en or fr")
 
-    command = _command(commands, "export", export, "a notebook with its outputs as one HTML file that opens offline")
+    command = add_command(commands, "export", export, "a notebook with its outputs as one HTML file that opens offline")
     command.add_argument("notebook", metavar="NOTEBOOK.ipynb")
     command.add_argument("--out", metavar="FILE.html", help="default: beside the notebook")
 
-    _command(commands, "doctor", doctor, "what is installed, what is missing, what to type")
-
-
-def _command(commands: Any, name: str, function: Callable[..., Any], text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=function)
-    return parser
+    add_command(commands, "doctor", doctor, "what is installed, what is missing, what to type")
 
 
 # -- the commands -----------------------------------------------------------------------------------------------------
@@ -295,7 +205,7 @@ def new(options: argparse.Namespace) -> None:
 def add(options: argparse.Namespace) -> None:
     if options.name and len(options.files) > 1:
         raise SettingsError("--name was given for several files", todo="Add them one by one")
-    study = _open(options.dir)
+    study = open_folder(options.dir)
     secret = load("medomicslab_nb.pseudonyms:read_key")(options.deidentify) if options.deidentify else None
     holds_images = load("medomicslab_nb.data.adding:holds_images")
     tables = 0
@@ -382,7 +292,7 @@ def corrections(assignments: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def status(options: argparse.Namespace) -> None:
-    study = _open(options.dir)
+    study = open_folder(options.dir)
     print(f"Study {study.name}")
     for info in study.tables.values():
         print(f"  table {info.name}: {info.n_rows} x {info.n_columns}, {info.level}, block '{info.block}'")
@@ -398,35 +308,27 @@ def run(options: argparse.Namespace) -> int | None:
     get_stage(options.stage)
     if not options.study:
         raise SettingsError("no study is named", todo=f"Type: medomicslab run {options.stage} --study DIR")
-    _run_stage(options.stage, options.study, _settings(options), options.timeout)
+    run_stage(options.stage, options.study, given_settings(options), options.timeout)
     return None
 
 
-def _run_stage(stage: str, study: str, settings: dict[str, Any], timeout_s: float | None) -> None:
-    record = load("medomicslab_nb.notebook:run_notebook")(stage, _open(study), settings, timeout_s=timeout_s)
-    for text in record.warnings:
-        print(f"Note: {text}")
-    print(f"Run {record.id}: {record.status}")
-    print(f"Report: {os.path.relpath(record.path / 'report.html')}")
-
-
 def runs(options: argparse.Namespace) -> None:
-    _print_runs(_open(options.dir).runs)
+    _print_runs(open_folder(options.dir).runs)
 
 
 def verify(options: argparse.Namespace) -> int:
-    record = _open(options.dir).run(options.run)
+    record = open_folder(options.dir).run(options.run)
     return _print_comparisons(load("medomicslab_nb.runner:verify")(record))
 
 
 def replay(options: argparse.Namespace) -> int:
-    again, found = load("medomicslab_nb.runner:replay")(_open(options.dir).run(options.run))
+    again, found = load("medomicslab_nb.runner:replay")(open_folder(options.dir).run(options.run))
     print(f"Run {again.id}")
     return _print_comparisons(found)
 
 
 def report(options: argparse.Namespace) -> None:
-    study = _open(options.dir)
+    study = open_folder(options.dir)
     if options.run:
         path = study.run(options.run).report().path
     else:
@@ -435,8 +337,8 @@ def report(options: argparse.Namespace) -> None:
 
 
 def lint(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    study = _open(options.dir)
+    settings = given_settings(options)
+    study = open_folder(options.dir)
     found = load("medomicslab_nb.models.lint:lint_study")(
         study, load("medomicslab_nb.models.settings:ModelsSettings").parse(settings))
     ids, scrub = study.identifiers(), load("medomicslab_nb.protect:scrub")
@@ -449,14 +351,14 @@ def lint(options: argparse.Namespace) -> int:
 
 def seal(options: argparse.Namespace) -> None:
     made = load("medomicslab_nb.models.study_patients:seal_patients")(
-        _open(options.dir), options.outcome, share=options.share, centres=options.centres, seed=options.seed)
+        open_folder(options.dir), options.outcome, share=options.share, centres=options.centres, seed=options.seed)
     print("\n".join(made.notes))
     print('It is opened by a run with validation=sealed and a reason, once.')
 
 
 def predict(options: argparse.Namespace) -> None:
     frame = load("medomicslab_nb.models.predict:predict_tables")(
-        _open(options.dir), options.run, options.tables, read=load("medomicslab_nb.data.reading:read_table"),
+        open_folder(options.dir), options.run, options.tables, read=load("medomicslab_nb.data.reading:read_table"),
         centre=options.centre)
     load("medomicslab_nb.models.predict:write_csv")(frame, Path(options.out))
     flagged = int((frame["flags"] != "").sum())
@@ -464,11 +366,11 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def card(options: argparse.Namespace) -> None:
-    print(load("medomicslab_nb.models.model_card:study_card")(_open(options.dir), options.run))
+    print(load("medomicslab_nb.models.model_card:study_card")(open_folder(options.dir), options.run))
 
 
 def compare(options: argparse.Namespace) -> None:
-    study = _open(options.dir)
+    study = open_folder(options.dir)
     runs_found = load("medomicslab_nb.models.compare_runs:compare_runs")(study)
     if runs_found.empty:
         print("no completed run of stage 'models' yet")
@@ -477,100 +379,6 @@ def compare(options: argparse.Namespace) -> None:
     pairs = load("medomicslab_nb.models.compare_runs:compare_pairs")(study)
     if len(pairs):
         print(f"\n{pairs.to_string(index=False)}")
-
-
-def federation_new(options: argparse.Namespace) -> None:
-    folder = load(f"{_FEDERATION}:new")(options.dir, options.address, options.name)
-    print(f"The federation {folder.name} is made. Its authority's fingerprint, for hospitals to compare by telephone:\n"
-          f"  {load(f'{_FEDERATION}:fingerprint')(folder)}\n"
-          f"Next: medomicslab federation invite {options.dir} SITE")
-
-
-def federation_invite(options: argparse.Namespace) -> None:
-    path = load(f"{_FEDERATION}:invite_site")(options.dir, options.site)
-    print(f"Invitation: {os.path.relpath(path)}\n"
-          "Send it to the hospital; nothing in it is secret. The hospital sends back its file public.pem.\n"
-          f"Then: medomicslab federation register {options.dir} {options.site} PUBLIC_KEY")
-
-
-def federation_register(options: argparse.Namespace) -> None:
-    member = load(f"{_FEDERATION}:register_site")(options.dir, options.site, Path(options.key))
-    print(f"{options.site} is registered. Compare its key's fingerprint by telephone:\n  {member.key}")
-
-
-def federation_plan(options: argparse.Namespace) -> None:
-    path, words = load(f"{_FEDERATION}:write_plan")(
-        options.dir, _settings(options), Path(options.out) if options.out else None)
-    print(f"{words}\n\nPlan: {os.path.relpath(path)}\n"
-          "Send it to every hospital, for: medomicslab site approve STUDY PLAN")
-
-
-def federation_start(options: argparse.Namespace) -> None:
-    for line in load(f"{_FEDERATION}:start_server")(options.dir, options.listen):
-        print(line)
-
-
-def federation_stop(options: argparse.Namespace) -> None:
-    print(load(f"{_FEDERATION}:stop_server")(options.dir))
-
-
-def federation_status(options: argparse.Namespace) -> int:
-    lines, well = load(f"{_FEDERATION}:status")(options.dir)
-    print("\n".join(lines))
-    return int(not well)
-
-
-def federation_run(options: argparse.Namespace) -> None:
-    settings = load(f"{_FEDERATION}:run_settings")(options.dir, _settings(options))
-    _run_stage("federated", options.study, settings, options.timeout)
-
-
-def site_init(options: argparse.Namespace) -> None:
-    rules: dict[str, Any] = {}
-    for assignment in options.rules:
-        assign(rules, assignment)
-    folder, fingerprint = load(f"{_SITE}:init")(options.study, Path(options.invitation), rules)
-    print(f"{folder.study} is the site {folder.site} of the federation {folder.federation}.\n"
-          f"Compare the authority's fingerprint with the coordinator by telephone:\n  {fingerprint}\n"
-          f"Send the coordinator this file:\n  {os.path.relpath(folder.public_key)}\n"
-          f"The rules of what may leave stand in {os.path.relpath(folder.path / 'site.yaml')}.")
-
-
-def site_approve(options: argparse.Namespace) -> int:
-    plan, words = load(f"{_SITE}:read_plan")(options.study, Path(options.plan))
-    print(words)
-    if not options.yes and input("\nAllow this? Type yes: ").strip().lower() not in ("yes", "oui"):
-        print("It is not allowed; nothing was changed.")
-        return 1
-    approval = load(f"{_SITE}:approve")(options.study, plan, options.by)
-    print(f"\nAllowed by {approval.by}. To take it back: medomicslab site revoke {options.study} {approval.plan[:12]}")
-    return 0
-
-
-def site_revoke(options: argparse.Namespace) -> None:
-    approval = load(f"{_SITE}:revoke")(options.study, options.plan)
-    print(f"Plan {approval.plan[:12]} is no longer allowed. Nothing of it is answered from now on.")
-
-
-def site_check(options: argparse.Namespace) -> int:
-    well = True
-    for finding in load("medomicslab_nb.federated.site_check:check")(options.study):
-        print(f"  {'ok     ' if finding.ok else 'PROBLEM'} {finding.what}: {finding.words}")
-        well = well and finding.ok
-    return int(not well)
-
-
-def site_start(options: argparse.Namespace) -> None:
-    if options.systemd:
-        print(load("medomicslab_nb.federated.systemd:unit")(load("medomicslab_nb.federated.site_folder:read_site")(
-            options.study)), end="")
-        return
-    load(f"{_SITE}:start")(options.study)
-
-
-def site_audit(options: argparse.Namespace) -> None:
-    for line in load(f"{_SITE}:audit")(options.study, options.known):
-        print(line)
 
 
 def data_list(options: argparse.Namespace) -> None:
@@ -583,7 +391,7 @@ def data_get(options: argparse.Namespace) -> None:
     from medomicslab_nb.study import create_study
 
     folder = Path(options.dir)
-    study = _open(options.dir) if (folder / "study.yaml").exists() else create_study(folder)
+    study = open_folder(options.dir) if (folder / "study.yaml").exists() else create_study(folder)
     load("medomicslab_nb.data.samples:get_sample")(options.name, study, Progress(default_sinks()))
     print(f"Study {study.name} now has: {', '.join(study.tables)}")
 
@@ -613,36 +421,6 @@ def doctor(options: argparse.Namespace) -> int:
 # -- their parts ------------------------------------------------------------------------------------------------------
 
 
-def assign(settings: dict[str, Any], assignment: str) -> None:
-    """Apply one ``key=value`` (``a.b=value`` for a nested one) to a mapping; the value is read as YAML.
-
-    Raises
-    ------
-    SettingsError
-        There is no ``=``, the value is no YAML, or a part of the key is no group.
-    """
-    import yaml
-
-    from medomicslab_nb.settings import load_yaml
-
-    key, separator, text = assignment.partition("=")
-    if not separator or not key.strip():
-        raise SettingsError("-s takes key=value", where="command line", todo="Type for instance: -s folds=5")
-    *groups, name = key.strip().split(".")
-    try:
-        value = load_yaml(text) if text.strip() else ""
-    except yaml.YAMLError:
-        raise SettingsError(f"the value of '{key}' is no YAML", where="command line", todo="Quote it") from None
-    target = settings
-    for group in groups:
-        inner = target.setdefault(group, {})
-        if not isinstance(inner, dict):
-            raise SettingsError(f"'{group}' in '{key}' is no group of settings", where="command line",
-                                todo="Correct the key")
-        target[group] = target = dict(inner)
-    target[name] = value
-
-
 def describe(stage: str) -> str:
     """Every setting of a stage: name, type, default and meaning, one a paragraph."""
     from medomicslab_nb.settings import Unit, fields_of, marker
@@ -656,19 +434,6 @@ def describe(stage: str) -> str:
         lines.append(f"  {name} ({kind}{', ' + unit.text if unit else ''}; {default})\n"
                      f"      {' '.join((field.description or '').split())}")
     return "\n".join(lines)
-
-
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options ``--settings`` and ``-s`` say together."""
-    settings: dict[str, Any] = load("medomicslab_nb.settings:read_mapping")(
-        Path(options.settings) if options.settings else None)[0]
-    for assignment in options.assignments:
-        assign(settings, assignment)
-    return settings
-
-
-def _open(folder: str) -> Study:
-    return load("medomicslab_nb.study:open_study")(folder)  # type: ignore[no-any-return]
 
 
 def _print_runs(records: Sequence[RunRecord]) -> None:

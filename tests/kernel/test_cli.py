@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import medomicslab_nb as ml
-from medomicslab_nb.cli import TerminalBar, assign, describe, main
+from medomicslab_nb.cli import TerminalBar, describe, main
+from medomicslab_nb.cli_parts import assign
 from medomicslab_nb.errors import SettingsError
 from medomicslab_nb.progress import Progress
 from tests.imaging.contour_factory import at_slice, write_rtstruct
