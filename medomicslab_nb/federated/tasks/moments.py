@@ -13,7 +13,7 @@ from medomicslab_nb.federated.tasks.column_moments import ColumnMoments
 from medomicslab_nb.federated.tasks.merged_bins import group_sums, merged_ends
 from medomicslab_nb.federated.tasks.preparation import Preparation, encoded
 
-_GRID = 0.05 * np.sinh(np.linspace(-5.5, 5.5, 160))
+_GRID = 0.05 * np.sinh(np.linspace(-5.5, 5.5, 256))
 """Edges of fine bins in standard deviations from the mean, dense where a skewed column has most of its patients; the
 first and the last bin are open, so that nobody's extreme is told."""
 
@@ -87,11 +87,14 @@ def _cumulative(columns: list[Mapping[str, Any]]) -> np.ndarray:
 
 
 def _cuts(cumulative: np.ndarray, bins: int) -> np.ndarray:
-    """Positions in the grid of the edges nearest above the quantiles, each in the middle of the gap that it is in."""
+    """Positions in the grid of the edges nearest to the quantiles, each in the middle of the gap that it is in."""
     total = cumulative[-1]
+    near = 1e-9 * total  # rounding of what was spread over merged bins
     wanted = np.linspace(0, total, bins + 1)[1:-1]
-    first = np.searchsorted(cumulative, wanted - 1e-9 * total, side="left")
-    first = np.unique(first[first < len(_GRID)])
-    first = first[(cumulative[first] > 0) & (cumulative[first] < total * (1 - 1e-9))]
-    last = np.searchsorted(cumulative, cumulative[first] + 1e-9 * total, side="right") - 1
+    above = np.searchsorted(cumulative, wanted - near, side="left")
+    below = np.maximum(above - 1, 0)
+    reached = cumulative[np.where(wanted - cumulative[below] < cumulative[above] - wanted, below, above)]
+    reached = reached[(reached > near) & (reached < total - near)]
+    first = np.searchsorted(cumulative, reached - near, side="left")
+    last = np.searchsorted(cumulative, reached + near, side="right") - 1
     return np.unique((first + last) // 2)

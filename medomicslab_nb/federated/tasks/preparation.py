@@ -243,14 +243,14 @@ def _indicators(frame: pd.DataFrame, categories: Mapping[str, Sequence[str]],
     """For each categorical column an array (n_patients, n_levels - 1), and the columns that have rare levels here."""
     found, rare = [], []
     for name, levels in categories.items():
-        column = frame[name]
-        counts = column.value_counts()
-        scarce = counts.index[counts < minimum]
-        if len(scarce):
+        counts = frame[name].value_counts()
+        scarce = set(counts.index[counts < minimum])
+        if scarce:
             rare.append(name)
-        codes = pd.Categorical(column.where(~column.isin(scarce)), categories=list(levels)).codes
+        positions = {level: position for position, level in enumerate(levels) if level not in scarce}
+        codes = frame[name].map(positions).to_numpy(dtype=float, na_value=np.nan)
         one_hot = (codes[:, None] == np.arange(1, len(levels))).astype(float)
-        one_hot[codes < 0] = np.nan
+        one_hot[np.isnan(codes)] = np.nan
         found.append(one_hot)
     return found, tuple(rare)
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import strategies as st
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import StandardScaler
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.endpoints import Endpoint
 from medomicslab_nb.federated.messages import Question, Release, Task, pack, unpack
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.steps import get_step
+from medomicslab_nb.federated.tasks.preparation import Preparation
 
 HEART = ("cleveland", "hungarian", "switzerland", "va")
 HEART_COLUMNS = ("age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak", "slope",
@@ -81,6 +86,47 @@ def pooled(sites: Mapping[str, SitePatients]) -> tuple[pd.DataFrame, np.ndarray]
     parts = [sites[site].training_part for site in sorted(sites)]
     return (pd.concat([part.frame for part in parts], ignore_index=True),
             np.concatenate([part.endpoint.outcome for part in parts]))
+
+
+@st.composite
+def sites_with_gaps(draw: st.DrawFn) -> dict[str, SitePatients]:
+    """Two to four sites of unequal size, each with its own share of gaps in each column, up to all of it.
+
+    Numeric columns have any unit; categories are not all seen everywhere; binary outcomes with both classes.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    units = draw(st.lists(st.sampled_from([1e-3, 1.0, 250.0]), min_size=1, max_size=4))
+    offsets = rng.normal(0, 5, len(units))
+    kinds = draw(st.integers(0, 2))
+    sites = {}
+    for site in "abcd"[:draw(st.integers(2, 4))]:
+        n = draw(st.integers(8, 60))
+        numeric = {f"x{j}": (rng.normal(rng.normal(), rng.uniform(0.5, 2), n) + offsets[j]) * unit
+                   for j, unit in enumerate(units)}
+        text = {f"c{j}": rng.choice(["I", "II", "III"], n, p=rng.dirichlet([1, 1, 1])).astype(object)
+                for j in range(kinds)}
+        frame = pd.DataFrame(numeric | text)
+        for name in frame:
+            frame.loc[rng.random(n) < draw(st.sampled_from([0.0, 0.3, 0.9, 1.0])), name] = np.nan
+        outcome = rng.random(n) < 0.4
+        outcome[:2] = [True, False]
+        sites[site] = replace(at_site(frame, outcome), categorical=tuple(text))
+    return sites
+
+
+def pooled_matrix(sites: Mapping[str, SitePatients], preparation: Preparation) -> np.ndarray:
+    """scikit-learn's preparation of all training patients together, in the columns of the preparation."""
+    frame, _ = pooled(sites)
+    numeric = frame[list(preparation.numeric)].astype(float)
+    zeros = list(preparation.zeros)
+    numeric[zeros] = numeric[zeros].mask(numeric[zeros] == 0)
+    parts = [numeric]
+    for name, levels in preparation.categories.items():
+        one_hot = pd.DataFrame({f"{name}={level}": (frame[name] == level).astype(float) for level in levels[1:]})
+        one_hot[frame[name].isna()] = np.nan
+        parts.append(one_hot)
+    filled = SimpleImputer(keep_empty_features=True).fit_transform(pd.concat(parts, axis=1).to_numpy(dtype=float))
+    return StandardScaler().fit_transform(filled)
 
 
 @pytest.fixture(scope="session")
