@@ -21,6 +21,7 @@ from flwr.proto.runtime_pb2 import (
 )
 from flwr.supercore.constant import TaskType
 from flwr.supercore.fab import Fab as FlowerFab
+from flwr.supercore.inflatable.inflatable_utils import pull_objects
 from flwr.superlink.grid import HttpGrid, http_grid
 
 from medomicslab_nb.errors import RunError
@@ -35,7 +36,7 @@ _TRIES = 50
 _BACKOFF_S = 0.05
 
 # A reply can be seen before all of it has come; Flower then waits a second or more, and offers no way to set it.
-http_grid.pull_objects = partial(http_grid.pull_objects, initial_backoff=_BACKOFF_S)
+http_grid.pull_objects = partial(pull_objects, initial_backoff=_BACKOFF_S)  # type: ignore[attr-defined]
 
 
 class CoordinatorGrid(HttpGrid):
