@@ -12,7 +12,7 @@ import pandas as pd
 
 from medomicslab_nb.errors import DataError, ProtectionError
 from medomicslab_nb.federated.ledger import COLUMN, PATIENTS
-from medomicslab_nb.federated.messages import Release
+from medomicslab_nb.federated.messages import Release, Values
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.settings import FederatedSettings, PolicySettings
 
@@ -23,7 +23,7 @@ _JUDGED = ("evaluate", "shap")
 _STEPS = {
     "logistic": (*_SUMMARIES, "logistic", *_JUDGED),
     "linear": (*_SUMMARIES, "linear", *_JUDGED),
-    "cox": (*_SUMMARIES, "cox", "times", *_JUDGED),
+    "cox": (*_SUMMARIES, "cox", *_JUDGED),
     "kaplan-meier": ("times",),
     "network": (*_SUMMARIES, "network", *_JUDGED),
     "trees": (*_SUMMARIES, "histogram", "tree", *_JUDGED),
@@ -38,16 +38,15 @@ def steps_of(settings: FederatedSettings) -> tuple[str, ...]:
     return ("schema", *(name for name in _STEPS[settings.algorithm] if name not in left_out))
 
 
-def part_asked(step: str, values: object) -> str:
-    """Which patients a question is about: training, testing or all.
+def part_asked(values: Values) -> str:
+    """Which patients a question is about, as steps understand it: training, testing or all.
 
     Raises
     ------
     DataError
         None of these.
     """
-    default = "all" if step == "schema" else "training"
-    part = values.get("part", default) if isinstance(values, dict) else default
+    part = values.get("part", "training")
     if not isinstance(part, str) or part not in PARTS:
         raise DataError("a part of the patients was asked for that there is not", where="federated message",
                         todo="Install the same version of medomicslab_nb at the coordinator and at every site")
@@ -111,8 +110,9 @@ def _bare(column: str) -> str:
 def check_patients(policy: PolicySettings, patients: SitePatients, part: str, step: str) -> None:
     """Refuse to take part with too few patients or events, in all and in the part that is asked for.
 
-    The part that judges a model is a share of the site. It needs the minimum count of patients only, and its measures
-    hold back what rests on fewer events; any other step is held to the whole minimum there.
+    The part that judges a model is a share of the site: the steps that judge hold back what rests on few patients or
+    events of it, and need no more than that it has as many patients as the minimum count, or none. Any other step is
+    held to the whole minimum there.
 
     Raises
     ------
@@ -120,9 +120,11 @@ def check_patients(policy: PolicySettings, patients: SitePatients, part: str, st
         Says what is lacking, and never how much there is.
     """
     _check_part(policy, patients, "all")
-    if part == "testing" and step in _JUDGED:
-        _refuse_few(int(patients.testing.sum()), policy.minimum_count, "patients", part)
-    else:
+    if 0 < int(patients.testing.sum()) < policy.minimum_count:
+        raise ProtectionError(f"fewer than {policy.minimum_count} patients would judge the model: what is told of the "
+                              "others and of all would be about these few",
+                              todo="Set 'holdout' to 0, or choose one, or a 'test', with which more judge")
+    if part != "testing" or step not in _JUDGED:
         _check_part(policy, patients, part)
 
 
@@ -163,13 +165,15 @@ def cohorts(patients: SitePatients, part: str, step: str, minimum: int) -> dict[
 
 
 def check_release(policy: PolicySettings, release: Release) -> None:
-    """Refuse numbers behind which there are fewer patients than the minimum.
+    """Refuse numbers behind which there are fewer patients than the minimum; a text alone may say so.
 
     Raises
     ------
     ProtectionError
     """
     minimum = policy.minimum_count
+    if all(isinstance(value, str) for value in release.values.values()):
+        return
     if release.patients < minimum:
         raise ProtectionError(f"what was asked for rests on fewer than {minimum} patients", todo=_FEWER)
     small = sum(0 < cell < minimum for cell in release.cells)

@@ -119,7 +119,7 @@ class Site:
         step = get_step(letter.step)
         check_question(self.policy, settings, step.name, self.audit.released_today())
         known = self._know(self._patients(settings))
-        part = part_asked(step.name, letter.values)
+        part = part_asked(letter.values)
         check_columns(self.policy, settings, known.patients)
         check_patients(self.policy, known.patients, part, step.name)
         release = step(known.patients, letter.values, self.policy.minimum_count)
@@ -127,7 +127,7 @@ class Site:
         minimum = self.policy.minimum_count
         self._ledger.admit(known.cohorts(part, step.name, minimum, self._ledger), minimum, run=letter.run)
         reply = Reply(self.name, release.values, self._clean(release.words), release.patients, code=code_hash(),
-                      data=self._ledger.keyed(f"{letter.run}\0{known.fingerprint}"))
+                      data=self._ledger.keyed(f"{letter.plan}\0{known.fingerprint}"))
         return self._sent(letter, "released", reply)
 
     def _plan(self, text: str) -> tuple[FederatedSettings, str]:

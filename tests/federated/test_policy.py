@@ -19,6 +19,7 @@ from medomicslab_nb.federated.policy import (
 )
 from medomicslab_nb.federated.settings import FederatedSettings, PolicySettings
 from medomicslab_nb.federated.steps import STEPS
+from medomicslab_nb.federated.tasks.parts import part_of
 from tests.federated.some_patients import SETTINGS, some_patients
 
 POLICY = PolicySettings()
@@ -137,17 +138,23 @@ def test_a_site_with_few_positive_or_few_negative_cases_takes_no_part(events, wh
 def test_the_part_that_trains_is_looked_at_too():
     patients = with_events(8, testing=0)
     testing = np.zeros(60, dtype=bool)
-    testing[:4] = True  # four of the eight events judge the model
+    testing[2:9] = True  # six of the eight events judge the model
     patients = replace(patients, testing=testing)
     check_patients(POLICY, patients, "all", "schema")
     with pytest.raises(ProtectionError, match="in the part that trains the model"):
         check_patients(POLICY, patients, "training", "logistic")
 
 
-def test_who_judges_may_be_fewer_but_not_fewer_than_the_count():
-    check_patients(POLICY, with_events(20, testing=6), "testing", "evaluate")
-    with pytest.raises(ProtectionError, match="fewer than 5 patients in the part that judges"):
-        check_patients(POLICY, with_events(20, testing=4), "testing", "evaluate")
+@pytest.mark.parametrize("testing", [0, 5, 6])
+def test_who_judges_may_be_fewer_but_not_fewer_than_the_count(testing):
+    check_patients(POLICY, with_events(20, testing=testing), "testing", "evaluate")
+
+
+@pytest.mark.parametrize("testing", [1, 4])
+@pytest.mark.parametrize("part", ["training", "testing", "all"])
+def test_one_patient_is_not_singled_out_as_the_judge(testing, part):
+    with pytest.raises(ProtectionError, match="fewer than 5 patients would judge the model"):
+        check_patients(POLICY, with_events(20, testing=testing), part, "evaluate")
 
 
 @pytest.mark.parametrize("step", ["moments", "logistic", "linear", "cox", "network", "tree", "histogram"])
@@ -172,16 +179,17 @@ def test_a_number_has_no_events():
     check_patients(POLICY, replace(patients, endpoint=endpoint), "all", "linear")
 
 
-@pytest.mark.parametrize(("step", "values", "part"), [("moments", {}, "training"), ("schema", {}, "all"),
-                                                      ("evaluate", {"part": "testing"}, "testing")])
-def test_the_part_is_what_the_step_takes_for_it(step, values, part):
-    assert part_asked(step, values) == part
+@pytest.mark.parametrize(("values", "part"), [({}, "training"), ({"part": "testing"}, "testing"),
+                                              ({"part": "all", "numeric": []}, "all")])
+def test_the_part_is_what_steps_take_for_it(values, part):
+    assert part_asked(values) == part
+    assert len(part_of(some_patients(60), values)) == len(cohorts(some_patients(60), part, "schema", 5)[PATIENTS])
 
 
 @pytest.mark.parametrize("part", ["", "everybody", 1, None, ["all"]])
 def test_a_part_that_there_is_not_is_refused(part):
     with pytest.raises(DataError):
-        part_asked("moments", {"part": part})
+        part_asked({"part": part})
 
 
 # -- who stands behind a release
@@ -209,7 +217,11 @@ def test_sums_over_columns_stand_for_who_has_a_value():
 # -- before anything leaves
 
 def release(patients: int, cells: tuple[int, ...] = ()) -> Release:
-    return Release({}, "sums", patients, cells)
+    return Release({"sum": 1.5}, "sums", patients, cells)
+
+
+def test_that_there_are_too_few_may_be_said():
+    check_release(POLICY, Release({"few": "it has no patients to judge the model"}, "nothing but that", 0))
 
 
 def test_what_rests_on_enough_may_leave():
