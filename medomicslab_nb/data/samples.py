@@ -301,6 +301,12 @@ def _synthetic(*, null: bool) -> Callable[[Study, Progress], tuple[TableInfo, ..
     return generate
 
 
+def _hospitals(study: Study, _: Progress) -> tuple[TableInfo, ...]:
+    from medomicslab_nb.data.synthetic_hospitals import COLUMNS, draw_hospitals
+
+    return (_add(study, SampleTable("clinical", draw_hospitals(), COLUMNS), source="hospitals"),)
+
+
 def _uci(site: str, sha256: str) -> SampleFile:
     address = "https://archive.ics.uci.edu/ml/machine-learning-databases/heart-disease/"
     return SampleFile(f"heart/processed.{site}.data", sha256, f"{address}processed.{site}.data")
@@ -336,5 +342,8 @@ SAMPLES: dict[str, Sample] = {
                "predictors", "CC0 1.0", "docs/synthetic.md", generate=_synthetic(null=False)),
         Sample("synthetic-null", 60, "its zero-effect twin: the same patients, with survival that depends on nothing",
                "CC0 1.0", "docs/synthetic.md", generate=_synthetic(null=True)),
+        Sample("hospitals", 1760, "generated patients of four hospitals, for federated learning: one true model, other "
+               "patients and other gaps in each; recurrence within three years", "CC0 1.0", "docs/synthetic.md",
+               generate=_hospitals),
     )
 }
