@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,8 +58,13 @@ class SitePatients:
         return replace(self, frame=frame, endpoint=self.endpoint.restrict(frame.index), testing=self.testing[rows])
 
 
-def read_patients(study: Any, settings: FederatedSettings) -> tuple[SitePatients, tuple[str, ...]]:
+def read_patients(study: Any, settings: FederatedSettings, site: str = "") -> tuple[SitePatients, tuple[str, ...]]:
     """The patients of a study folder, and notes in whole sentences.
+
+    Parameters
+    ----------
+    site : str
+        Name of the site that the study is, where it is one: some sites only judge.
 
     Raises
     ------
@@ -70,10 +74,10 @@ def read_patients(study: Any, settings: FederatedSettings) -> tuple[SitePatients
     found = study_patients(study, _as_models(settings), keep_empty=True)
     frame, endpoint = found.patients.frame, found.patients.endpoint
     left_out = [name for name in (settings.site_column, *settings.test) if name in frame.columns]
-    frame = frame.drop(columns=left_out)
-    categorical = tuple(name for name in found.patients.categorical if name not in left_out)
-    testing = _testing(study, settings, frame.index)
-    return SitePatients(frame, categorical, endpoint, testing), found.notes
+    frame = frame.iloc[:, :0] if settings.algorithm == "kaplan-meier" else frame.drop(columns=left_out)
+    categorical = tuple(name for name in found.patients.categorical if name in frame.columns)
+    patients = SitePatients(frame, categorical, endpoint, _testing(study, settings, frame.index))
+    return _as_site(patients, site, settings), found.notes
 
 
 def split_by_column(study: Any, settings: FederatedSettings,
@@ -94,7 +98,8 @@ def split_by_column(study: Any, settings: FederatedSettings,
     unknown = int(values.isna().sum())
     notes = (f"{unknown} of {len(values)} patients have no value in '{settings.site_column}' and are at no site.",) \
         if unknown else ()
-    return {name: patients.where((values == name).to_numpy(dtype=bool)) for name in names}, notes
+    parts = {name: patients.where((values == name).to_numpy(dtype=bool, na_value=False)) for name in names}
+    return {name: _as_site(part, name, settings) for name, part in parts.items()}, notes
 
 
 def column_of(study: Any, name: str, setting: str) -> pd.Series:
@@ -105,6 +110,11 @@ def column_of(study: Any, name: str, setting: str) -> pd.Series:
         raise DataError(f"the column '{name}' {found}", where=f"setting '{setting}'", todo="Name another column")
     column = study.table(owners[0])[name]
     return column[~column.index.duplicated()]
+
+
+def _as_site(patients: SitePatients, site: str, settings: FederatedSettings) -> SitePatients:
+    """At a site that only judges, everybody does."""
+    return replace(patients, testing=np.ones(len(patients), dtype=bool)) if site in settings.test_sites else patients
 
 
 def _as_models(settings: FederatedSettings) -> ModelsSettings:
@@ -127,9 +137,3 @@ def is_held_out(patient: str, seed: int, share: float) -> bool:
     """Whether a patient is among the share that judges the model: by a hash of seed and identifier."""
     digest = hashlib.sha256(f"{seed}:{patient}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < share
-
-
-def columns_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Columns that a run reads at a site, by its settings: what a site's policy allows or not."""
-    named = [column for columns in settings["predictors"].values() for column in columns]
-    return tuple(dict.fromkeys([settings["outcome"], settings["time"], *settings["test"], *named]))

@@ -1,12 +1,15 @@
 """All patients together, where sites are simulated: the model that the federated one must equal, from other code.
 
 Nothing of the federated mathematics is used here for the regressions: scikit-learn prepares and fits, and Cox
-regression is that of the evaluation layer, stratified by site.
+regression is that of the evaluation layer, stratified by site. A network and trees are fitted by their own tasks, on
+one site that has everybody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +20,46 @@ from sklearn.preprocessing import StandardScaler
 
 from medomicslab_nb.evaluation.cox import CoxRegression
 from medomicslab_nb.federated.patients import SitePatients
+from medomicslab_nb.federated.program import fit
 from medomicslab_nb.federated.settings import FederatedSettings
+from medomicslab_nb.federated.steps import get_step
 from medomicslab_nb.federated.tasks.preparation import Preparation
+from medomicslab_nb.federated.tasks.schema import Schema
+from medomicslab_nb.models.harmonisation import ComBat
+
+REGRESSIONS = ("logistic", "linear", "cox")
+
+
+def pooled_model(sites: Mapping[str, SitePatients], schema: Schema, preparation: Preparation,
+                 settings: FederatedSettings) -> Mapping[str, Any] | None:
+    """Values of the model of all training patients together; None where the algorithm has none.
+
+    Harmonised columns differ by site, so that networks and trees of one site that has everybody would not be the same.
+    """
+    if settings.algorithm in REGRESSIONS:
+        intercept, coef = pooled_coefficients(sites, preparation, settings)
+        return {"model": "regression", "kind": settings.algorithm, "intercept": intercept, "coef": coef}
+    if settings.harmonisation:
+        return None
+    everybody = _one_site(sites)
+    task, answers = fit(settings, schema, preparation), None
+    while True:
+        try:
+            question = next(task) if answers is None else task.send(answers)
+        except StopIteration as end:
+            return end.value.values()  # type: ignore[no-any-return]
+        answers = {"all": get_step(question.step)(everybody, question.values, 1).values}
+
+
+def _one_site(sites: Mapping[str, SitePatients]) -> SitePatients:
+    """The training patients of all sites, as one."""
+    parts = [patients.training_part for patients in sites.values()]
+    endpoint = parts[0].endpoint
+    joined = {name: np.concatenate([getattr(part.endpoint, name) for part in parts])
+              for name in ("outcome", "time", "entry", "cause") if getattr(endpoint, name) is not None}
+    frame = pd.concat([part.frame for part in parts])
+    return SitePatients(frame, parts[0].categorical, replace(endpoint, patients=frame.index, **joined),
+                        np.zeros(len(frame), dtype=bool))
 
 
 def together(sites: Mapping[str, SitePatients]) -> tuple[pd.DataFrame, np.ndarray]:
@@ -44,8 +85,11 @@ def pooled_coefficients(sites: Mapping[str, SitePatients], preparation: Preparat
     frame, site = together(sites)
     parts = [patients.training_part.endpoint for patients in sites.values()]
     outcome = np.concatenate([part.outcome for part in parts])
-    values = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler()).fit_transform(
-        raw_columns(frame, preparation))
+    raw = raw_columns(frame, preparation)
+    if settings.harmonisation:
+        numeric = slice(0, len(preparation.numeric))
+        raw[:, numeric] = ComBat().fit(raw[:, numeric], site).transform(raw[:, numeric], site)
+    values = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler()).fit_transform(raw)
     if settings.algorithm == "cox":
         time = np.concatenate([part.time for part in parts if part.time is not None])
         model = CoxRegression(settings.ties, settings.penalty).fit(values, time, outcome, strata=site)

@@ -74,7 +74,8 @@ def check_schema(settings: FederatedSettings) -> Task:
         Sites differ in their columns, the types of columns or the endpoint, or a site has no patient with the outcome
         or none without: the error names the site.
     """
-    answers: Answers = yield Question("schema", {}, "Columns and numbers of patients")
+    answers: Answers = yield Question("schema", {}, "Columns and numbers of patients",
+                                      dict.fromkeys(settings.test_sites, {"part": "testing"}))
     _same_endpoint(answers, KINDS.get(settings.algorithm, ""))
     _same_columns(answers)
     kinds = _same_kinds(answers)

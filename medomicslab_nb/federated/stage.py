@@ -1,0 +1,172 @@
+"""The federated stage: a model over several sites, who judged it, and what left each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medomicslab_nb.federated.approval import code_hash
+from medomicslab_nb.federated.coordinator import Conversation, Coordinator, Quorum
+from medomicslab_nb.federated.journal import Journal
+from medomicslab_nb.federated.members import Members, members
+from medomicslab_nb.federated.plan import plan_of
+from medomicslab_nb.federated.pooled import pooled_model
+from medomicslab_nb.federated.program import FEDERATED, POOLED, Outcome, alone, program, without
+from medomicslab_nb.federated.settings import FederatedSettings
+from medomicslab_nb.federated.tasks.preparation import Preparation
+from medomicslab_nb.federated.tasks.regression import Regression
+from medomicslab_nb.federated.tasks.schema import Schema
+from medomicslab_nb.files import canonical_json, sha256_json
+from medomicslab_nb.stages import StageResult
+
+MODEL_FILE = "federated_model.json"
+
+
+def run(study: Any, settings: FederatedSettings, progress: Any) -> StageResult:
+    """Fit a model over sites.
+
+    A run that was stopped goes on where it was when it is run again with the same settings: the rounds that all sites
+    have answered are in the study's cache until it is complete.
+
+    Returns
+    -------
+    StageResult
+        Tables ``sites``, ``availability``, ``columns``, ``coefficients`` (regressions), ``performance``,
+        ``importance`` or ``curve``, ``rounds`` and ``released`` (one row a site and round: what left it).
+
+    Raises
+    ------
+    RunError
+        A site refuses, is missing, or answers with other code; the message names it.
+    DataError, SettingsError
+        The sites cannot be put together.
+    """
+    with members(study, settings, progress.check) as found:
+        plan = plan_of(settings)
+        quorum = Quorum(found.names, frozenset(settings.required or found.names), settings.missing,
+                        settings.deadline, settings.patience * 3600)
+        key = sha256_json([plan, found.names, code_hash()])
+        journal = Journal(study.cache("federated").folder / "rounds" / key)
+        coordinator = Coordinator(found.transport, quorum, run=study.run_id, plan=plan, code=code_hash(),
+                                  journal=journal, progress=progress)
+        talk = coordinator.converse(program(settings, _pooled(settings, found)))
+    return _result(settings, found, talk)
+
+
+def _pooled(settings: FederatedSettings, found: Members) -> Any:
+    """What makes the model of all patients together, where the sites are simulated."""
+    if not found.patients:
+        return None
+
+    def make(schema: Schema, preparation: Preparation) -> Mapping[str, Any] | None:
+        return pooled_model({site: found.patients[site] for site in preparation.sites}, schema, preparation, settings)
+
+    return make
+
+
+def _result(settings: FederatedSettings, found: Members, talk: Conversation) -> StageResult:
+    outcome: Outcome = talk.result
+    tables = {"sites": _sites(found, outcome, talk), "performance": outcome.performance, **_described(outcome),
+              "rounds": _rounds(talk), "released": pd.DataFrame([vars(entry) for entry in talk.released])}
+    if outcome.importance is not None:
+        tables["importance"] = outcome.importance
+    if outcome.curve is not None:
+        tables = {"curve": outcome.curve, **{name: table for name, table in tables.items() if name != "performance"}}
+    models = {} if outcome.model is None else {MODEL_FILE: _model_file(settings, outcome)}
+    return StageResult(tables, _metrics(settings, outcome, talk), models,
+                       warnings=(*found.notes, *outcome.notes, *talk.notes))
+
+
+def _sites(found: Members, outcome: Outcome, talk: Conversation) -> pd.DataFrame:
+    schema = outcome.schema
+    rows = []
+    for site in found.names:
+        own = [entry for entry in talk.released if entry.site == site]
+        row = _judged(outcome, site)
+        rows.append({"site": site, "takes_part": site in schema.patients, "trains": site in outcome.training,
+                     "patients": schema.patients.get(site, 0) if site in outcome.training else 0,
+                     "events": schema.events.get(site, 0) if site in outcome.training else 0,
+                     "testing_patients": int(row.get("patients", 0)), "testing_events": int(row.get("events", 0)),
+                     "rounds": len(own), "bytes": sum(entry.bytes for entry in own)})
+    return pd.DataFrame(rows)
+
+
+def _judged(outcome: Outcome, site: str) -> Mapping[str, Any]:
+    """The federated model's row of a site."""
+    table = outcome.performance
+    if not len(table):
+        return {}
+    rows = table[(table["model"] == FEDERATED) & (table["site"] == site)]
+    return rows.iloc[0].to_dict() if len(rows) else {}
+
+
+def _described(outcome: Outcome) -> dict[str, pd.DataFrame]:
+    preparation = outcome.preparation
+    if preparation is None:
+        return {}
+    columns = preparation.summary()
+    columns["zero_is_missing"] = columns["column"].isin(preparation.zeros)
+    tables = {"availability": preparation.availability(), "columns": columns}
+    if isinstance(outcome.model, Regression):
+        tables["coefficients"] = outcome.model.in_units()
+    return tables
+
+
+def _rounds(talk: Conversation) -> pd.DataFrame:
+    table = pd.DataFrame(talk.rounds)
+    table["loss"] = table.get("loss", pd.Series(np.nan, index=table.index)).astype(float)
+    return table[["round", "step", "label", "sites", "loss"]]
+
+
+def _metrics(settings: FederatedSettings, outcome: Outcome, talk: Conversation) -> dict[str, Any]:
+    schema, table = outcome.schema, outcome.performance
+    metrics: dict[str, Any] = {
+        "algorithm": settings.algorithm, "sites": len(schema.patients),
+        "patients": sum(schema.patients[site] for site in outcome.training),
+        "events": sum(schema.events[site] for site in outcome.training),
+        "rounds": len(talk.rounds), "bytes": sum(entry.bytes for entry in talk.released)}
+    if getattr(outcome.model, "epsilon", None) is not None:
+        metrics["epsilon"] = outcome.model.epsilon
+    if not len(table):
+        return metrics
+    together = table[table["site"] == "all"].set_index("model")["estimate"]
+    alones = [together.get(alone(site), np.nan) for site in outcome.training]
+    left_out = [_estimate(table, without(site), site) for site in outcome.training]
+    return metrics | {name: value for name, value in {
+        "measure": str(table["measure"].iloc[0]), "federated": _number(together.get(FEDERATED)),
+        "pooled": _number(together.get(POOLED)), "alone_lowest": _extreme(alones, np.nanmin),
+        "alone_highest": _extreme(alones, np.nanmax), "external_lowest": _extreme(left_out, np.nanmin),
+        "external_highest": _extreme(left_out, np.nanmax)}.items() if value is not None}
+
+
+def _estimate(table: pd.DataFrame, model: str, site: str) -> float:
+    rows = table[(table["model"] == model) & (table["site"] == site)]
+    return float(rows["estimate"].iloc[0]) if len(rows) else np.nan
+
+
+def _extreme(values: list[float], which: Any) -> float | None:
+    known = [value for value in values if np.isfinite(value)]
+    return float(which(known)) if known else None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _model_file(settings: FederatedSettings, outcome: Outcome) -> bytes:
+    """What predicts: the preparation and the model, as JSON that any program can read."""
+    assert outcome.preparation is not None
+    content = {"format": "medomicslab_nb/federated_model", "format_version": 1, "outcome": settings.outcome,
+               "time": settings.time, "kind": outcome.schema.kind, "sites": list(outcome.training),
+               "preparation": outcome.preparation.values(), "model": outcome.model.values()}
+    return canonical_json(_listed(content)).encode()
+
+
+def _listed(value: Any) -> Any:
+    """The same with arrays as lists."""
+    if isinstance(value, Mapping):
+        return {name: _listed(item) for name, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
