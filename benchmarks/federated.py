@@ -61,7 +61,7 @@ def make_settings(sites: dict[str, Path], features: tuple[str, ...], options: ar
     chosen = {"outcome": options.event or options.outcome, "time": options.time or "", "ties": options.ties,
               "algorithm": "cox" if options.time else "logistic", "penalty": options.penalty,
               "predictors": {TABLE: features}, "sites": {name: str(path) for name, path in sites.items()},
-              "external": False, "explain": False, "policy": {
+              "external": False, "explain": False, "bins": 1000, "policy": {
                   "minimum_patients": 1, "minimum_events": 0, "minimum_count": options.minimum}}
     if options.test:
         column, value = options.test
@@ -76,8 +76,8 @@ def report(run: Any, frame: pd.DataFrame, features: tuple[str, ...], options: ar
     train, judged = _parts(frame, options)
     values = _numbers(train, features, zeros, fitted.index)
     mean, scale, coefficients = pooled(values, train, options)
-    spread = described.set_index("column").reindex(values.columns)
-    moments = max(_relative(spread["mean"], mean), _relative(spread["sd"], scale))
+    prepared = json.loads((run.path / "models" / "federated_model.json").read_text())["preparation"]
+    moments = max(_relative(prepared["mean"], mean), _relative(prepared["scale"], scale))
     difference = float(np.abs(fitted.loc[values.columns, "standardised"].to_numpy() - coefficients).max())
     tested = (_numbers(judged, features, zeros, fitted.index).fillna(pd.Series(mean, values.columns)) - mean)
     score = (tested / scale).to_numpy() @ coefficients
@@ -190,8 +190,8 @@ def _pairs(time: np.ndarray, event: np.ndarray) -> int:
     return int(first.sum())
 
 
-def _relative(found: pd.Series, expected: np.ndarray) -> float:
-    return float(np.max(np.abs(found.to_numpy(float) - expected) / np.maximum(1, np.abs(expected))))
+def _relative(found: list[float], expected: np.ndarray) -> float:
+    return float(np.max(np.abs(np.array(found) - expected) / np.maximum(1, np.abs(expected))))
 
 
 def _ms_per_round(folder: Path) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,12 @@ class SitePatients:
     def __len__(self) -> int:
         return len(self.frame)
 
-    @property
+    @cached_property
     def training_part(self) -> SitePatients:
         """Those who train the model."""
         return self.where(~self.testing)
 
-    @property
+    @cached_property
     def testing_part(self) -> SitePatients:
         """Those who judge it."""
         return self.where(self.testing)

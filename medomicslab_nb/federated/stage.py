@@ -77,7 +77,7 @@ def _result(settings: FederatedSettings, found: Members, talk: Conversation) -> 
         tables = {"curve": outcome.curve, **{name: table for name, table in tables.items() if name != "performance"}}
     models = {} if outcome.model is None else {MODEL_FILE: _model_file(settings, outcome)}
     return StageResult(tables, _metrics(settings, outcome, talk), models,
-                       warnings=(*found.notes, *outcome.notes, *talk.notes))
+                       warnings=tuple(dict.fromkeys([*found.notes, *outcome.notes, *talk.notes])))
 
 
 def _sites(found: Members, outcome: Outcome, talk: Conversation) -> pd.DataFrame:
