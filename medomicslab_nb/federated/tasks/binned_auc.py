@@ -1,0 +1,107 @@
+"""The AUC over sites from numbers of patients in bins of scores, and what the bins leave open.
+
+Pairs of two patients of one site are known exactly, from the site's own AUC. Of a pair of two sites the bins tell the
+order, unless both bins overlap: then it may be either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from medomicslab_nb.evaluation.delong import delong, external_auc_interval
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Patients of one class at one site, in groups of neighbouring bins: ``start`` is the first, ``end`` the next one.
+
+    All of shape (n_groups,).
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    count: np.ndarray
+
+    @property
+    def middle(self) -> np.ndarray:
+        """Of each group, on the scale of the bins' positions."""
+        return np.asarray((self.start + self.end) / 2)
+
+
+@dataclass(frozen=True)
+class SiteBins:
+    """Cases and others of a site, and its exact AUC (NaN with one class only)."""
+
+    cases: Bins
+    others: Bins
+    auc: float
+
+
+@dataclass(frozen=True)
+class BinnedAuc:
+    """An AUC over sites.
+
+    Attributes
+    ----------
+    estimate : float
+        Pairs of one site are exact; in the others each patient is in the middle of the bins.
+    standard_error : float
+        DeLong's, of patients in the middle of their bins.
+    lower, upper : float
+        95 % limits, made wider by what the bins leave open.
+    least, most : float
+        The AUC of the pooled scores is between these, whatever the scores within their bins.
+    """
+
+    estimate: float
+    standard_error: float
+    lower: float
+    upper: float
+    least: float
+    most: float
+
+
+def auc_of_bins(sites: Mapping[str, SiteBins]) -> BinnedAuc:
+    """The AUC of all patients of these sites together; NaN where one class is missing."""
+    cases, others = (sum(float(getattr(site, name).count.sum()) for site in sites.values())
+                     for name in ("cases", "others"))
+    if not cases or not others:
+        return BinnedAuc(*[float("nan")] * 6)
+    agreeing = np.zeros(3)
+    for name, site in sites.items():
+        for other_name, other in sites.items():
+            agreeing += _within(site) if name == other_name else _between(site.cases, other.others)
+    least, estimate, most = agreeing / (cases * others)
+    observed, middle = _in_the_middle(sites)
+    found = external_auc_interval(observed, middle)
+    limits = np.clip([found.lower + least - found.estimate, found.upper + most - found.estimate], 0, 1)
+    return BinnedAuc(float(estimate), float(np.sqrt(delong(observed, middle)[1][0, 0])), float(limits[0]),
+                     float(limits[1]), float(least), float(most))
+
+
+def _within(site: SiteBins) -> float:
+    """Pairs of the site in which the case has the higher score."""
+    pairs = float(site.cases.count.sum() * site.others.count.sum())
+    return pairs * site.auc if pairs else 0.0
+
+
+def _between(cases: Bins, others: Bins) -> np.ndarray:
+    """Pairs in which the case has the higher score: at least, with all in the middle of their bins, and at most.
+
+    Ties count half.
+    """
+    pairs = cases.count[:, None] * others.count
+    above = cases.start[:, None] >= others.end
+    below = cases.end[:, None] <= others.start
+    middle = (1 + np.sign(cases.middle[:, None] - others.middle)) / 2
+    return np.array([(pairs * part).sum() for part in (above, middle, ~below)])
+
+
+def _in_the_middle(sites: Mapping[str, SiteBins]) -> tuple[np.ndarray, np.ndarray]:
+    """Outcome and position of every patient."""
+    parts = [(case, bins) for site in sites.values() for case, bins in ((True, site.cases), (False, site.others))]
+    observed = np.concatenate([np.full(int(bins.count.sum()), case) for case, bins in parts])
+    return observed, np.concatenate([np.repeat(bins.middle, bins.count.astype(int)) for _, bins in parts])
