@@ -66,7 +66,8 @@ def outline(study: Any, settings: FederatedSettings) -> Outline:
         There are no sites, or the outcome or the predictors cannot be used.
     """
     sites, notes = _sites(study, settings)
-    return Outline(sites, tuple(STEPS[name].summary for name in steps_of(settings)), _fits(settings, len(sites)), notes)
+    return Outline(sites, tuple(STEPS[name].summary for name in steps_of(settings)),
+                   _fits(settings, sum(site.name not in settings.test_sites for site in sites)), notes)
 
 
 def _sites(study: Any, settings: FederatedSettings) -> tuple[tuple[SiteOutline, ...], tuple[str, ...]]:
@@ -100,6 +101,7 @@ def _seen(name: str, patients: SitePatients, settings: FederatedSettings) -> Sit
 
 
 def _fits(settings: FederatedSettings, sites: int) -> int:
-    if settings.algorithm == "kaplan-meier":
+    """Over the sites, without each of them where others are left to be put together, and of each alone."""
+    if settings.algorithm == "kaplan-meier" or settings.privacy.kind != "none":
         return 1
-    return 1 + sites * (settings.external + settings.compare)
+    return 1 + sites * ((settings.external and sites > 2) + settings.compare)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from medomicslab_nb.protect import scrub, scrub_all
 from medomicslab_nb.record import RunRecord
-from medomicslab_nb.report import federated_tables, model_words, radiomics_words, words
+from medomicslab_nb.report import federated_tables, federated_words, model_words, radiomics_words, words
 from medomicslab_nb.report.rows import headline_rows, measures
 from medomicslab_nb.report.settings_rows import settings_rows
 from medomicslab_nb.report.wording import duration, interval, metric_name, moment, number
@@ -210,8 +210,7 @@ def on_whom(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
         return [{"who": str(line.blocks), "patients": number(line.n), "events": model_words.counted(line.events, kind)}
                 for line in first.itertuples()]
     if "sites" in tables:
-        return [{"who": str(line.site), "patients": number(line.patients), "events": number(line.events)}
-                for line in tables["sites"].itertuples()]
+        return federated_words.on_whom(tables["sites"])
     if "outcomes" in tables:
         return [{"who": str(line.endpoint), "patients": number(line.n), "events": number(line.events)}
                 for line in tables["outcomes"].itertuples()]

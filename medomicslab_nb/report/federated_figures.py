@@ -49,8 +49,8 @@ def _performance(tables: Tables) -> Drawn:
         return
     table = tables["federated_performance"]
     yield ("federated_performance", "Federated, alone and together, at each site",
-           "Estimate and 95 % interval in patients kept out of training. Filled diamond: the federated model. Beside "
-           "it stand a site's own model and, where the site was left out in turn, the model of the others.",
+           "Estimate and 95 % interval. Filled diamond: the federated model. Beside it stand a site's own model and, "
+           "where the site was left out in turn, the model of the others, judged by all of the site's patients.",
            performance(tables["compared"]), tables["compared"])
     yield ("travel", "How far each site's own model travels",
            "Rows: who trained the model; columns: whose patients judge it. On the diagonal a model is at home.",
@@ -188,13 +188,16 @@ def importance(table: pd.DataFrame) -> go.Figure:
 def _rounds(tables: Tables) -> Drawn:
     if "rounds" in tables:
         numbers = tables["rounds"]
-        yield ("rounds", "Loss by round", "Of the training patients of all sites, as the rounds went by.",
+        yield ("rounds", "Loss by round", "Of the federated model, over the training patients of all sites.",
                rounds(numbers), numbers)
 
 
 def rounds(table: pd.DataFrame) -> go.Figure | None:
-    """The loss of the rounds that have one, a line for each fit."""
+    """The loss of the federated model, which is the first to be fitted; of other models it is over other patients."""
     known = table[table["loss"].notna()]
+    first = known.head(1)
+    ended = table[(table["round"] > first["round"].max()) & ~table["step"].isin(first["step"])]["round"].min()
+    known = known[~(known["round"] > ended)]
     if len(known) < 2:
         return None
     drawn = figure(320)
@@ -221,7 +224,7 @@ def _sites(tables: Tables) -> Drawn:
 def availability(table: pd.DataFrame, sites: pd.DataFrame) -> go.Figure | None:
     """Heat map of the share of patients of whom each column is known, where some column is not known of all."""
     known = table.pivot_table(index="column", columns="site", values="known", sort=False)
-    patients = sites.set_index("site")["patients"].reindex(known.columns)
+    patients = sites.set_index("site")["patients"].reindex(known.columns).replace(0, np.nan)
     percent = (100 * known / patients).clip(upper=100)
     percent = percent[(percent < 100).any(axis=1)].head(_MOST_ROWS)
     if percent.empty:

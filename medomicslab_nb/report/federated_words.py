@@ -40,15 +40,22 @@ def summary(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> s
     if performance is None or FEDERATED not in together.index:
         return f"A federated {_model(settings)} was fitted over {_whom(metrics)}; it was judged nowhere."
     main = together.loc[FEDERATED]
-    return (f"Predicting {settings.get('outcome', 'the outcome')} over {_whom(metrics)}, the federated "
-            f"{_model(settings)} reached {_with_limits(main)} in {count(int(main['patients']), 'patient')} kept out of "
-            f"training{_beside(together)}.")
+    kept_out = "kept out of training" if held_out(settings) else "who also made it, which flatters it"
+    return (f"Predicting {settings.get('outcome', 'the outcome')} over {_whom(metrics, 'training patient')}, the "
+            f"federated {_model(settings)} reached {_with_limits(main)} in {count(int(main['patients']), 'patient')} "
+            f"{kept_out}{_beside(together)}.")
 
 
-def _whom(metrics: Mapping[str, Any]) -> str:
-    events = metrics.get("events")
-    events = "" if missing(events) else f" with {count(int(events), 'event')}"  # type: ignore[arg-type]
-    return f"{count(int(metrics['sites']), 'site')} ({count(int(metrics['patients']), 'patient')}{events})"
+def held_out(settings: Settings) -> bool:
+    """Whether the patients who judge the model took no part in making it."""
+    return bool(settings.get("holdout") or settings.get("test") or settings.get("test_sites"))
+
+
+def _whom(metrics: Mapping[str, Any], who: str = "patient") -> str:
+    # Every patient counts as an event of an outcome that is a number.
+    numeric = metrics.get("measure") == "R2" or missing(metrics.get("events"))
+    events = "" if numeric else f" with {count(int(metrics['events']), 'event')}"
+    return f"{count(int(metrics['sites']), 'site')} ({count(int(metrics['patients']), who)}{events})"
 
 
 def _model(settings: Settings) -> str:
@@ -89,6 +96,18 @@ def _survival(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) ->
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
+
+
+def on_whom(sites: pd.DataFrame) -> list[dict[str, str]]:
+    """Patients and events of each site that took part, those who judge the model apart."""
+    return [{"who": str(line.site), "patients": _two(line.patients, line.testing_patients),
+             "events": _two(line.events, line.testing_events)} for line in sites[sites["takes_part"]].itertuples()]
+
+
+def _two(training: int, judging: int) -> str:
+    if not judging:
+        return number(training)
+    return f"{number(training)} training and {number(judging)} judging" if training else f"{number(judging)} judging"
 
 
 def findings(tables: Tables) -> list[str]:
@@ -151,14 +170,14 @@ def _calibrated(performance: pd.DataFrame) -> Iterator[str]:
 
 def unknown(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> list[str]:
     """What nobody can tell from this run, a sentence each."""
-    said = list(_not_compared(tables))
+    said = list(_not_compared(settings, tables))
     said += ["Whether a column means the same at every site: names and types were compared, how it was measured was "
              "not.",
              "Whether a patient was seen at two sites: no identifiers were exchanged, and such a patient counts twice."]
     return [*said, *_not_protected(settings, tables, metrics)]
 
 
-def _not_compared(tables: Tables) -> Iterator[str]:
+def _not_compared(settings: Settings, tables: Tables) -> Iterator[str]:
     performance = tables.get("federated_performance")
     if performance is None or performance.empty:
         return
@@ -167,7 +186,9 @@ def _not_compared(tables: Tables) -> Iterator[str]:
         yield "What a model of all patients together would give: their data stay where they are."
     if not models.str.startswith(ALONE).any():
         yield "How far each site would come alone: no site was fitted alone."
-    if models.str.startswith(WITHOUT).any():
+    if settings.get("test_sites"):
+        yield f"How the model does at a hospital unlike {listed(settings['test_sites'])}, where nobody trained it."
+    elif models.str.startswith(WITHOUT).any():
         yield "How the model does at a hospital unlike these: each was left out in turn, but they may be alike."
     else:
         yield "How the model does at another hospital: it was judged at sites that trained it."
@@ -189,6 +210,8 @@ def _not_judged(performance: pd.DataFrame) -> Iterator[str]:
 
 def _not_protected(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> Iterator[str]:
     epsilon = metrics.get("epsilon")
+    if isinstance(epsilon, Mapping):  # of each site
+        epsilon = max(epsilon.values(), default=None)
     fewest = f", each of them over {int(tables['left']['fewest_patients'].min())} patients or more" \
         if "left" in tables else ""
     if missing(epsilon):
@@ -209,13 +232,13 @@ def done(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> list
 def _sites(settings: Settings, tables: Tables) -> Iterator[str]:
     if "sites" not in tables:
         return
+    part = tables["sites"][tables["sites"]["takes_part"]]
     where = f"simulated from the column {settings['site_column']}" if settings.get("site_column") else \
         "each a study folder" if settings.get("sites") else "hospitals of a federation"
-    yield f"Sites: {listed(tables['sites']['site'])}, {where}."
-    required = settings.get("required")
+    yield f"Sites that took part: {listed(part['site'])}, {where}."
     stopped = "stopped" if settings.get("missing", "stop") == "stop" else "waited"
-    yield (f"{listed(required) if required else 'All of them'} had to answer every round; without one of them the run "
-           f"would have {stopped}, never gone on with fewer.")
+    yield (f"Each of them had to answer every round; without one of them the run would have {stopped}, never gone on "
+           "with fewer.")
 
 
 def _algorithm(settings: Settings) -> str:
@@ -247,13 +270,14 @@ def _prepared(settings: Settings) -> Iterator[str]:
 def _judged(settings: Settings) -> Iterator[str]:
     if settings.get("algorithm") == "kaplan-meier":
         return
-    test = settings.get("test")
-    if test:
-        (column, value), = test.items()
+    if settings.get("test_sites"):
+        yield f"Judged at {listed(settings['test_sites'])} too, of whose patients nobody took part in training."
+    if settings.get("test"):
+        (column, value), = settings["test"].items()
         yield f"Judged by the patients with {column} = {value}, who took no part in training."
-    else:
-        yield (f"Judged by {number(100 * settings.get('holdout', 0))} % of each site's patients, drawn before anything "
-               "was computed, who took no part in training.")
+    elif settings.get("holdout"):
+        yield (f"Judged by {number(100 * settings['holdout'])} % of each site's patients, drawn before anything was "
+               "computed, who took no part in training.")
 
 
 def _left(tables: Tables, metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from medomicslab_nb.report.wording import data_size
 from medomicslab_nb.study import Study
 from tests.report.samples import FEDERATED_METRICS, HOSTILE, IDS, curve_table, federated_tables, finished_run
 
-SETTINGS = {"outcome": "disease", "site_column": "hospital"}
+SETTINGS = {"outcome": "disease", "site_column": "hospital", "holdout": 0.2}
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def without(tables: dict[str, pd.DataFrame], *models: str) -> dict[str, pd.DataF
 
 def test_the_first_sentence_has_the_interval_and_what_to_compare_with(record: RunRecord) -> None:
     assert evidence(record)["summary"] == (
-        "Predicting disease over 3 sites (600 patients with 230 events), the federated logistic regression reached an "
-        "AUC of 0.860 (95 % interval 0.820 to 0.900) in 120 patients kept out of training; on the same patients models "
-        "of one site alone 0.710 to 0.840, the model of all patients together 0.860.")
+        "Predicting disease over 3 sites (600 training patients with 230 events), the federated logistic regression "
+        "reached an AUC of 0.860 (95 % interval 0.820 to 0.900) in 120 patients kept out of training; on the same "
+        "patients models of one site alone 0.710 to 0.840, the model of all patients together 0.860.")
 
 
 def test_the_first_sentence_promises_nothing_that_was_not_computed() -> None:
@@ -45,6 +45,8 @@ def test_the_first_sentence_promises_nothing_that_was_not_computed() -> None:
     unsure = federated_tables()
     unsure["performance"] = unsure["performance"].assign(lower=np.nan, upper=np.nan)
     assert "(no interval)" in federated_words.summary(SETTINGS, of_report(unsure), FEDERATED_METRICS)
+    assert "who also made it, which flatters it" in federated_words.summary(
+        {**SETTINGS, "holdout": 0.0}, of_report(unsure), FEDERATED_METRICS)
 
 
 def test_findings_name_the_site_where_its_own_model_is_as_good(record: RunRecord) -> None:
@@ -72,6 +74,8 @@ def test_what_is_not_known_depends_on_what_was_done(record: RunRecord) -> None:
     private = " ".join(federated_words.unknown({"privacy": {"delta": 1e-5}}, less, {"epsilon": 3.456}))
     assert "epsilon 3.46 at delta 1e-05" in private
     assert "without differential privacy" not in private
+    each = " ".join(federated_words.unknown({}, less, {"epsilon": {"north": 1.0, "south": 2.5}}))
+    assert "epsilon 2.50" in each
 
 
 def test_nothing_is_unknown_of_a_run_without_a_result(study: Study) -> None:
@@ -100,7 +104,8 @@ def test_every_published_table_is_shown_and_every_figure_has_its_numbers(record:
     assert [picture.name for picture in drawn] == [
         "federated_performance", "travel", "coefficients", "federated_importance", "rounds", "availability", "left"]
     assert all(len(picture.numbers) for picture in drawn)
-    assert [line["who"] for line in evidence(record)["on_whom"]] == ["north", "south", "east"]
+    assert evidence(record)["on_whom"][0] == {"who": "north", "patients": "300 training and 60 judging",
+                                              "events": "150 training and 30 judging"}
     assert evidence(record)["headline"] == []
 
 
@@ -143,7 +148,9 @@ def test_shares_known_are_of_each_sites_patients_and_absent_when_all_is_known() 
 
 def test_loss_is_drawn_where_rounds_have_one() -> None:
     tables = federated_tables()
-    drawn = federated_figures.rounds(tables["rounds"])
+    other = pd.DataFrame({"round": [7, 8, 9, 10], "step": ["logistic", "logistic", "evaluate", "evaluate"],
+                          "label": "Newton step 1", "sites": [1, 1, 3, 3], "loss": [20.0, 19.0, 90.0, 80.0]})
+    drawn = federated_figures.rounds(pd.concat([tables["rounds"], other]))
     assert list(drawn.data[0].x) == [3, 4, 5]
     assert federated_figures.rounds(tables["rounds"].assign(loss=np.nan)) is None
 
@@ -172,7 +179,7 @@ def test_what_was_done_is_said_as_it_was_set(study: Study) -> None:
         "missing": "wait", "required": ["north"], "test": {"split": "test"}, "harmonisation": True,
         "network": {"strategy": "fedprox", "rounds": 7}}, metrics=FEDERATED_METRICS)
     said = " ".join(evidence(network)["done"])
-    for part in ("each a study folder", "north had to answer every round", "would have waited", "for 7 rounds",
+    for part in ("each a study folder", "would have waited", "for 7 rounds",
                  "FedProx", "does not equal it", "ComBat", "with split = test", "14.8 kB in 18 answers"):
         assert part in said
     logistic = " ".join(evidence(finished_run(study, "federated", federated_tables(), SETTINGS,
