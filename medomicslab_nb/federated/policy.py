@@ -28,7 +28,8 @@ _STEPS = {
     "network": (*_SUMMARIES, "network", *_JUDGED),
     "trees": (*_SUMMARIES, "histogram", "tree", *_JUDGED),
 }
-_BY_COLUMN = frozenset({"moments", "histogram", "combat", "logistic", "linear", "cox", "network", "tree", "shap"})
+BY_COLUMN = frozenset({"moments", "histogram", "combat", "logistic", "linear", "cox", "network", "tree", "shap"})
+"""Steps that sum over columns, so that who has a value matters."""
 
 
 def steps_of(settings: FederatedSettings) -> tuple[str, ...]:
@@ -128,12 +129,13 @@ def check_patients(policy: PolicySettings, patients: SitePatients, part: str, st
         _check_part(policy, patients, part)
 
 
-def _rows(patients: SitePatients, part: str) -> np.ndarray:
+def rows_of(patients: SitePatients, part: str) -> np.ndarray:
+    """Who of the patients is in the part; bool, shape (n_patients,)."""
     return {"training": ~patients.testing, "testing": patients.testing}.get(part, np.ones(len(patients), dtype=bool))
 
 
 def _check_part(policy: PolicySettings, patients: SitePatients, part: str) -> None:
-    rows = _rows(patients, part)
+    rows = rows_of(patients, part)
     count = int(rows.sum())
     _refuse_few(count, policy.minimum_patients, "patients with a known outcome", part)
     if patients.endpoint.kind in ("binary", "survival"):
@@ -156,9 +158,9 @@ def cohorts(patients: SitePatients, part: str, step: str, minimum: int) -> dict[
     All of the part, and for steps that sum over columns those with a value in each. A column that fewer than
     ``minimum`` of them know is left out: steps take it for one that nobody knows.
     """
-    frame = patients.frame[_rows(patients, part)]
+    frame = patients.frame[rows_of(patients, part)]
     found = {PATIENTS: frame.index}
-    if step in _BY_COLUMN:
+    if step in BY_COLUMN:
         known = {f"{COLUMN}{name}": frame.index[frame[name].notna()] for name in frame.columns}
         found |= {name: who for name, who in known.items() if len(who) >= minimum}
     return found

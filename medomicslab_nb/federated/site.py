@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
@@ -17,17 +18,20 @@ import pandas as pd
 from medomicslab_nb.errors import DataError, MedomicsError
 from medomicslab_nb.federated.approval import Approvals, check_code, code_hash, read_plan
 from medomicslab_nb.federated.audit import AuditLog, Entry
+from medomicslab_nb.federated.gaps import widened
 from medomicslab_nb.federated.ledger import Ledger
-from medomicslab_nb.federated.messages import Letter, Reply, fingerprint
+from medomicslab_nb.federated.messages import Letter, Reply, Values, fingerprint
 from medomicslab_nb.federated.patients import SitePatients, read_patients
 from medomicslab_nb.federated.plan import plan_hash
 from medomicslab_nb.federated.policy import (
+    BY_COLUMN,
     check_columns,
     check_patients,
     check_question,
     check_release,
     cohorts,
     part_asked,
+    rows_of,
 )
 from medomicslab_nb.federated.settings import FederatedSettings, PolicySettings
 from medomicslab_nb.federated.site_folder import read_site
@@ -122,11 +126,13 @@ class Site:
         part = part_asked(letter.values)
         check_columns(self.policy, settings, known.patients)
         check_patients(self.policy, known.patients, part, step.name)
-        release = step(known.patients, letter.values, self.policy.minimum_count)
-        check_release(self.policy, release)
         minimum = self.policy.minimum_count
-        self._ledger.admit(known.cohorts(part, step.name, minimum, self._ledger), minimum, run=letter.run)
-        reply = Reply(self.name, release.values, self._clean(release.words), release.patients, code=code_hash(),
+        seen = known.seen(part, step.name, letter.values, minimum, self._ledger)
+        release = step(seen.patients, letter.values, minimum)
+        check_release(self.policy, release)
+        self._ledger.admit(seen.cohorts, minimum, run=letter.run)
+        words = self._clean(f"{release.words}{seen.words}")
+        reply = Reply(self.name, release.values, words, release.patients, code=code_hash(),
                       data=self._ledger.keyed(f"{letter.plan}\0{known.fingerprint}"))
         return self._sent(letter, "released", reply)
 
@@ -214,14 +220,32 @@ class _Known:
     def __post_init__(self) -> None:
         self.identifiers = frozenset(map(str, self.patients.frame.index))
         self.fingerprint = patients_fingerprint(self.patients)
-        self._cohorts: dict[tuple[str, str], Mapping[str, frozenset[str]]] = {}
+        self._seen: dict[tuple[str, str, str], _Seen] = {}
 
-    def cohorts(self, part: str, step: str, minimum: int, ledger: Ledger) -> Mapping[str, frozenset[str]]:
-        """Hashes of the patients behind a release, as the ledger takes them."""
-        if (part, step) not in self._cohorts:
-            found = cohorts(self.patients, part, step, minimum)
-            self._cohorts[part, step] = {name: frozenset(map(ledger.member, who)) for name, who in found.items()}
-        return self._cohorts[part, step]
+    def seen(self, part: str, step: str, values: Values, minimum: int, ledger: Ledger) -> _Seen:
+        """The patients as a step sees them."""
+        by_column = step in BY_COLUMN
+        columns = {name: values.get(name) for name in ("numeric", "categories", "zeros") if by_column}
+        asked = part, step, json.dumps(columns, sort_keys=True)
+        if asked not in self._seen:
+            patients = self.patients
+            wider: tuple[str, ...] = ()
+            if by_column:
+                patients, wider = widened(patients, rows_of(patients, part), values, minimum, ledger.keyed)
+            found = cohorts(patients, part, step, minimum)
+            words = f"; left out, so that at least {minimum} lack a value: some of {', '.join(wider)}" if wider else ""
+            self._seen[asked] = _Seen(patients, words, {
+                name: frozenset(map(ledger.member, who)) for name, who in found.items()})
+        return self._seen[asked]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Patients as a step sees them, what was left out of their values, and who stands behind sums over them."""
+
+    patients: SitePatients
+    words: str
+    cohorts: Mapping[str, frozenset[str]]
 
 
 def patients_fingerprint(patients: SitePatients) -> str:

@@ -79,8 +79,8 @@ def test_data_are_told_apart_and_not_told(monkeypatch):
     some_steps.instead(monkeypatch, some_steps.sums)
     patients = some_patients()
 
-    def data(patients, run="run-1"):
-        return ask(Site.simulated("Basel", patients, PolicySettings()), "moments", run=run).data
+    def data(patients, settings=SETTINGS):
+        return ask(Site.simulated("Basel", patients, PolicySettings()), "moments", settings=settings).data
 
     frame = patients.frame.copy()
     frame.iloc[5, 0] += 0.1
@@ -89,7 +89,7 @@ def test_data_are_told_apart_and_not_told(monkeypatch):
     changed = [replace(patients, frame=frame), replace(patients, testing=~patients.testing),
                replace(patients, endpoint=replace(patients.endpoint, outcome=outcome))]
     assert data(patients) == data(some_patients())
-    assert data(patients) != data(patients, run="run-2")
+    assert data(patients) != data(patients, SETTINGS.model_copy(update={"penalty": 2.0}))
     assert len({data(patients), *(data(other) for other in changed)}) == 4
 
 
