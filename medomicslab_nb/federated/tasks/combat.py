@@ -78,7 +78,10 @@ def _with_parameters(preparation: Preparation, answers: Mapping[str, Values], ma
     known = [site for site in makers if site in parts]
     left = [f"{site} has too few patients: its values were left unharmonised." for site in answers
             if site not in parts or not known]
-    preparation = replace(preparation, notes=(*preparation.notes, *left))
+    new = [f"{site} did not train the model: it was harmonised by the predictors of its own patients together, without "
+           "their outcomes, so this cannot be repeated for one of them alone." for site in parts
+           if site not in makers and known]
+    preparation = replace(preparation, notes=(*preparation.notes, *left, *new))
     if not known:
         return preparation
     combat = SummedComBat().fit_moments(known, [parts[site] for site in known])

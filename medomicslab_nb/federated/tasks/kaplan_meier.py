@@ -24,6 +24,7 @@ COLUMNS = ["site", "time", "survival", "lower", "upper", "at_risk", "least", "mo
 
 _REACH = 3.0  # standard deviations of follow-up above its mean to which the bins reach without a horizon
 _NOBODY = 1e-9  # patients that rounding leaves of none
+_ROUNDS = 20  # in which events find their places in merged bins
 _WHERE = "Kaplan-Meier curve"
 
 
@@ -65,8 +66,8 @@ def survival_curve(bins: int, horizon: float | None = None) -> Task:
     """The curve of each site and of all sites together.
 
     Within a bin events count before censoring, as with times rounded up to its end: where times are that coarse
-    already (whole months, and a bin for each), the curve is that of the pooled patients. Counts of merged bins are
-    spread evenly over them.
+    already (whole months, and a bin for each), the curve is that of the pooled patients. In merged bins censored
+    patients are spread evenly, and events as one hazard for all of them has it: by the patients at risk in each.
 
     Parameters
     ----------
@@ -80,15 +81,18 @@ def survival_curve(bins: int, horizon: float | None = None) -> Task:
     DataFrame
         site ("all" first), time, survival, lower and upper (95 %, log-log, Greenwood's variance), at_risk (patients
         followed beyond the time), least and most (what the counts allow the survival at that time to be). Sites have
-        a row where one of their merged bins of events ends, "all" where one of any site does, as long as anybody is at
-        risk.
+        a row where one of their merged bins of events ends, "all" where one of any site does, as long as the minimum
+        count of the sites is at risk before.
     """
     if horizon is None:
         horizon = _reach((yield Question("times", {"part": "all"}, "Length of follow-up")))
     edges = np.linspace(0, horizon, bins + 1)
     answers = yield Question("times", {"part": "all", "edges": edges}, "Events and censored patients in bins of time")
     sites = {site: _counts(answer) for site, answer in answers.items()}
-    curves = [_curve("all", _together(sites), edges), *(_curve(site, one, edges) for site, one in sites.items())]
+    fewest = max(int(answer["minimum"]) for answer in answers.values())
+    spread = {site: _spread_out(one, bins) for site, one in sites.items()}
+    curves = [_curve("all", _together(sites), np.sum(list(spread.values()), axis=0), edges, fewest),
+              *(_curve(site, counts, spread[site], edges, fewest) for site, counts in sites.items())]
     return pd.concat(curves, ignore_index=True)
 
 
@@ -100,7 +104,8 @@ def _binned(event: np.ndarray, time: np.ndarray, edges: np.ndarray, minimum: int
     censored = np.bincount(place[~happened], minlength=bins + 1)[:, None]
     event_ends, censored_ends = merged_ends(events, minimum), _censored_ends(censored, minimum)
     values = {"event_ends": event_ends, "events": group_sums(events, event_ends)[:, 0],
-              "censored_ends": censored_ends, "censored": group_sums(censored, censored_ends)[:, 0]}
+              "censored_ends": censored_ends, "censored": group_sums(censored, censored_ends)[:, 0],
+              "minimum": minimum}
     return Release(values, f"numbers of events in {len(event_ends)} and of censored patients in {len(censored_ends)} "
                    f"bins of time, over {len(time)} patients", len(time),
                    tuple(int(count) for name in ("events", "censored") for count in values[name]))
@@ -140,10 +145,10 @@ def _joined(parts: Sequence[_Groups]) -> _Groups:
     return _Groups(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("start", "end", "count")))
 
 
-def _curve(site: str, counts: _Counts, edges: np.ndarray) -> pd.DataFrame:
-    survival, variance, at_risk = _estimate(counts, len(edges) - 1)
+def _curve(site: str, counts: _Counts, per_bin: np.ndarray, edges: np.ndarray, fewest: int) -> pd.DataFrame:
+    survival, variance, at_risk = _estimate(counts.patients, *per_bin)
     at = np.unique(np.append(counts.events.end, 0))
-    at = at[np.append(True, at_risk[at[:-1]] > _NOBODY)]
+    at = at[np.append(True, at_risk[at[:-1]] > fewest - _NOBODY)]
     limits = [_limits_of_binning(counts, int(position)) for position in at]
     lower, upper = _log_log(survival[at], variance[at])
     return pd.DataFrame({"site": site, "time": edges[at], "survival": survival[at], "lower": lower, "upper": upper,
@@ -151,24 +156,34 @@ def _curve(site: str, counts: _Counts, edges: np.ndarray) -> pd.DataFrame:
                          "most": [most for _, most in limits]}, columns=COLUMNS)
 
 
-def _estimate(counts: _Counts, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Survival, variance of its logarithm, and patients left at each edge, with groups spread over their bins."""
-    events, censored = _spread(counts.events, bins), _spread(counts.censored, bins + 1)[:bins]
-    left = counts.patients - np.cumsum(events + censored)
-    before = np.concatenate([[counts.patients], left[:-1]])
+def _estimate(patients: int, events: np.ndarray, censored: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Survival, variance of its logarithm, and patients left at each edge, from numbers per bin."""
+    left = patients - np.cumsum(events + censored)
+    before = np.concatenate([[patients], left[:-1]])
     after = np.maximum(before - events, 0.0)
     after[after < _NOBODY] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(events > 0, after / before, 1.0)
         terms = np.where(events > 0, events / (before * after), 0.0)
     return (np.concatenate([[1.0], np.cumprod(share)]), np.concatenate([[0.0], np.cumsum(terms)]),
-            np.concatenate([[counts.patients], left]))
+            np.concatenate([[patients], left]))
 
 
-def _spread(groups: _Groups, bins: int) -> np.ndarray:
-    found = np.zeros(bins)
+def _spread_out(counts: _Counts, bins: int) -> np.ndarray:
+    """Events and censored patients of one site per bin, shape (2, bins)."""
+    censored = _shared(counts.censored, np.ones(bins + 1))[:bins]
+    events = _shared(counts.events, np.ones(bins))
+    for _ in range(_ROUNDS):
+        before = counts.patients - np.cumsum(events + censored) + events + censored
+        events = _shared(counts.events, np.maximum(before, _NOBODY))
+    return np.stack([events, censored])
+
+
+def _shared(groups: _Groups, weight: np.ndarray) -> np.ndarray:
+    """Counts of groups per bin, in proportion to the weights of a group's bins."""
+    found = np.zeros(len(weight))
     for start, end, count in zip(groups.start, groups.end, groups.count, strict=True):
-        found[start:end] += count / (end - start)
+        found[start:end] = count * weight[start:end] / weight[start:end].sum()
     return found
 
 

@@ -82,6 +82,7 @@ def test_a_site_outside_the_model_is_harmonised_by_its_own_predictors():
     harmonised = found.centre + (outside - found.location["c"]) / found.spread["c"]
     np.testing.assert_allclose(harmonised, expected, rtol=1e-9)
     assert tuple(found.patients) == ("a", "b")
+    assert [note.split()[0] for note in found.notes if "its own patients together" in note] == ["c"]
     alone = drive(only(harmonise(Preparation(NAMES, {})), ("a", "b")), sites)
     np.testing.assert_array_equal(alone.mean, found.mean)
 

@@ -69,6 +69,7 @@ def test_times_within_bins_stay_within_the_stated_limits():
     exact = at(times, survival, rows["time"].to_numpy())
     assert (rows["least"] <= exact + 1e-12).all() and (exact <= rows["most"] + 1e-12).all()
     assert np.abs(rows["survival"] - exact).max() < 0.04
+    assert (rows["at_risk"][:-1] >= 5 - 1e-9).all()  # before each of the times
     assert (rows["lower"] < rows["survival"])[rows["survival"] < 1].all()
 
 
