@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from medomicslab_nb.data.settings import DataSettings
+from medomicslab_nb.federated.settings import FederatedSettings
 from medomicslab_nb.inputs import TrackedStudy
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.progress import Progress
@@ -24,7 +25,7 @@ class PipelineSettings(Settings):
     """Which stages are run, in this order, and with which settings."""
 
     stage: ClassVar[str] = "pipeline"
-    version: ClassVar[int] = 4  # 2: radiomics; 3: models of version 2; 4: text
+    version: ClassVar[int] = 5  # 2: radiomics; 3: models of version 2; 4: text; 5: federated
 
     data: DataSettings | None = DataSettings()
     """Settings of the data stage; null leaves it out."""
@@ -34,6 +35,8 @@ class PipelineSettings(Settings):
     """Settings of the text stage; null leaves it out."""
     models: ModelsSettings | None = None
     """Settings of the models stage; null leaves it out."""
+    federated: FederatedSettings | None = None
+    """Settings of the federated stage; null leaves it out."""
 
     @model_validator(mode="after")
     def _not_empty(self) -> PipelineSettings:

@@ -66,6 +66,9 @@ STAGES: dict[str, Stage] = {
               "medomicslab_nb.views.text_reader:TextReader", "05_text.ipynb"),
         Stage("models", "Models", "medomicslab_nb.models.settings:ModelsSettings", "medomicslab_nb.models.stage:run",
               "medomicslab_nb.views.model_builder:ModelBuilder", "03_models.ipynb"),
+        Stage("federated", "Federated learning", "medomicslab_nb.federated.settings:FederatedSettings",
+              "medomicslab_nb.federated.stage:run", "medomicslab_nb.views.federated_runner:FederatedRunner",
+              "06_federated.ipynb"),
         Stage("pipeline", "Pipeline", "medomicslab_nb.pipeline:PipelineSettings", "medomicslab_nb.pipeline:run",
               "medomicslab_nb.views.stage_view:StageView", "00_pipeline.ipynb"),
     )

@@ -20,30 +20,41 @@ class Journal:
 
     What is stored is what left the sites anyway. An answer is given again to the same question only, so that a
     journal of other settings, sites or code is never used.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        None: nothing is kept, as for a replay, which must ask anew.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
     def read(self, number: int, question: str) -> dict[str, bytes] | None:
         """The replies (packed) of a round, by site; None when there are none to this question."""
+        if self.folder is None:
+            return None
         with contextlib.suppress(OSError, ValueError, KeyError):  # a file that is damaged is no answer
-            stored = unpack(self._path(number).read_bytes())
+            stored = unpack(_file(self.folder, number).read_bytes())
             if stored.pop(_QUESTION) == question:
                 return {site: content.tobytes() for site, content in stored.items()}
         return None
 
     def write(self, number: int, question: str, replies: Mapping[str, bytes]) -> None:
         """Keep the replies of a round, in one step."""
+        if self.folder is None:
+            return
         arrays = {site: np.frombuffer(content, dtype=np.uint8) for site, content in replies.items()}
-        write_bytes(self._path(number), pack({_QUESTION: question, **arrays}))
+        write_bytes(_file(self.folder, number), pack({_QUESTION: question, **arrays}))
 
     def forget(self) -> None:
         """Remove all rounds: the run is complete, or the sites' data have changed."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"round-{number:05d}.npz"
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"round-{number:05d}.npz"
 
 
 def question_key(question: Question, sites: tuple[str, ...], plan: str, code: str) -> str:

@@ -49,7 +49,8 @@ def run(study: Any, settings: FederatedSettings, progress: Any) -> StageResult:
         quorum = Quorum(found.names, frozenset(settings.required or found.names), settings.missing,
                         settings.deadline, settings.patience * 3600)
         key = sha256_json([plan, found.names, code_hash()])
-        journal = Journal(study.cache("federated").folder / "rounds" / key)
+        cache = study.cache("federated")
+        journal = Journal(cache and cache.folder / "rounds" / key)
         coordinator = Coordinator(found.transport, quorum, run=study.run_id, plan=plan, code=code_hash(),
                                   journal=journal, progress=progress)
         talk = coordinator.converse(program(settings, _pooled(settings, found)))

@@ -31,6 +31,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "models": _MODELS,
     "radiomics": {"preset": "plain", "perturbations": ["growth", "noise"], "perturbation_count": 1},
     "text": {"terms": {"emboli": ["embolies vasculaires", "LVI"]}},
+    # Each grade stands for a hospital.
+    "federated": {"outcome": "relapse", "site_column": "grade", "policy": {
+        "minimum_patients": 5, "minimum_events": 1, "minimum_count": 1}},
     "pipeline": {"data": {}, "models": _MODELS},
 }
 GOLDEN = json.loads((Path(__file__).parent / "golden_digests.json").read_text())
