@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.federated.messages import only
 from medomicslab_nb.federated.settings import FederatedSettings
-from medomicslab_nb.federated.tasks.logistic import fit_logistic
-from medomicslab_nb.federated.tasks.preparation import prepare
+from medomicslab_nb.federated.tasks.logistic import fit_logistic, logistic_step
+from medomicslab_nb.federated.tasks.preparation import Preparation, prepare
 from medomicslab_nb.federated.tasks.schema import check_schema
 from tests.federated.tasks.conftest import at_site, drive, pooled, pooled_matrix, sites_with_gaps
 
@@ -100,14 +100,11 @@ def test_a_site_with_few_patients_releases_nothing():
     assert [site for site, _, _ in log] == ["large"]
 
 
-def test_extreme_scores_lose_no_weight():
-    """Probabilities that are 1 to the last digit still have information: a far patient does not stop the fit."""
-    rng = np.random.default_rng(1)
-    x = np.append(rng.normal(size=80), 400.0)
-    outcome = np.append(rng.random(80) < 1 / (1 + np.exp(-x[:80])), True)
-    sites = {name: at_site(pd.DataFrame({"x": x[rows]}), outcome[rows])
-             for name, rows in (("a", slice(40)), ("b", slice(40, None)))}
-    preparation, model = drive(over_sites(0.0), sites)
-    other = sm.Logit(pooled(sites)[1].astype(float), sm.add_constant(pooled_matrix(sites, preparation))).fit(
-        disp=0, tol=1e-12, method="newton", maxiter=100)
-    np.testing.assert_allclose(found(model), other.params, rtol=1e-6)
+def test_probabilities_of_one_still_have_information():
+    patients = at_site(pd.DataFrame({"x": np.ones(6)}), np.arange(6) % 2 == 0)
+    values = Preparation(("x",), {}, mean=np.zeros(1), scale=np.ones(1)).values()
+    told = logistic_step(patients, {**values, "coef": np.array([0.0, 40.0])}, 1).values
+    assert told["information"][0, 0] == pytest.approx(6 * np.exp(-40), rel=1e-12)
+    assert told["log_likelihood"] == pytest.approx(-3 * 40)
+    far = logistic_step(patients, {**values, "coef": np.array([0.0, 4000.0])}, 1).values
+    assert far["log_likelihood"] == -3 * 4000 and far["gradient"].tolist() == [-3, -3]
