@@ -106,7 +106,7 @@ def start_server(path: str, listen: str | None = None) -> Iterator[str]:
     _launch("start_superlink")(folder.path, host, port, _renewed(folder))
     yield f"The server of {folder.name} runs at port {port}. Hospitals reach it at {folder.address}."
     folder = _tell_server(folder)
-    yield f"It lets in: {', '.join(folder.node_ids) or 'nobody yet, since no hospital has registered'}"
+    yield f"It lets in: {', '.join(folder.node_ids()) or 'nobody yet, since no hospital has registered'}"
     lacking = sorted(set(folder.sites) - set(folder.registered))
     if lacking:
         yield f"Invited, but no key has come from: {', '.join(lacking)}"

@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from filelock import FileLock
 
-from medomicslab_nb.errors import SettingsError, StudyError
+from medomicslab_nb.errors import RunError, SettingsError, StudyError
 from medomicslab_nb.federated.invitation import Invitation, check_site_name, in_pairs, split_address
 from medomicslab_nb.files import FORMAT_PREFIX, read_document, write_bytes, write_yaml
 
@@ -74,10 +74,21 @@ class FederationFolder:
         """The sites whose key has come."""
         return {name: member for name, member in self.sites.items() if member.key}
 
-    @property
     def node_ids(self) -> dict[str, int]:
-        """The sites that the server knows, by name."""
-        return {name: member.node for name, member in self.sites.items() if member.node is not None}
+        """The server's number of every site that has registered, by name.
+
+        Raises
+        ------
+        RunError
+            The server has not run since a site registered: without the error a run would leave it out in silence.
+        """
+        found = {}
+        for name, member in self.registered.items():
+            if member.node is None:
+                raise RunError("the federation's server does not know this site yet", where=f"site {name}",
+                               todo=f"Type: medomicslab federation start {self.path.name}")
+            found[name] = member.node
+        return found
 
     def key(self, site: str) -> Path:
         """Where a site's public key is."""

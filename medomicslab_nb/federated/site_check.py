@@ -15,6 +15,7 @@ from medomicslab_nb.federated.patients import SitePatients, read_patients
 from medomicslab_nb.federated.policy import check_columns, check_patients
 from medomicslab_nb.federated.settings import FederatedSettings, PolicySettings
 from medomicslab_nb.federated.site_folder import SiteFolder, read_site
+from medomicslab_nb.stages import load
 from medomicslab_nb.study import open_study
 
 
@@ -34,6 +35,7 @@ def check(study: Path | str) -> Iterator[Finding]:
     yield _audit(folder)
     yield check_authority(folder.ca)
     yield check_connection(folder.address, folder.ca)
+    yield _node(folder)
     yield from _plans(folder)
 
 
@@ -57,6 +59,13 @@ def _audit(folder: SiteFolder) -> Finding:
         return Finding("audit log", f"whole, {AuditLog(folder.path / 'audit.jsonl').verify()} entries")
     except MedomicsError as error:
         return Finding("audit log", str(error), ok=False)
+
+
+def _node(folder: SiteFolder) -> Finding:
+    status = load("medomicslab_nb.federated.launch:supernode_status")(folder.home)
+    if status["state"] == "stopped":
+        return Finding("taking part", "not at this moment. Type: medomicslab site start STUDY")
+    return Finding("taking part", status["words"], ok=status["state"] == "connected")
 
 
 def _plans(folder: SiteFolder) -> Iterator[Finding]:

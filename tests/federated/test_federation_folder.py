@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from medomicslab_nb.errors import SettingsError, StudyError
+from medomicslab_nb.errors import RunError, SettingsError, StudyError
 from medomicslab_nb.federated.federation_folder import (
     FederationFolder,
     Member,
@@ -108,9 +108,21 @@ def test_a_new_key_is_another_node(federation: FederationFolder, key: Path, tmp_
     invite(federation, "CHUM", CA)
     folder = register(open_federation(federation.path), "CHUM", key)
     folder = folder.update("CHUM", lambda member: replace(member, node=7))
-    assert folder.node_ids == {"CHUM": 7}
-    assert register(folder, "CHUM", key).node_ids == {"CHUM": 7}
-    assert register(folder, "CHUM", new_key(tmp_path / "second.pem")).node_ids == {}
+    assert folder.node_ids() == {"CHUM": 7}
+    assert register(folder, "CHUM", key).node_ids() == {"CHUM": 7}
+    assert register(folder, "CHUM", new_key(tmp_path / "second.pem")).sites["CHUM"].node is None
+
+
+def test_a_site_that_the_server_does_not_know_yet_is_not_left_out_in_silence(federation: FederationFolder, key: Path):
+    invite(federation, "CHUM", CA)
+    folder = register(open_federation(federation.path), "CHUM", key)
+    with pytest.raises(RunError, match="site CHUM: the federation's server does not know"):
+        folder.node_ids()
+
+
+def test_a_site_that_is_invited_only_is_no_part_of_a_run(federation: FederationFolder):
+    invite(federation, "CHUM", CA)
+    assert open_federation(federation.path).node_ids() == {}
 
 
 def test_a_private_key_that_was_sent_by_mistake_is_refused_and_not_kept(federation: FederationFolder, tmp_path: Path):
