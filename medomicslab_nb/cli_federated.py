@@ -40,6 +40,10 @@ def _add_federation(commands: Any) -> None:
     command.add_argument("site", metavar="SITE")
     command.add_argument("key", metavar="PUBLIC_KEY", help="the file public.pem of 'medomicslab site init'")
 
+    command = add_command(actions, "remove", federation_remove, "forget a hospital: its key is refused from then on")
+    command.add_argument("dir", metavar="DIR")
+    command.add_argument("site", metavar="SITE")
+
     command = add_command(actions, "plan", federation_plan, "write a run down for the hospitals to approve")
     command.add_argument("dir", metavar="DIR")
     add_settings(command, "the federated stage")
@@ -119,6 +123,11 @@ def federation_invite(options: argparse.Namespace) -> None:
 def federation_register(options: argparse.Namespace) -> None:
     member = load(f"{_FEDERATION}:register_site")(options.dir, options.site, Path(options.key))
     print(f"{options.site} is registered. Compare its key's fingerprint by telephone:\n  {member.key}")
+
+
+def federation_remove(options: argparse.Namespace) -> None:
+    load(f"{_FEDERATION}:remove_site")(options.dir, options.site)
+    print(f"{options.site} is no part of the federation any more.")
 
 
 def federation_plan(options: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from medomicslab_nb.federated.federation_folder import (
     key_fingerprint,
     open_federation,
     register,
+    remove,
 )
 from medomicslab_nb.federated.invitation import certificate_fingerprint, split_address
 from medomicslab_nb.federated.plan import plan_hash
@@ -61,6 +62,12 @@ def register_site(path: str, site: str, public_key: Path) -> Member:
     if _runs(folder):
         folder = _tell_server(folder)
     return folder.sites[site]
+
+
+def remove_site(path: str, site: str) -> FederationFolder:
+    """Forget a site; a server that runs refuses it from now on, another when it is started."""
+    folder = remove(open_federation(path), site)
+    return _tell_server(folder) if _runs(folder) else folder
 
 
 def write_plan(path: str, settings: Mapping[str, Any], out: Path | None = None) -> tuple[Path, str]:

@@ -111,9 +111,16 @@ class FederationFolder:
 
     def update(self, site: str, change: Callable[[Member], Member]) -> FederationFolder:
         """The folder with one site changed, as it is stored now; two commands at once both get their way."""
+        return self._changed(lambda sites: {**sites, site: change(sites.get(site, Member()))})
+
+    def without(self, site: str) -> FederationFolder:
+        """The folder as it is stored now, with one site less."""
+        return self._changed(lambda sites: {name: member for name, member in sites.items() if name != site})
+
+    def _changed(self, change: Callable[[Mapping[str, Member]], Mapping[str, Member]]) -> FederationFolder:
         with _lock(self.path):
             now = open_federation(self.path)
-            changed = replace(now, sites={**now.sites, site: change(now.sites.get(site, Member()))})
+            changed = replace(now, sites=MappingProxyType(dict(change(now.sites))))
             _write(changed)
         return changed
 
@@ -190,6 +197,20 @@ def register(folder: FederationFolder, site: str, public_key: Path) -> Federatio
                             todo="Every hospital makes its own: medomicslab site init")
     write_bytes(folder.key(site), content)
     return folder.update(site, lambda member: member if member.key == fingerprint else Member(fingerprint))
+
+
+def remove(folder: FederationFolder, site: str) -> FederationFolder:
+    """Forget a site: its key and its invitation.
+
+    Raises
+    ------
+    SettingsError
+        There is no such site.
+    """
+    folder.site(site)
+    folder.key(site).unlink(missing_ok=True)
+    (folder.path / "invitations" / f"{site}.yaml").unlink(missing_ok=True)
+    return folder.without(site)
 
 
 def key_fingerprint(pem: bytes) -> str:

@@ -20,6 +20,7 @@ from medomicslab_nb.federated.federation_folder import (
     key_fingerprint,
     open_federation,
     register,
+    remove,
 )
 from medomicslab_nb.federated.invitation import Invitation
 from tests.federated.test_site_folder import CA
@@ -141,6 +142,18 @@ def test_what_is_no_key_is_refused(federation: FederationFolder, tmp_path: Path)
         register(open_federation(federation.path), "CHUM", tmp_path / "note.txt")
     with pytest.raises(SettingsError, match="cannot be read"):
         register(open_federation(federation.path), "CHUM", tmp_path / "missing.pem")
+
+
+def test_a_site_that_is_removed_leaves_nothing_behind(federation: FederationFolder, key: Path):
+    for site in ("CHUM", "HGJ"):
+        invite(federation, site, CA)
+    register(open_federation(federation.path), "CHUM", key)
+    left = remove(open_federation(federation.path), "CHUM")
+    assert list(left.sites) == list(open_federation(federation.path).sites) == ["HGJ"]
+    assert not left.key("CHUM").exists()
+    assert [path.name for path in (left.path / "invitations").iterdir()] == ["HGJ.yaml"]
+    with pytest.raises(SettingsError, match="'CHUM' was not invited"):
+        remove(left, "CHUM")
 
 
 def test_invitations_written_at_once_are_all_there(federation: FederationFolder):
