@@ -2,7 +2,8 @@
 
 Two sums of the same thing over cohorts that differ by one patient give that patient's values, and so may three sums
 over cohorts that differ by many. Therefore a site notes the patients of every release, as keyed hashes that stay with
-it, and refuses one from which, together with what left before, a sum over fewer patients than the minimum follows.
+it, and refuses one from which, together with what left before, a sum over fewer patients than the minimum follows. The
+same holds of numbers of patients up to some time: two curves with other bins tell who is between the ends of both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,7 @@ class Ledger:
         self._path = path
         self._secret = b"simulated" if path is None else _secret(path)
         self._cohorts: dict[str, dict[str, frozenset[str]]] = {}
+        self._cuts: dict[str, dict[float, int]] = {}
         self._read_to = 0
 
     def member(self, patient: object) -> str:
@@ -61,7 +64,8 @@ class Ledger:
         """A keyed hash (HMAC-SHA256) of a text, 64 hexadecimal digits."""
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
-    def admit(self, cohorts: Mapping[str, Iterable[str]], minimum: int, *, run: str = "") -> None:
+    def admit(self, cohorts: Mapping[str, Iterable[str]], minimum: int, *, run: str = "",
+              cuts: Mapping[str, Mapping[float, int]] = MappingProxyType({})) -> None:
         """Note the patients of a release that is about to leave, or refuse it.
 
         Parameters
@@ -72,35 +76,50 @@ class Ledger:
         minimum : int
             By fewer patients no two cohorts may differ, nor any that follow from several.
         run : str
+        cuts : mapping of str to mapping
+            How many patients are told to have at most a value, by that value; by whom and what is counted. Compared
+            with earlier ones of the same name.
 
         Raises
         ------
         ProtectionError
-            Together with earlier releases it would give a sum over 1 to ``minimum`` - 1 patients. Nothing is noted.
+            Together with earlier releases it would tell of 1 to ``minimum`` - 1 patients. Nothing is noted.
         StudyError
             The ledger is damaged or cannot be written.
         """
         sets = {name: frozenset(members) for name, members in cohorts.items()}
-        if not self._new(sets):
+        if not self._new(sets) and not self._new_cuts(cuts):
             return
         with locked(self._path):
             self._refresh()
             new = self._new(sets)
             for name, members in new.items():
                 refuse_differencing(list(self._cohorts.get(name, {}).values()), members, minimum, name)
-            self._append(new, run)
+            for name, counts in cuts.items():
+                refuse_narrowing({**self._cuts.get(name, {}), **counts}, minimum)
+            for name, members in new.items():
+                self._note({"of": name, "members": sorted(members)}, run)
+            for name, counts in self._new_cuts(cuts).items():
+                self._note({"of": name, "cuts": [[at, count] for at, count in counts.items()]}, run)
 
     def _new(self, sets: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
         return {name: members for name, members in sets.items()
                 if members and digest(members) not in self._cohorts.get(name, {})}
 
-    def _append(self, new: Mapping[str, frozenset[str]], run: str) -> None:
-        for name, members in new.items():
-            if self._path is not None:
-                entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": run, "of": name,
-                         "members": sorted(members)}
-                append_line(self._path, json.dumps(entry, ensure_ascii=False, separators=(",", ":")))
-            self._cohorts.setdefault(name, {})[digest(members)] = members
+    def _new_cuts(self, cuts: Mapping[str, Mapping[float, int]]) -> dict[str, Mapping[float, int]]:
+        return {name: counts for name, counts in cuts.items() if not counts.items() <= self._cuts.get(name, {}).items()}
+
+    def _note(self, entry: Mapping[str, Any], run: str) -> None:
+        if self._path is not None:
+            about = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": run}
+            append_line(self._path, json.dumps({**about, **entry}, ensure_ascii=False, separators=(",", ":")))
+        self._remember(entry)
+
+    def _remember(self, entry: Mapping[str, Any]) -> None:
+        if "cuts" in entry:
+            self._cuts.setdefault(entry["of"], {}).update(entry["cuts"])
+        else:
+            self._cohorts.setdefault(entry["of"], {})[digest(entry["members"])] = frozenset(entry["members"])
 
     def _refresh(self) -> None:
         """What other processes of the site have noted since."""
@@ -110,8 +129,7 @@ class Ledger:
         for line in lines:
             entry = _parsed(line, self._path.name)
             if entry is not None:
-                members = frozenset(entry["members"])
-                self._cohorts.setdefault(entry["of"], {})[digest(members)] = members
+                self._remember(entry)
 
 
 def digest(members: Iterable[str]) -> str:
@@ -135,6 +153,20 @@ def refuse_differencing(earlier: Sequence[frozenset[str]], new: frozenset[str], 
     if follows_few([*earlier, new], minimum):
         raise ProtectionError(f"together with earlier releases, sums over fewer than {minimum} patients{known} would "
                               "follow", todo=todo)
+
+
+def refuse_narrowing(cuts: Mapping[float, int], minimum: int) -> None:
+    """Refuse numbers of patients up to several values between two of which 1 to ``minimum`` - 1 patients are.
+
+    Raises
+    ------
+    ProtectionError
+    """
+    between = np.diff([0, *(cuts[at] for at in sorted(cuts))])
+    if ((between > 0) & (between < minimum)).any():
+        raise ProtectionError("the bins are others than those of an earlier release, and fewer than "
+                              f"{minimum} patients would be known to lie between the ends of both",
+                              todo="Use the same bins and horizon as before")
 
 
 def follows_few(cohorts: Sequence[frozenset[str]], minimum: int) -> bool:

@@ -166,6 +166,19 @@ def cohorts(patients: SitePatients, part: str, step: str, minimum: int) -> dict[
     return found
 
 
+def cuts_told(step: str, values: Values, released: Values) -> dict[str, dict[float, int]]:
+    """Of a question for bins of time: how many events, and how many censored patients, are told to be up to when."""
+    if step != "times" or "edges" not in values:
+        return {}
+    edges = np.asarray(values["edges"], dtype=float)
+    found = {}
+    for what, ends in (("events", released["event_ends"]), ("censored", released["censored_ends"])):
+        inside = np.asarray(ends, dtype=int) < len(edges)
+        at, counts = edges[np.asarray(ends, dtype=int)[inside]], np.cumsum(released[what])[inside]
+        found[what] = dict(zip(at.tolist(), counts.tolist(), strict=True))
+    return found
+
+
 def check_release(policy: PolicySettings, release: Release) -> None:
     """Refuse numbers behind which there are fewer patients than the minimum; a text alone may say so.
 

@@ -30,6 +30,7 @@ from medomicslab_nb.federated.policy import (
     check_question,
     check_release,
     cohorts,
+    cuts_told,
     part_asked,
     rows_of,
 )
@@ -130,7 +131,9 @@ class Site:
         seen = known.seen(part, step.name, letter.values, minimum, self._ledger)
         release = step(seen.patients, letter.values, minimum)
         check_release(self.policy, release)
-        self._ledger.admit(seen.cohorts, minimum, run=letter.run)
+        cuts = {f"{what} {known.outcome(part, self._ledger)}": counts for what, counts
+                in cuts_told(step.name, letter.values, release.values).items()}
+        self._ledger.admit(seen.cohorts, minimum, run=letter.run, cuts=cuts)
         words = self._clean(f"{release.words}{seen.words}")
         reply = Reply(self.name, release.values, words, release.patients, code=code_hash(),
                       data=self._ledger.keyed(f"{letter.plan}\0{known.fingerprint}"))
@@ -221,6 +224,14 @@ class _Known:
         self.identifiers = frozenset(map(str, self.patients.frame.index))
         self.fingerprint = patients_fingerprint(self.patients)
         self._seen: dict[tuple[str, str, str], _Seen] = {}
+
+    def outcome(self, part: str, ledger: Ledger) -> str:
+        """Keyed hash of the patients of a part with their outcomes and follow-up."""
+        rows = rows_of(self.patients, part)
+        endpoint = self.patients.endpoint
+        parts = [np.asarray(self.patients.frame.index[rows], dtype=str), endpoint.outcome[rows],
+                 *(array[rows] for array in (endpoint.time, endpoint.entry) if array is not None)]
+        return ledger.keyed("\0".join(" ".join(map(str, array)) for array in parts))
 
     def seen(self, part: str, step: str, values: Values, minimum: int, ledger: Ledger) -> _Seen:
         """The patients as a step sees them."""

@@ -224,3 +224,36 @@ def test_a_hundred_cohorts_of_a_thousand_patients_take_less_than_two_seconds():
     begin = time.process_time()
     follows_few(cohorts, 5)
     assert time.process_time() - begin < 2
+
+
+# -- numbers of patients up to some value
+
+CUTS = {"events": {10.0: 5, 20.0: 12, 40.0: 30}}
+
+
+def narrow(ledger: Ledger, **cuts: dict[float, int]) -> None:
+    ledger.admit({PATIENTS: cohort(ledger, range(50))}, 5, cuts=cuts)
+
+
+def test_the_same_cuts_and_coarser_ones_are_fine():
+    ledger = Ledger()
+    for cuts in (CUTS["events"], CUTS["events"], {20.0: 12}, {20.0: 12, 30.0: 20}):
+        narrow(ledger, events=cuts)
+
+
+@pytest.mark.parametrize("cuts", [{12.0: 6}, {9.0: 1}, {19.0: 11}, {41.0: 34}])
+def test_a_cut_near_an_earlier_one_is_refused(cuts):
+    ledger = Ledger()
+    narrow(ledger, **CUTS)
+    with pytest.raises(ProtectionError, match="bins are others than those of an earlier release"):
+        narrow(ledger, events=cuts)
+    narrow(ledger, censored=cuts if cuts not in ({9.0: 1},) else {9.0: 5})  # of others
+
+
+def test_cuts_survive_a_restart(tmp_path):
+    narrow(Ledger(tmp_path / "ledger.jsonl"), **CUTS)
+    again = Ledger(tmp_path / "ledger.jsonl")
+    narrow(again, **CUTS)
+    with pytest.raises(ProtectionError):
+        narrow(again, events={12.0: 6})
+    assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 2
