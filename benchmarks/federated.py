@@ -23,6 +23,7 @@ import pandas as pd
 
 import medomicslab_nb as ml
 from medomicslab_nb.data.importing import PreparedTable, prepare_file
+from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.metrics import auc, c_index
 from medomicslab_nb.federated.coordinator import TASK
 from medomicslab_nb.study import Study
@@ -40,9 +41,19 @@ def main() -> None:
         frame, columns = _described(prepared, options)
         features = options.features or tuple(name for name, entry in columns.items() if entry.role == "predictor")
         sites = make_sites(root, frame, columns, options)
-        settings = make_settings(sites, features, options)
-        run = ml.run("federated", coordinator, settings, sinks=[])
-        report(run, frame, features, options)
+        report(fitted(coordinator, sites, features, options), frame, features, options)
+
+
+def fitted(coordinator: Study, sites: dict[str, Path], features: tuple[str, ...], options: argparse.Namespace) -> Any:
+    """The run; with a ridge penalty of 1 on both sides where none was asked for and no finite answer exists."""
+    try:
+        return ml.run("federated", coordinator, make_settings(sites, features, options), sinks=[])
+    except DataError as error:
+        if options.penalty is not None or "penalty" not in error.todo:
+            raise
+        print(f"without a penalty there is no finite answer ({error.found}): the penalty is 1")
+    options.penalty = 1.0
+    return ml.run("federated", coordinator, make_settings(sites, features, options), sinks=[])
 
 
 def make_sites(root: Path, frame: pd.DataFrame, columns: dict[str, Column],
@@ -59,7 +70,7 @@ def make_sites(root: Path, frame: pd.DataFrame, columns: dict[str, Column],
 
 def make_settings(sites: dict[str, Path], features: tuple[str, ...], options: argparse.Namespace) -> dict[str, Any]:
     chosen = {"outcome": options.event or options.outcome, "time": options.time or "", "ties": options.ties,
-              "algorithm": "cox" if options.time else "logistic", "penalty": options.penalty,
+              "algorithm": "cox" if options.time else "logistic", "penalty": options.penalty or 0.0,
               "predictors": {TABLE: features}, "sites": {name: str(path) for name, path in sites.items()},
               "external": False, "explain": False, "bins": 1000, "policy": {
                   "minimum_patients": 1, "minimum_events": 0, "minimum_count": options.minimum}}
@@ -83,7 +94,7 @@ def report(run: Any, frame: pd.DataFrame, features: tuple[str, ...], options: ar
     score = (tested / scale).to_numpy() @ coefficients
     metrics = run.metrics
     print(f"sites={metrics['sites']} train={len(train)} judged={len(judged)} columns={values.shape[1]} "
-          f"zeros_taken_for_missing={','.join(zeros) or 'none'} ties={options.ties} penalty={options.penalty}")
+          f"zeros_taken_for_missing={','.join(zeros) or 'none'} ties={options.ties} penalty={options.penalty or 0.0}")
     for text in run.warnings:
         print(f"note: {text}")
     print(run.table("performance").to_string(index=False))
@@ -217,7 +228,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--event", help="column of the event")
     parser.add_argument("--features", type=lambda text: tuple(text.split(",")), help="columns; default: all predictors")
     parser.add_argument("--test", type=_pair, help="COLUMN=VALUE of the patients who judge")
-    parser.add_argument("--penalty", type=float, default=0.0, help="ridge penalty on standardised columns")
+    parser.add_argument("--penalty", type=float, help="ridge penalty on standardised columns; default: none")
     parser.add_argument("--ties", choices=("efron", "breslow"), default="efron")
     parser.add_argument("--minimum", type=int, default=1, help="smallest count that leaves a site")
     options = parser.parse_args()

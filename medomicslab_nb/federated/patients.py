@@ -55,8 +55,8 @@ class SitePatients:
 
     def where(self, rows: np.ndarray) -> SitePatients:
         """The patients of these rows (bool, shape (n_patients,))."""
-        frame = self.frame[rows]
-        return replace(self, frame=frame, endpoint=self.endpoint.restrict(frame.index), testing=self.testing[rows])
+        return replace(self, frame=self.frame[rows], endpoint=self.endpoint.take(np.flatnonzero(rows)),
+                       testing=self.testing[rows])
 
 
 def read_patients(study: Any, settings: FederatedSettings, site: str = "") -> tuple[SitePatients, tuple[str, ...]]:

@@ -46,7 +46,8 @@ def _steps(*entries: tuple[str, str, str]) -> Mapping[str, Step]:
 
 STEPS: Mapping[str, Step] = _steps(
     ("schema", "schema:schema_step",
-     "names and types of columns, categories that enough patients have, numbers of patients and events"),
+     "names and types of columns, in how many patients each is known and zero, whether its other values lie far from "
+     "0, categories that enough patients have, numbers of patients and events"),
     ("moments", "moments:moments_step", "count, sum and sum of squares of each column"),
     ("histogram", "moments:histogram_step", "numbers of patients in bins of each numeric column"),
     ("combat", "combat:combat_step", "count, mean and sum of squares of each column, for harmonisation"),
