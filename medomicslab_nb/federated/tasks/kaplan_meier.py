@@ -103,12 +103,12 @@ def _binned(event: np.ndarray, time: np.ndarray, edges: np.ndarray, minimum: int
     events = np.bincount(place[happened], minlength=bins)[:, None]
     censored = np.bincount(place[~happened], minlength=bins + 1)[:, None]
     event_ends, censored_ends = merged_ends(events, minimum), _censored_ends(censored, minimum)
-    values = {"event_ends": event_ends, "events": group_sums(events, event_ends)[:, 0],
-              "censored_ends": censored_ends, "censored": group_sums(censored, censored_ends)[:, 0],
-              "minimum": minimum}
+    by_group = [group_sums(events, event_ends)[:, 0], group_sums(censored, censored_ends)[:, 0]]
+    values = {"event_ends": event_ends, "events": by_group[0], "censored_ends": censored_ends,
+              "censored": by_group[1], "minimum": minimum}
     return Release(values, f"numbers of events in {len(event_ends)} and of censored patients in {len(censored_ends)} "
                    f"bins of time, over {len(time)} patients", len(time),
-                   tuple(int(count) for name in ("events", "censored") for count in values[name]))
+                   tuple(int(count) for counts in by_group for count in counts))
 
 
 def _censored_ends(censored: np.ndarray, minimum: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings, strategies as st
 from scipy.special import expit
 from statsmodels.duration.hazard_regression import PHReg
 
@@ -89,6 +90,20 @@ def test_classes():
     assert row["least"] <= exact <= row["most"] and row["estimate"] == pytest.approx(exact, abs=0.01)
     assert row["lower"] < row["least"] and row["most"] < row["upper"]
     assert row["standard_error"] == pytest.approx(np.sqrt(delong(endpoint.event, scores)[1][0, 0]), rel=0.05)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 8), st.integers(2, 200), st.sampled_from(["testing", "all"]))
+@settings(max_examples=30)
+def test_the_auc_of_the_pooled_scores_is_within_the_limits(seed, minimum, bins, part):
+    sites = hospitals(seed=seed, sizes=(70, 40, 50))
+    preparation = preparation_of(sites)
+    found = drive(evaluate(preparation, MODEL, bins, part, calibrate=False), sites, minimum)
+    judged = {name: one for name, one in sites.items() if found.row(name)["patients"]}
+    assume(judged)
+    endpoint, scores, _ = pooled(judged, preparation, part)
+    exact = auc(endpoint.event, scores)
+    assert found.row()["least"] - 1e-9 <= exact <= found.row()["most"] + 1e-9
+    assert found.row()["least"] - 1e-9 <= found.row()["estimate"] <= found.row()["most"] + 1e-9
 
 
 @pytest.mark.parametrize("horizon", [None, 40.0])
@@ -186,6 +201,17 @@ def test_a_slope_that_does_not_exist_leaves_the_intercept():
     expected = logistic_calibration(scores > 0, expit(scores)).intercept.estimate
     assert found.row()["calibration_intercept"] == pytest.approx(expected, abs=NEWTON)
     assert found.row()["most"] == pytest.approx(1)
+
+
+def test_one_score_for_all_and_a_site_of_one_class():
+    sites = hospitals()
+    sites["b"] = replace(sites["b"], endpoint=replace(sites["b"].endpoint, outcome=np.zeros(90, dtype=bool)))
+    found = drive(evaluate(preparation_of(sites), {**MODEL, "coef": np.zeros(3)}), sites, minimum=5)
+    row = found.row()
+    assert np.isnan(row["calibration_slope"]) and row["least"] < 0.5 < row["most"] and row["estimate"] == 0.5
+    observed = row["events"] / row["patients"]
+    assert row["calibration_intercept"] == pytest.approx(np.log(observed / (1 - observed)) + 0.4, abs=NEWTON)
+    assert np.isnan(found.row("b")["estimate"]) and found.row("b")["patients"] > 0 and found.row("b")["events"] == 0
 
 
 def test_no_score_leaves():
