@@ -74,7 +74,7 @@ class Again:
 def control_client(server: Server) -> ControlHttpClient:
     """Registers keys and starts runs."""
     return ControlHttpClient.from_server_address(
-        server.address, False, str(server.ca),  # noqa: FBT003  (not without TLS)
+        server.address, False, server.ca.read_bytes(),  # noqa: FBT003  (not without TLS)
         [RuntimeVersionHttpInterceptor(component_name="flwr CLI"), Bearer(read_secret(server.home))],
         retry_invoker=Again())  # type: ignore[arg-type]
 
@@ -83,7 +83,7 @@ def runtime_client(server: Server) -> RuntimeHttpClient:
     """Takes over a run that was started."""
     signed = SuperExecAuthHttpInterceptor(master_secret=read_secret(server.home), protected_methods={_ACQUIRE})
     return RuntimeHttpClient.from_server_address(
-        server.address, False, str(server.ca),  # noqa: FBT003  (not without TLS)
+        server.address, False, server.ca.read_bytes(),  # noqa: FBT003  (not without TLS)
         [RuntimeVersionHttpInterceptor(component_name="SuperExec"), signed],
         retry_invoker=Again())  # type: ignore[arg-type]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from medomicslab_nb.errors import RunError
 from medomicslab_nb.federated.certificates import Certificates, make_certificates, make_keys
@@ -16,13 +17,14 @@ from medomicslab_nb.federated.control import Node, nodes, register_node, unregis
 from medomicslab_nb.federated.deploy import DeployTransport
 from medomicslab_nb.federated.processes import Running, environment, find, start, stop
 from medomicslab_nb.federated.server_home import HOME, SETTINGS, Server, read_secret
-from medomicslab_nb.federated.supernode import SETTINGS as NODE_SETTINGS, STATUS, NodeSettings, serve
+from medomicslab_nb.federated.supernode import SETTINGS as NODE_SETTINGS, STATUS, NodeSettings
 from medomicslab_nb.files import write_json
 
 __all__ = ["Certificates", "DeployTransport", "Node", "Running", "find_superlink", "find_supernode",
            "make_certificates", "make_keys", "nodes", "register_node", "run_supernode", "start_superlink",
            "start_supernode", "stop", "supernode_status", "unregister_node"]
 
+_SUPERNODE = "medomicslab_nb.federated.supernode"
 _PATIENCE_S = 60.0
 
 
@@ -68,11 +70,14 @@ def start_supernode(home: Path, superlink: str, ca: Path, private_key: Path, stu
     """Start a site's node, or find it running. It reaches the server when it can: see :func:`supernode_status`."""
     home = Path(home).resolve()
     _write_settings(home, superlink, ca, private_key, study, site, opener)
-    return start("supernode", home, "medomicslab_nb.federated.supernode", [str(home)])
+    return start("supernode", home, _SUPERNODE, [str(home)])
 
 
-def run_supernode(home: Path, superlink: str, ca: Path, private_key: Path, study: Path, site: str) -> None:
-    """Be a site's node until the process is ended, e.g. as a service of the machine.
+def run_supernode(home: Path, superlink: str, ca: Path, private_key: Path, study: Path, site: str, *,
+                  opener: str = "") -> NoReturn:
+    """Become a site's node until the process is ended, e.g. as a service of the machine.
+
+    The process is replaced by a new one with the same number, in which nothing is loaded that a node does not need.
 
     Raises
     ------
@@ -84,9 +89,8 @@ def run_supernode(home: Path, superlink: str, ca: Path, private_key: Path, study
     if running is not None and running.pid != os.getpid():
         raise RunError(f"the node runs already, as process {running.pid}", where=f"site {site}",
                        todo="Stop that one first")
-    _write_settings(home, superlink, ca, private_key, study, site, "")
-    os.environ.update(environment(home))
-    serve(home)
+    _write_settings(home, superlink, ca, private_key, study, site, opener)
+    os.execve(sys.executable, [sys.executable, "-m", _SUPERNODE, str(home)], environment(home))
 
 
 def find_supernode(home: Path) -> Running | None:

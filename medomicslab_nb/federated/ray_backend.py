@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any, Self
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
 
 from flwr.app import Context
 from flwr.simulation import run_simulation
@@ -28,6 +31,8 @@ _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1
                 "MKL_NUM_THREADS": "1"}
 _STORE_BYTES = 100 * 2**20  # of shared memory: letters are small
 _END_S = 30.0
+_ATTEMPTS = 3
+_SLOW = "rfc3987_syntax"
 
 telemetry.FLWR_TELEMETRY_ENABLED = "0"  # read when Flower was imported, whatever the environment says now
 telemetry.state["source"] = "none"  # and no file about it in the home folder
@@ -83,18 +88,16 @@ class RayTransport:
         self.close()
 
     def _simulate(self) -> None:
-        import ray
-
         error: BaseException | None = None
         app = make_client_app(_Opened(self._sites))
         try:
-            with _quiet():
+            with TemporaryDirectory(prefix="medomicslab-") as folder, _environment(Path(folder)), _ray():
+                _start_ray(min(len(self._sites), os.cpu_count() or 1))
                 run_simulation(make_server_app(self._mailbox, tuple(self._sites)), app, len(self._sites),
-                               backend_config=_backend(len(self._sites)))
+                               backend_config={"client_resources": {"num_cpus": 1, "num_gpus": 0.0}})
         except Exception as failure:  # whatever it was, the run is told
             error = failure
         finally:
-            ray.shutdown()
             self._mailbox.fail(error)
 
 
@@ -115,18 +118,45 @@ class _Opened:
 _SITES: dict[tuple[str, str], AnsweringSite] = {}
 
 
-def _backend(sites: int) -> dict[str, Any]:
-    workers = min(sites, os.cpu_count() or 1)
-    return {"client_resources": {"num_cpus": 1, "num_gpus": 0.0},
-            "init_args": {"num_cpus": workers, "num_gpus": 0, "include_dashboard": False, "log_to_driver": False,
-                          "logging_level": logging.ERROR, "object_store_memory": _STORE_BYTES,
-                          "_node_ip_address": "127.0.0.1"}}
+def _start_ray(workers: int) -> None:
+    """Start Ray on this machine only. It gives up after 30 s, which a machine at work may well take."""
+    import ray
+
+    if ray.is_initialized():
+        return
+    for attempt in range(_ATTEMPTS):
+        try:
+            ray.init(num_cpus=workers, num_gpus=0, include_dashboard=False, log_to_driver=False,
+                     logging_level=logging.ERROR, object_store_memory=_STORE_BYTES, _node_ip_address="127.0.0.1")
+            return
+        except Exception:  # Ray raises it as such
+            ray.shutdown()
+            if attempt == _ATTEMPTS - 1:
+                raise
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Ray and Flower without their greetings, and the environment as it was afterwards."""
+def _ray() -> Iterator[None]:
+    """Ray, ended afterwards unless somebody else had started it."""
+    import ray
+
+    ours = not ray.is_initialized()
+    try:
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+@contextmanager
+def _environment(folder: Path) -> Iterator[None]:
+    """Ray and Flower without their greetings and detours, and everything as it was afterwards."""
     before = dict(os.environ)
+    # Each of Ray's eight processes loads jsonschema, which takes 1.4 s to make a grammar of web addresses where this
+    # module is there (it comes with JupyterLab), and does without where it is not.
+    (folder / f"{_SLOW}.py").write_text("raise ImportError\n")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [before.get("PYTHONPATH")])])
+    known = sys.modules.setdefault(_SLOW, None)  # type: ignore[arg-type]  # None: no such module
     logger = logging.getLogger("flwr")
     level = logger.level
     os.environ.update(_ENVIRONMENT)
@@ -134,6 +164,8 @@ def _quiet() -> Iterator[None]:
     try:
         yield
     finally:
+        if known is None:
+            del sys.modules[_SLOW]
         logger.setLevel(level)
         for name in set(os.environ) - set(before):
             del os.environ[name]

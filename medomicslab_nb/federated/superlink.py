@@ -23,6 +23,7 @@ from flwr.superlink.main import create_app
 from medomicslab_nb.federated.server_home import SETTINGS, read_secret
 
 _SHOWN = "flwr-oidc-access-token"  # where Flower puts what a request shows
+_DESCRIPTIONS = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
 
 
 class SecretPlugin(NoOpControlAuthnPlugin):
@@ -54,7 +55,9 @@ def serve(home: Path) -> None:
         fleet_api_type=TRANSPORT_TYPE_GRPC_RERE, fleet_api_address=None, simulation=False, ssl_ca_certfile=ca,
         ssl_certfile=certificate, ssl_keyfile=key, database=str(home / "state.db"), isolation=ISOLATION_MODE_PROCESS,
         runtime_dependency_install=False)
-    uvicorn.run(create_app(config, SuperLinkLifespan), host=config.host, port=config.port, ssl_certfile=certificate,
+    app = create_app(config, SuperLinkLifespan)
+    app.router.routes = [route for route in app.router.routes if getattr(route, "path", "") not in _DESCRIPTIONS]
+    uvicorn.run(app, host=config.host, port=config.port, ssl_certfile=certificate,
                 ssl_keyfile=key, access_log=False, log_level="warning")
 
 

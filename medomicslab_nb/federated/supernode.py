@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import ssl
 import sys
 import threading
@@ -130,7 +131,7 @@ class SuperNode:
                     node = self._activate(client)
                     self._say("connected", f"connected to the federation's server at {self._settings.superlink}", node)
                     failures = 0
-                    self._serve(client, node)
+                    self._stay(client, node)
             except (httpx.HTTPError, ssl.SSLError, OSError, RuntimeError, MedomicsError) as error:
                 self._say("waiting", f"{self._settings.superlink}: {in_words(error)}")
             time.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
@@ -140,7 +141,7 @@ class SuperNode:
         key = load_private_key(Path(self._settings.private_key))
         self._public_key = public_key_to_bytes(key.public_key())
         return FleetHttpClient.from_server_address(
-            self._settings.superlink, False, self._settings.ca,  # noqa: FBT003  (not without TLS)
+            self._settings.superlink, False, Path(self._settings.ca).read_bytes(),  # noqa: FBT003  (not without TLS)
             [RuntimeVersionHttpInterceptor(component_name="SuperNode"), NodeAuthHttpInterceptor(key, key.public_key())])
 
     def _activate(self, client: FleetHttpClient) -> Node:
@@ -158,6 +159,16 @@ class SuperNode:
         except (OSError, ValueError, KeyError):
             return None
         return None if known is None else int(known)
+
+    def _stay(self, client: FleetHttpClient, node: Node) -> None:
+        """Serve until the connection is lost; who is told to end says so to the server."""
+        try:
+            self._serve(client, node)
+        except (SystemExit, KeyboardInterrupt):
+            site_of_node(self._context(0, node)).end()
+            with suppress(httpx.HTTPError):
+                client.DeactivateNode(DeactivateNodeRequest(node_id=node.node_id))
+            raise
 
     def _serve(self, client: FleetHttpClient, node: Node) -> None:
         over = threading.Event()
@@ -286,6 +297,7 @@ def serve(home: Path) -> NoReturn:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     claim("supernode", home)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = NodeSettings(**json.loads((home / SETTINGS).read_bytes()))
     SuperNode(home, settings).run()
 
