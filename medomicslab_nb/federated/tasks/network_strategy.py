@@ -16,8 +16,8 @@ _FIRST, _SECOND, _FLOOR = 0.9, 0.99, 1e-3  # beta 1, beta 2 and tau of Reddi et 
 
 def mean_change(changes: Sequence[np.ndarray], patients: Sequence[int]) -> np.ndarray:
     """Mean of the sites' changes, weighted by their patients."""
-    shares = np.asarray(patients) / sum(patients)
-    return np.asarray(shares @ np.stack(changes))
+    mean: np.ndarray = np.average(np.stack(changes), axis=0, weights=patients)
+    return mean
 
 
 def server_of(network: NetworkSettings) -> Server:

@@ -1,9 +1,9 @@
-"""One tree grown on bins: where it splits and what its leaves hold."""
+"""One tree on bins: where it splits, what its leaves hold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,27 +11,63 @@ RIDGE = 1.0
 """Added to the hessian of a leaf, as XGBoost's lambda: a leaf of few patients moves little."""
 
 _GAIN = 1e-6  # smallest gain of a split, as in XGBoost: below it is rounding
+_NOBODY = np.iinfo(np.int32).max  # no bin is above
 
 
 @dataclass(frozen=True)
-class Tree:
-    """A tree of full depth, its nodes by level: node i has the children 2 i + 1 and 2 i + 2.
+class Splits:
+    """Trees of full depth, their nodes by level: node i has the children 2 i + 1 and 2 i + 2.
 
     Attributes
     ----------
-    column, bin : ndarray of int, shape (2 ** depth - 1,)
+    column, bin : ndarray of int, shape (..., 2 ** depth - 1)
         Patients whose bin of this column is at most this one go left. A node that does not split has column -1 and a
         bin above all, so that everyone goes left.
-    gradient, hessian : ndarray, shape (2 ** depth,)
-        Sums over the patients of each leaf; 0 where nobody comes.
-    count : ndarray of int, shape (2 ** depth,)
     """
 
     column: np.ndarray
     bin: np.ndarray
+
+    @classmethod
+    def none(cls, depth: int) -> Self:
+        """A tree that does not split."""
+        return cls(np.full(2**depth - 1, -1), np.full(2**depth - 1, _NOBODY))
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """What the leaves of a tree hold.
+
+    Attributes
+    ----------
+    count : ndarray of int, shape (2 ** depth,)
+        Patients.
+    gradient, hessian : ndarray, shape (2 ** depth,)
+        Sums over them.
+    """
+
+    count: np.ndarray
     gradient: np.ndarray
     hessian: np.ndarray
-    count: np.ndarray
+
+    def merged(self, minimum: int) -> Leaves:
+        """The same with no leaf of 1 to ``minimum`` - 1 patients, unless there are no more in all.
+
+        From the bottom up: patients of a branch that holds too few count in the largest leaf of its sibling.
+        """
+        parts = [part.copy() for part in (self.count, self.gradient, self.hessian)]
+        count, size = parts[0], 1
+        while size < len(count):
+            for start in range(0, len(count), 2 * size):
+                pair = slice(start, start + size), slice(start + size, start + 2 * size)
+                small, large = sorted(pair, key=lambda branch: int(count[branch].sum()))
+                if 0 < count[small].sum() < minimum:
+                    largest = large.start + int(count[large].argmax())
+                    for part in parts:
+                        part[largest] += part[small].sum()
+                        part[small] = 0
+            size *= 2
+        return Leaves(*parts)
 
 
 def bins_of(matrix: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -42,21 +78,34 @@ def bins_of(matrix: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return bins
 
 
-def leaf_of(bins: np.ndarray, column: np.ndarray, bin_of_split: np.ndarray) -> np.ndarray:
-    """Leaf of each patient in each tree, int, shape (n_patients, n_trees); splits have shape (n_trees, splits)."""
-    patients, trees = np.arange(len(bins))[:, None], np.arange(len(column))[None, :]
-    node = np.zeros((len(bins), len(column)), dtype=int)
-    splits = column.shape[1]
-    for _ in range(splits.bit_length()):
-        right = bins[patients, column[trees, node]] > bin_of_split[trees, node]
+def leaf_of(bins: np.ndarray, splits: Splits) -> np.ndarray:
+    """Leaf of each patient in each tree, int, shape (n_patients, n_trees); splits have shape (n_trees, n_splits)."""
+    patients, trees = np.arange(len(bins))[:, None], np.arange(len(splits.column))[None, :]
+    node = np.zeros((len(bins), len(splits.column)), dtype=int)
+    size = splits.column.shape[1]
+    for _ in range(size.bit_length()):
+        right = bins[patients, splits.column[trees, node]] > splits.bin[trees, node]
         node = 2 * node + 1 + right
-    return np.asarray(node - splits)
+    return np.asarray(node - size)
 
 
-def grow(bins: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, depth: int, minimum: int) -> Tree:
-    """The tree that greedy splits give, each with at least ``minimum`` patients on either side.
+def leaves_of(bins: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, splits: Splits) -> Leaves:
+    """What the leaves of one tree hold of these patients."""
+    size = len(splits.column) + 1
+    leaf = leaf_of(bins, Splits(splits.column[None], splits.bin[None]))[:, 0]
+    return Leaves(np.bincount(leaf, minlength=size), np.bincount(leaf, gradient, size),
+                  np.bincount(leaf, hessian, size))
 
-    Of splits of the same gain the one of the first column and lowest bin is taken. With depth 0 the tree is one leaf.
+
+def gain_of(leaves: Leaves) -> float:
+    """Twice what the tree takes off the loss, compared with one leaf."""
+    return float(_worth(leaves.gradient, leaves.hessian).sum() - _worth(leaves.gradient.sum(), leaves.hessian.sum()))
+
+
+def grow(bins: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, depth: int, minimum: int) -> Splits:
+    """The tree of greedy splits, each with at least ``minimum`` patients on either side.
+
+    Of splits of the same gain the one of the first column and lowest bin is taken.
 
     Parameters
     ----------
@@ -65,17 +114,14 @@ def grow(bins: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, depth: int
         Of the loss by each patient's score.
     """
     size = int(bins.max(initial=0)) + 1
-    column, split = np.full(2**depth - 1, -1), np.full(2**depth - 1, np.iinfo(np.int32).max)
-    node = np.zeros(len(bins), dtype=int)
-    for here in range(len(column)):  # parents come before their children
+    splits, node = Splits.none(depth), np.zeros(len(bins), dtype=int)
+    for here in range(len(splits.column)):  # parents come before their children
         rows = np.flatnonzero(node == here)
         best = _best_split(bins[rows], gradient[rows], hessian[rows], size, max(minimum, 1))
         if best is not None:
-            column[here], split[here] = best
-        node[rows] = 2 * here + 1 + (bins[rows, column[here]] > split[here])
-    leaf = node - len(column)
-    sums = [np.bincount(leaf, weights, 2**depth) for weights in (gradient, hessian)]
-    return Tree(column, split, sums[0], sums[1], np.bincount(leaf, minlength=2**depth))
+            splits.column[here], splits.bin[here] = best
+        node[rows] = 2 * here + 1 + (bins[rows, splits.column[here]] > splits.bin[here])
+    return splits
 
 
 def _best_split(bins: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, size: int,

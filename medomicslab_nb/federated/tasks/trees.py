@@ -1,10 +1,13 @@
-"""Boosted trees: each round every site grows one small tree on bins that all share, and the coordinator joins them.
+"""Boosted trees: each round every site grows a small tree on bins that all share; the best gets its leaves from all.
 
-What leaves a site is where the tree splits, as numbers of columns and bins, and of each leaf how many patients it holds
-(never fewer than the policy's minimum) with the sums of their gradients and hessians. A patient's step in a round is a
-Newton step over the leaves that the patient falls into, one at each site: minus the sum of their gradients over the sum
-of their hessians. Where all sites split alike, that is the leaf of one tree grown on all patients; with one site it is
-plain boosting [1]_.
+A round has two questions. In the first each site answers where its own tree would split, as numbers of columns and
+bins, and how much of the loss that would take off there. The coordinator keeps the tree that takes off most. In the
+second every site answers the sums of gradients and hessians of its patients in each leaf of that tree, and the leaf's
+step is Newton's over all sites: minus the sum of gradients over the sum of hessians. With one site this is plain
+boosting [1]_. Choosing among trees that sites have grown needs no counts of bins within branches, which would be small.
+
+No number that leaves rests on fewer patients than the policy's minimum: a site grows no such leaf, and where a leaf of
+another site's tree holds so few of its patients, it counts them in the largest leaf of the neighbouring branch.
 
 References
 ----------
@@ -25,30 +28,25 @@ from medomicslab_nb.federated.settings import TreesSettings
 from medomicslab_nb.federated.tasks.parts import part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepared
 from medomicslab_nb.federated.tasks.tree_gradients import gradients
-from medomicslab_nb.federated.tasks.tree_growth import RIDGE, Tree, bins_of, grow, leaf_of
-
-_TREE = ("column", "bin", "gradient", "hessian")
+from medomicslab_nb.federated.tasks.tree_growth import RIDGE, Leaves, Splits, bins_of, gain_of, grow, leaf_of, leaves_of
 
 
 @dataclass(frozen=True)
 class Trees:
-    """Boosted trees of several sites.
+    """Boosted trees.
 
     Attributes
     ----------
     columns : tuple of str
         Prepared columns.
     edges : ndarray, shape (n_columns, n_edges)
-        Upper ends of bins, ascending, filled up with infinity.
+        Upper ends of bins on the prepared scale, ascending, filled up with infinity.
     base : float
         Score before the first tree.
-    learning_rate : float
     column, bin : ndarray of int, shape (n_trees, 2 ** depth - 1)
-        Splits, see :class:`~medomicslab_nb.federated.tasks.tree_growth.Tree`.
-    gradient, hessian : ndarray, shape (n_trees, 2 ** depth)
-        Sums of each leaf.
-    starts : ndarray of int, shape (n_rounds,)
-        First tree of each round.
+        Splits, see :class:`~medomicslab_nb.federated.tasks.tree_growth.Splits`.
+    step : ndarray, shape (n_trees, 2 ** depth)
+        What each leaf adds to the score.
     losses : tuple of float
         Before each round, over all sites' patients.
     """
@@ -56,19 +54,15 @@ class Trees:
     columns: tuple[str, ...]
     edges: np.ndarray
     base: float
-    learning_rate: float
     column: np.ndarray
     bin: np.ndarray
-    gradient: np.ndarray
-    hessian: np.ndarray
-    starts: np.ndarray
+    step: np.ndarray
     losses: tuple[float, ...] = ()
 
     def values(self) -> dict[str, Any]:
         """What travels and is stored."""
-        return {"model": "trees", "edges": self.edges, "base": self.base, "learning_rate": self.learning_rate,
-                "column": self.column, "bin": self.bin, "gradient": self.gradient, "hessian": self.hessian,
-                "starts": self.starts}
+        return {"model": "trees", "edges": self.edges, "base": self.base, "column": self.column, "bin": self.bin,
+                "step": self.step}
 
     def score(self, matrix: np.ndarray) -> np.ndarray:
         """Logit, prediction or log hazard ratio of each row of prepared columns."""
@@ -81,18 +75,13 @@ def score(values: Values, matrix: np.ndarray) -> np.ndarray:
 
 
 def _score(values: Values, bins: np.ndarray) -> np.ndarray:
-    total = np.full(len(bins), float(values["base"]))
-    starts = np.asarray(values["starts"], dtype=int)
-    if not len(starts):
-        return total
-    leaf, trees = leaf_of(bins, values["column"], values["bin"]), np.arange(len(values["column"]))
-    gradient = np.add.reduceat(values["gradient"][trees, leaf], starts, axis=1)  # (n_patients, n_rounds)
-    hessian = np.add.reduceat(values["hessian"][trees, leaf], starts, axis=1)
-    return np.asarray(total - values["learning_rate"] * (gradient / (hessian + RIDGE)).sum(axis=1))
+    column, split, step = (np.asarray(values[name]) for name in ("column", "bin", "step"))
+    leaf = leaf_of(bins, Splits(column, split))
+    return np.asarray(values["base"] + step[np.arange(len(step)), leaf].sum(axis=1))
 
 
 def fit_trees(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: TreesSettings) -> Task:
-    """Boost trees over the sites.
+    """Boost trees over the sites: ``2 * trees.rounds + 1`` questions.
 
     Parameters
     ----------
@@ -104,37 +93,54 @@ def fit_trees(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: 
     Trees
     """
     model = _start(preparation, edges, trees)
+    common, each = preparation.values(), preparation.each()
+    none = Splits.none(depth=0)
+    answers = yield Question("tree", {**common, **model, **_candidate(none)}, "Trees: score to start from", each)
+    model["base"] = float(_newton(answers, ridge=0.0)[0])
     losses: list[float] = []
-    for number in range(trees.rounds + 1):
-        depth = trees.depth if number else 0
-        label = f"Trees, round {number} of {trees.rounds}" if number else "Trees, score to start from"
-        answers = yield Question("tree", {**preparation.values(), **model, "depth": depth}, label, preparation.each(),
-                                 detail={"loss": losses[-1]} if losses else {})
-        losses.append(float(np.average([values["loss"] for values in answers.values()],
-                                       weights=[values["n"] for values in answers.values()])))
-        model = _joined(model, answers) if number else {**model, "base": _base(answers)}
-    parts = {name: value for name, value in model.items() if name != "model"}
-    return Trees(tuple(preparation.columns), losses=tuple(losses[1:]), **parts)
+    for number in range(1, trees.rounds + 1):
+        label = f"Trees, round {number} of {trees.rounds}"
+        detail = {"loss": losses[-1]} if losses else {}
+        answers = yield Question("tree", {**common, **model, "depth": trees.depth}, f"{label}: a tree of each site",
+                                 each, detail=detail)
+        losses.append(_mean_loss(answers))
+        splits = _best(answers)
+        answers = yield Question("tree", {**common, **model, **_candidate(splits)}, f"{label}: leaves of the best",
+                                 each)
+        step = trees.learning_rate * _newton(answers, RIDGE)
+        model |= {name: np.vstack([model[name], row])
+                  for name, row in (("column", splits.column), ("bin", splits.bin), ("step", step))}
+    return Trees(tuple(preparation.columns), model["edges"], model["base"], model["column"], model["bin"],
+                 model["step"], tuple(losses))
 
 
 def _start(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: TreesSettings) -> dict[str, Any]:
-    splits, sums = np.zeros((0, 2**trees.depth - 1), dtype=int), np.zeros((0, 2**trees.depth))
-    return Trees(tuple(preparation.columns), edge_matrix(preparation, edges), 0.0, trees.learning_rate, splits, splits,
-                 sums, sums, np.zeros(0, dtype=int)).values()
+    splits = np.zeros((0, 2**trees.depth - 1), dtype=int)
+    return Trees(tuple(preparation.columns), edge_matrix(preparation, edges), 0.0, splits, splits,
+                 np.zeros((0, 2**trees.depth))).values()
 
 
-def _base(answers: Answers) -> float:
-    """One Newton step from 0 for all patients alike: the mean of a continuous outcome; 0 for survival."""
-    gradient, hessian = (sum(float(values[name].sum()) for values in answers.values())
+def _candidate(splits: Splits) -> dict[str, np.ndarray]:
+    return {"candidate_column": splits.column, "candidate_bin": splits.bin}
+
+
+def _best(answers: Answers) -> Splits:
+    """The tree that takes most off the loss of the site that grew it; of equal ones the first site's."""
+    best = max(answers.values(), key=lambda values: float(values["gain"]))
+    return Splits(best["column"], best["bin"])
+
+
+def _newton(answers: Answers, ridge: float) -> np.ndarray:
+    """Step of each leaf over all sites; 0 where nobody is."""
+    gradient, hessian = (np.sum([values[name] for values in answers.values()], axis=0)
                          for name in ("gradient", "hessian"))
-    return -gradient / hessian if hessian > 0 else 0.0
+    total = hessian + ridge
+    return np.asarray(-gradient / np.where(total > 0, total, np.inf))
 
 
-def _joined(model: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
-    """The model with the sites' trees of one more round."""
-    grown = {name: np.concatenate([model[name], np.stack([values[name] for values in answers.values()])])
-             for name in _TREE}
-    return {**model, **grown, "starts": np.append(model["starts"], len(model["column"]))}
+def _mean_loss(answers: Answers) -> float:
+    return float(np.average([values["loss"] for values in answers.values()],
+                            weights=[values["n"] for values in answers.values()]))
 
 
 def edge_matrix(preparation: Preparation, edges: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -148,19 +154,25 @@ def edge_matrix(preparation: Preparation, edges: Mapping[str, np.ndarray]) -> np
 
 
 def tree_step(patients: SitePatients, values: Values, minimum: int) -> Release:
-    """Grow a tree on the site's patients, given the trees so far."""
+    """Grow a tree on the site's patients, given the trees so far; or the leaves of a tree that the question brings."""
     part = part_of(patients, values)
     bins = bins_of(prepared(part, values, minimum), np.asarray(values["edges"]))
     gradient, hessian, loss = gradients(part.endpoint, _score(values, bins))
-    tree = grow(bins, gradient, hessian, int(values["depth"]), minimum)
-    released = {"column": tree.column, "bin": tree.bin, "gradient": tree.gradient, "hessian": tree.hessian,
-                "count": tree.count, "loss": loss, "n": len(part)}
-    return Release(released, _words(tree, len(part)), int(tree.count[tree.count > 0].min()),
-                   tuple(int(count) for count in tree.count))
+    if "candidate_column" in values:
+        splits = Splits(np.asarray(values["candidate_column"]), np.asarray(values["candidate_bin"]))
+        leaves = leaves_of(bins, gradient, hessian, splits).merged(minimum)
+        return _release(leaves, {"gradient": leaves.gradient, "hessian": leaves.hessian},
+                        "sums of gradient and hessian in {leaves} of a tree, over {n} patients, at least {least} in "
+                        "each")
+    splits = grow(bins, gradient, hessian, int(values["depth"]), minimum)
+    leaves = leaves_of(bins, gradient, hessian, splits)
+    told = {"column": splits.column, "bin": splits.bin, "gain": gain_of(leaves), "loss": loss, "n": len(part)}
+    return _release(leaves, told, "columns and bins where a tree splits {n} patients into {leaves}, at least {least} "
+                                  "in each; what that takes off the loss, and the mean loss")
 
 
-def _words(tree: Tree, patients: int) -> str:
-    counts = tree.count[tree.count > 0]
-    return (f"a tree of {len(counts)} lea{'ves' if len(counts) > 1 else 'f'} grown on {patients} patients, with at "
-            f"least {counts.min()} in each: columns and bins of its splits, patients and sums of gradient and hessian "
-            "of each leaf; and the mean loss before")
+def _release(leaves: Leaves, told: Values, words: str) -> Release:
+    held = leaves.count[leaves.count > 0]
+    number = f"{len(held)} {'leaf' if len(held) == 1 else 'leaves'}"
+    return Release(told, words.format(leaves=number, n=held.sum(), least=held.min()), int(held.min()),
+                   tuple(int(count) for count in held))
