@@ -53,8 +53,16 @@ class SitePatients:
         """Those who judge it."""
         return self.where(self.testing)
 
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """What a step may keep of these patients for the next round, so as not to work it out again."""
+        return {}
+
     def where(self, rows: np.ndarray) -> SitePatients:
         """The patients of these rows (bool, shape (n_patients,))."""
+        if rows.all():
+            return self
+        # By position: looking patients up by name takes longer than all the sums of a round.
         return replace(self, frame=self.frame[rows], endpoint=self.endpoint.take(np.flatnonzero(rows)),
                        testing=self.testing[rows])
 

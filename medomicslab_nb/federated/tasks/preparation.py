@@ -23,6 +23,7 @@ from medomicslab_nb.federated.tasks.parts import part_of
 if TYPE_CHECKING:
     from medomicslab_nb.federated.tasks.schema import Schema
 
+_ENCODED = "encoded"  # what a site keeps: the matrix does not change from round to round
 _FLAT = 1e-14  # of the mean in the standard deviation: rounding error, and the column constant
 
 
@@ -188,14 +189,27 @@ def encoded(patients: SitePatients, values: Values, minimum: int) -> Encoded:
     DataError
         The site lacks a column, or holds text in one of numbers.
     """
-    frame = part_of(patients, values).frame
+    part = part_of(patients, values)
+    asked = repr([values["numeric"], values["categories"], values["zeros"], minimum])
+    if part.memory.get(_ENCODED, ("",))[0] != asked:
+        part.memory[_ENCODED] = asked, _encoded(part.frame, values, minimum)
+    found: Encoded = part.memory[_ENCODED][1]
+    if "location" not in values:  # not harmonised, or a site that is left as it is
+        return found
+    numbers = _harmonised(found.matrix[:, :len(values["numeric"])], values)
+    return replace(found, matrix=np.column_stack([numbers, found.matrix[:, len(values["numeric"]):]]))
+
+
+def _encoded(frame: pd.DataFrame, values: Values, minimum: int) -> Encoded:
     lacking = [name for name in (*values["numeric"], *values["categories"]) if name not in frame]
     if lacking:
         raise DataError(f"this site does not have the columns {_quoted(lacking)}", where="predictors",
                         todo="Bring the study's tables to the columns that all sites have")
     numbers, few = _numbers(frame, values, minimum)
     indicators, rare = _indicators(frame, values["categories"], minimum)
-    return Encoded(np.column_stack([_harmonised(numbers, values), *indicators]), few, rare)
+    matrix = np.column_stack([numbers, *indicators])
+    matrix.flags.writeable = False  # it is used again
+    return Encoded(matrix, few, rare)
 
 
 def as_numbers(frame: pd.DataFrame, names: Sequence[str], zeros: Sequence[str]) -> np.ndarray:
@@ -256,8 +270,6 @@ def _indicators(frame: pd.DataFrame, categories: Mapping[str, Sequence[str]],
 
 
 def _harmonised(numbers: np.ndarray, values: Values) -> np.ndarray:
-    if "location" not in values:
-        return numbers
     return np.asarray(values["centre"] + (numbers - values["location"]) / values["spread"])
 
 
