@@ -12,11 +12,13 @@ import nbformat
 import pytest
 
 import medomicslab_nb as ml
+from medomicslab_nb.federated.settings import FederatedSettings
 from medomicslab_nb.models.settings import ModelsSettings
 from medomicslab_nb.radiomics.settings import RadiomicsSettings
 
 ROOT = Path(__file__).parents[2]
-PAIRS = [("01_table_to_model", "01_table_au_modele"), ("02_images_to_model", "02_images_au_modele")]
+PAIRS = [("01_table_to_model", "01_table_au_modele"), ("02_images_to_model", "02_images_au_modele"),
+         ("03_why_hospitals_differ", "03_pourquoi_les_hopitaux_different")]
 NAMES = [f"en/{en}.ipynb" for en, _ in PAIRS] + [f"fr/{fr}.ipynb" for _, fr in PAIRS]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -139,7 +141,7 @@ def test_exercises_name_settings_that_exist(name: str) -> None:
     named = {found for line in re.findall(r"^\d\. .*", text, re.MULTILINE)
              for found in re.findall(r"`([a-z_]+)`", line)[:1]}
     assert len(named) >= 3
-    assert named <= {*ModelsSettings.model_fields, *RadiomicsSettings.model_fields}
+    assert named <= {*ModelsSettings.model_fields, *RadiomicsSettings.model_fields, *FederatedSettings.model_fields}
 
 
 def test_page_about_the_lessons_leads_to_each() -> None:
