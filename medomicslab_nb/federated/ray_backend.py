@@ -27,12 +27,14 @@ SiteSource = Callable[[], AnsweringSite]
 """Gives a site; it is sent to Ray's processes with every question, so that it must be small: a path, not patients."""
 
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1",
+                "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
                 "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
                 "MKL_NUM_THREADS": "1"}
 _STORE_BYTES = 100 * 2**20  # of shared memory: letters are small
 _END_S = 30.0
 _ATTEMPTS = 3
 _SLOW = "rfc3987_syntax"
+_HELPERS = ("start_api_server", "start_monitor", "start_log_monitor")
 
 telemetry.FLWR_TELEMETRY_ENABLED = "0"  # read when Flower was imported, whatever the environment says now
 telemetry.state["source"] = "none"  # and no file about it in the home folder
@@ -126,8 +128,9 @@ def _start_ray(workers: int) -> None:
         return
     for attempt in range(_ATTEMPTS):
         try:
-            ray.init(num_cpus=workers, num_gpus=0, include_dashboard=False, log_to_driver=False,
-                     logging_level=logging.ERROR, object_store_memory=_STORE_BYTES, _node_ip_address="127.0.0.1")
+            with _without_helpers():
+                ray.init(num_cpus=workers, num_gpus=0, include_dashboard=False, log_to_driver=False,
+                         logging_level=logging.ERROR, object_store_memory=_STORE_BYTES, _node_ip_address="127.0.0.1")
             return
         except Exception:  # Ray raises it as such
             ray.shutdown()
@@ -146,6 +149,27 @@ def _ray() -> Iterator[None]:
     finally:
         if ours:
             ray.shutdown()
+
+
+@contextmanager
+def _without_helpers() -> Iterator[None]:
+    """Ray's start without the processes that one machine has no use for, and without a look at the network.
+
+    One of them asks the cloud's metadata service where it runs, even when usage statistics are off; to find its own
+    address Ray looks for the way to a public name server.
+    """
+    from ray._private import ray_constants
+    from ray._private.node import Node
+
+    before = {name: getattr(Node, name) for name in _HELPERS}
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    for name in _HELPERS:
+        setattr(Node, name, lambda *_arguments, **_named: None)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(Node, name, method)
 
 
 @contextmanager
