@@ -33,7 +33,7 @@ def add(weights: np.ndarray, change: np.ndarray) -> np.ndarray:
     .. [1] McMahan HB et al. Communication-efficient learning of deep networks from decentralized data. AISTATS 2017.
     .. [2] Li T et al. Federated optimization in heterogeneous networks. MLSys 2020.
     """
-    return weights + change
+    return np.asarray(weights + change)
 
 
 class Adam:
