@@ -187,6 +187,8 @@ def _who(settings: FederatedSettings, policy: PolicySettings) -> Iterator[str]:
         yield f"those with '{value}' in '{column}' judge the model, the others train it"
     elif settings.holdout:
         yield f"{settings.holdout:.0%} of them, drawn with seed {settings.seed}, judge the model, the others train it"
+    if settings.test_sites:
+        yield f"at these sites all of them judge the model, and nobody trains it: {', '.join(settings.test_sites)}"
     yield (f"the site takes no part with fewer than {policy.minimum_patients} patients, with fewer than "
            f"{policy.minimum_events} who have the event, or for classes with fewer who have not")
 

@@ -52,7 +52,7 @@ class Ledger:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._secret = b"simulated" if path is None else _secret(path)
-        self._cohorts: dict[str, dict[str, frozenset[str]]] = {}
+        self._cohorts: dict[str, set[frozenset[str]]] = {}
         self._cuts: dict[str, dict[float, int]] = {}
         self._read_to = 0
 
@@ -94,17 +94,18 @@ class Ledger:
             self._refresh()
             new = self._new(sets)
             for name, members in new.items():
-                refuse_differencing(list(self._cohorts.get(name, {}).values()), members, minimum, name)
+                refuse_differencing(list(self._cohorts.get(name, ())), members, minimum, name)
             for name, counts in cuts.items():
                 refuse_narrowing({**self._cuts.get(name, {}), **counts}, minimum)
-            for name, members in new.items():
-                self._note({"of": name, "members": sorted(members)}, run)
+            for members in dict.fromkeys(new.values()):
+                names = [name for name, same in new.items() if same == members]
+                self._note({"of": names, "members": sorted(members)}, run)
             for name, counts in self._new_cuts(cuts).items():
-                self._note({"of": name, "cuts": [[at, count] for at, count in counts.items()]}, run)
+                self._note({"of": [name], "cuts": [[at, count] for at, count in counts.items()]}, run)
 
     def _new(self, sets: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
         return {name: members for name, members in sets.items()
-                if members and digest(members) not in self._cohorts.get(name, {})}
+                if members and members not in self._cohorts.get(name, ())}
 
     def _new_cuts(self, cuts: Mapping[str, Mapping[float, int]]) -> dict[str, Mapping[float, int]]:
         return {name: counts for name, counts in cuts.items() if not counts.items() <= self._cuts.get(name, {}).items()}
@@ -116,10 +117,12 @@ class Ledger:
         self._remember(entry)
 
     def _remember(self, entry: Mapping[str, Any]) -> None:
-        if "cuts" in entry:
-            self._cuts.setdefault(entry["of"], {}).update(entry["cuts"])
-        else:
-            self._cohorts.setdefault(entry["of"], {})[digest(entry["members"])] = frozenset(entry["members"])
+        members = frozenset(entry.get("members", ()))
+        for name in entry["of"]:
+            if "cuts" in entry:
+                self._cuts.setdefault(name, {}).update(entry["cuts"])
+            else:
+                self._cohorts.setdefault(name, set()).add(members)
 
     def _refresh(self) -> None:
         """What other processes of the site have noted since."""
@@ -130,11 +133,6 @@ class Ledger:
             entry = _parsed(line, self._path.name)
             if entry is not None:
                 self._remember(entry)
-
-
-def digest(members: Iterable[str]) -> str:
-    """One text for one set."""
-    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
 
 
 def refuse_differencing(earlier: Sequence[frozenset[str]], new: frozenset[str], minimum: int, name: str) -> None:

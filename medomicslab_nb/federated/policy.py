@@ -5,8 +5,6 @@ Every refusal is a :class:`ProtectionError` that says which rule, in words that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
@@ -95,12 +93,13 @@ def check_columns(policy: PolicySettings, settings: FederatedSettings, patients:
                               todo="Leave them out of 'predictors', or ask the site to allow them")
 
 
-def _outcome_columns(settings: FederatedSettings, patients: SitePatients, allowed: frozenset[str]) -> Iterable[str]:
-    """The outcome may be allowed by the endpoint's name or by its columns."""
+def _outcome_columns(settings: FederatedSettings, patients: SitePatients, allowed: frozenset[str]) -> list[str]:
+    """Those of the outcome, follow-up included; an endpoint of the dictionary may be allowed by its name too."""
     columns = [column for _, column in patients.endpoint.columns]
-    if columns and allowed.issuperset(columns):
-        return ()
-    return [name for name in (settings.outcome, settings.time) if name]
+    if not columns:
+        return [name for name in (settings.outcome, settings.time) if name]
+    named = settings.outcome in allowed and settings.outcome not in columns
+    return [] if named else columns
 
 
 def _bare(column: str) -> str:

@@ -19,7 +19,7 @@ from medomicslab_nb.errors import DataError, MedomicsError
 from medomicslab_nb.federated.approval import Approvals, check_code, code_hash, read_plan
 from medomicslab_nb.federated.audit import AuditLog, Entry
 from medomicslab_nb.federated.gaps import widened
-from medomicslab_nb.federated.ledger import Ledger
+from medomicslab_nb.federated.ledger import PATIENTS, Ledger
 from medomicslab_nb.federated.messages import Letter, Reply, Values, fingerprint
 from medomicslab_nb.federated.patients import SitePatients, read_patients
 from medomicslab_nb.federated.plan import plan_hash
@@ -72,6 +72,7 @@ class Site:
         self.name = name
         self.policy = policy
         self.audit = AuditLog() if audit is None else audit
+        self._code = code_hash()  # now: what cannot be read must not be noticed while an error is told
         self.failure = ""
         """The last unexpected error with its details, for who runs the site."""
         self._patients = patients
@@ -135,7 +136,7 @@ class Site:
                 in cuts_told(step.name, letter.values, release.values).items()}
         self._ledger.admit(seen.cohorts, minimum, run=letter.run, cuts=cuts)
         words = self._clean(f"{release.words}{seen.words}")
-        reply = Reply(self.name, release.values, words, release.patients, code=code_hash(),
+        reply = Reply(self.name, release.values, words, release.patients, code=self._code,
                       data=self._ledger.keyed(f"{letter.plan}\0{known.fingerprint}"))
         return self._sent(letter, "released", reply)
 
@@ -153,7 +154,7 @@ class Site:
         if not isinstance(error, MedomicsError):
             self._keep(error)
         letter = letter or Letter("", 0, "", "", "", "", {})
-        reply = Reply(self.name, {}, refused=self._told(error), code=code_hash())
+        reply = Reply(self.name, {}, refused=self._told(error), code=self._code)
         try:
             return self._sent(letter, "refused", reply)
         except Exception as unwritten:  # nothing leaves but that the log could not be written
@@ -245,9 +246,17 @@ class _Known:
                 patients, wider = widened(patients, rows_of(patients, part), values, minimum, ledger.keyed)
             found = cohorts(patients, part, step, minimum)
             words = f"; left out, so that at least {minimum} lack a value: some of {', '.join(wider)}" if wider else ""
-            self._seen[asked] = _Seen(patients, words, {
-                name: frozenset(map(ledger.member, who)) for name, who in found.items()})
+            self._seen[asked] = _Seen(patients, words, self._hashed(found, ledger))
         return self._seen[asked]
+
+
+    def _hashed(self, cohorts: Mapping[str, pd.Index], ledger: Ledger) -> dict[str, frozenset[str]]:
+        """The same with hashes for patients; one set for all that are equal, of which there may be a thousand."""
+        hashes = {patient: ledger.member(patient) for patient in self.patients.frame.index}
+        everybody = cohorts[PATIENTS]
+        of_all = frozenset(hashes[patient] for patient in everybody)
+        return {name: of_all if len(who) == len(everybody) else frozenset(hashes[patient] for patient in who)
+                for name, who in cohorts.items()}
 
 
 @dataclass(frozen=True)

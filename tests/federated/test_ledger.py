@@ -131,6 +131,14 @@ def test_only_new_cohorts_are_written(tmp_path):
     assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 1
 
 
+def test_columns_that_the_same_patients_have_are_written_once(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.admit({name: cohort(ledger, range(50)) for name in (PATIENTS, *(f"{COLUMN}f{i}" for i in range(500)))}, 5)
+    assert (tmp_path / "ledger.jsonl").stat().st_size < 20_000
+    with pytest.raises(ProtectionError, match="'f499'"):
+        admit(Ledger(tmp_path / "ledger.jsonl"), range(49), name=f"{COLUMN}f499")
+
+
 def test_neither_identifiers_nor_their_plain_hashes_are_stored(tmp_path):
     import hashlib
 
@@ -177,7 +185,7 @@ def test_an_entry_that_a_crash_cut_off_does_no_harm(tmp_path):
 def test_a_line_that_was_damaged_is_told(tmp_path):
     path = tmp_path / "ledger.jsonl"
     admit(Ledger(path), range(50))
-    path.write_text(json.dumps({"of": PATIENTS})[:-3] + '"}}\n')
+    path.write_text(json.dumps({"of": [PATIENTS]})[:-3] + '"}}\n')
     with pytest.raises(StudyError, match="line is damaged"):
         admit(Ledger(path), range(51))
 

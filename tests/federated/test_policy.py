@@ -99,14 +99,22 @@ def test_columns_of_one_name_in_two_tables_are_known_by_it():
     check_columns(PolicySettings(columns=("age", "marker", "sex", "relapse")), SETTINGS, patients)
 
 
-def test_an_endpoint_of_the_dictionary_is_known_by_its_columns():
+PREDICTORS = ("age", "marker", "sex")
+
+
+@pytest.mark.parametrize(("outcome", "allowed", "refused"), [
+    ("relapse", ("relapsed", "months"), ""), ("relapse", ("relapse",), ""), ("relapse", ("relapsed",), "months"),
+    ("relapsed", ("relapsed", "months"), ""), ("relapsed", ("relapsed",), "months"),
+    ("relapse", (), "months, relapsed")])
+def test_an_endpoint_of_the_dictionary_is_known_by_its_columns_or_its_name(outcome, allowed, refused):
     patients = some_patients()
     endpoint = replace(patients.endpoint, columns=(("clinical", "relapsed"), ("clinical", "months")))
-    patients = replace(patients, endpoint=endpoint)
-    predictors = ("age", "marker", "sex")
-    check_columns(PolicySettings(columns=(*predictors, "relapsed", "months")), SETTINGS, patients)
-    with pytest.raises(ProtectionError, match="relapse"):
-        check_columns(PolicySettings(columns=(*predictors, "relapsed")), SETTINGS, patients)
+    policy = PolicySettings(columns=(*PREDICTORS, *allowed))
+    if not refused:
+        check_columns(policy, settings(outcome=outcome), replace(patients, endpoint=endpoint))
+        return
+    with pytest.raises(ProtectionError, match=rf"not allowed here: {refused}\. Leave"):
+        check_columns(policy, settings(outcome=outcome), replace(patients, endpoint=endpoint))
 
 
 # -- patients

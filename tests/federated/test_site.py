@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, strategies as st
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.federated.approval import Approvals, code_hash
@@ -123,6 +124,25 @@ def test_a_plan_that_was_not_approved_is_refused_with_its_hash(monkeypatch, tmp_
     "run": "r", "round": "1", "step": "schema", "label": "", "plan": "{}", "code": ""}})])
 def test_what_is_no_letter_is_refused(site, content):
     assert "no letter of a federated run" in Reply.unpack(site.answer(content)).refused
+
+
+json_values = st.recursive(st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=8),
+                           lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner,
+                                                                                       max_size=3), max_leaves=5)
+
+
+@given(st.fixed_dictionaries({name: json_values for name in ("run", "round", "step", "label", "plan", "code")}),
+       st.fixed_dictionaries({}, optional={name: json_values for name in (
+           "part", "numeric", "categories", "zeros", "mean", "scale", "coef")}), st.booleans())
+def test_whatever_comes_there_is_an_answer_and_it_is_logged(head, values, honest):
+    """With an honest head the step itself meets the values."""
+    if honest:
+        head |= {"run": "r", "round": 1, "step": "logistic", "label": "", "plan": plan_of(SETTINGS),
+                 "code": code_hash()}
+    site = Site.simulated("Basel", some_patients(), PolicySettings())
+    content = site.answer(pack({**values, "__head__": head}))
+    assert Reply.unpack(content).refused
+    assert list(site.audit.read()["content"]) == [fingerprint(content)]
 
 
 def test_a_pickle_is_refused(site, tmp_path):
