@@ -131,9 +131,12 @@ json_values = st.recursive(st.none() | st.booleans() | st.integers(-5, 5) | st.t
                                                                                        max_size=3), max_leaves=5)
 
 
-@given(st.fixed_dictionaries({name: json_values for name in ("run", "round", "step", "label", "plan", "code")}),
-       st.fixed_dictionaries({}, optional={name: json_values for name in (
-           "part", "numeric", "categories", "zeros", "mean", "scale", "coef")}), st.booleans())
+HEAD = ("run", "round", "step", "label", "plan", "code")
+VALUES = ("part", "numeric", "categories", "zeros", "mean", "scale", "coef")
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(HEAD, json_values)),
+       st.fixed_dictionaries({}, optional=dict.fromkeys(VALUES, json_values)), st.booleans())
 def test_whatever_comes_there_is_an_answer_and_it_is_logged(head, values, honest):
     """With an honest head the step itself meets the values."""
     if honest:
