@@ -52,7 +52,7 @@ def _performance(tables: Tables) -> Drawn:
            "Estimate and 95 % interval. Filled diamond: the federated model. Beside it stand a site's own model and, "
            "where the site was left out in turn, the model of the others, judged by all of the site's patients.",
            performance(tables["compared"]), tables["compared"])
-    yield ("travel", "How far each site's own model travels",
+    yield ("travel", "How far the model of each site travels",
            "Rows: who trained the model; columns: whose patients judge it. On the diagonal a model is at home.",
            travel(table), _crossed(table))
 

@@ -29,6 +29,9 @@ def study(tmp_path: Path) -> Study:
     ("01_data", {"outcome": "dmfs"}, 3),
     ("02_radiomics", {"preset": "plain"}, 1),
     ("03_models", json.dumps(MODELS), 4),
+    ("06_federated", {"outcome": "dmfs", "algorithm": "cox", "site_column": "grade", "explain": False,
+                      "predictors": {"clinical": ["age"]}, "policy": {"minimum_patients": 5, "minimum_events": 1,
+                                                                      "minimum_count": 1}}, 4),
     ("00_pipeline", {"data": {}, "models": MODELS}, 0),
 ])
 def test_executed_notebook(study: Study, tmp_path: Path, name: str, settings: object, figures: int,

@@ -21,6 +21,9 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 # The quick learner, so that the browser and not the model takes the time.
 MODELS = {"outcome": "dmfs", "learner": "ridge", "folds": 2, "repeats": 1, "inner_folds": 2, "compare": False,
           "explain": False, "jobs": 1}
+# Two sites: women with and without the oestrogen receptor.
+FEDERATED = {"outcome": "dmfs", "algorithm": "cox", "site_column": "er", "predictors": {"clinical": ["age", "size"]},
+             "explain": False}
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +78,7 @@ def lab(browser: object, study: Study, tmp_path_factory: pytest.TempPathFactory)
 
     root = study.path.parent
     settings = {"01_data": {}, "02_radiomics": {"preset": "plain"}, "03_models": MODELS, "05_text": {},
-                "00_pipeline": {"data": {}, "models": MODELS}}
+                "06_federated": FEDERATED, "00_pipeline": {"data": {}, "models": MODELS}}
     for name, values in settings.items():
         put_notebook(f"{name}.ipynb", root / f"{name}.ipynb", "my_study", values)
     with jupyter_lab(root, tmp_path_factory.mktemp("home")) as address:

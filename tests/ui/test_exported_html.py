@@ -18,13 +18,13 @@ from medomicslab_nb.report.notebook_html import export_notebook
 from medomicslab_nb.stages import STAGES
 from medomicslab_nb.study import Study
 from tests.report.test_notebook_html import HOSTILE, figure_output, html_output, notebook_of, write
-from tests.ui.conftest import MODELS
+from tests.ui.conftest import FEDERATED, MODELS
 
 pytestmark = pytest.mark.ui
 PLOTLY = "application/vnd.plotly.v1+json"
 SETTINGS: dict[str, dict[str, Any]] = {"data": {}, "radiomics": {"preset": "plain"}, "models": MODELS,
-                                       "text": {}, "pipeline": {"data": {}, "models": MODELS}}
-FIGURES = {"data": 2, "radiomics": 1, "models": 4, "text": 1, "pipeline": 0}
+                                       "text": {}, "federated": FEDERATED, "pipeline": {"data": {}, "models": MODELS}}
+FIGURES = {"data": 2, "radiomics": 1, "models": 4, "text": 1, "federated": 4, "pipeline": 0}
 
 
 @pytest.fixture(scope="module", params=list(SETTINGS))

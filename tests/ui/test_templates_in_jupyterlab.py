@@ -12,11 +12,11 @@ from medomicslab_nb.record import RunRecord
 from medomicslab_nb.stages import STAGES
 from medomicslab_nb.study import Study
 from tests.note_study import add_notes
-from tests.ui.conftest import MODELS, put_notebook
+from tests.ui.conftest import FEDERATED, MODELS, put_notebook
 
 pytestmark = pytest.mark.ui
 TEMPLATES = {stage.name: stage.template for stage in STAGES.values()}
-FIGURES = {"data": 2, "radiomics": 1, "models": 4, "text": 1, "pipeline": 0}
+FIGURES = {"data": 2, "radiomics": 1, "models": 4, "text": 1, "federated": 4, "pipeline": 0}
 
 
 # What makes a run of each stage long enough to be interrupted: the notebook, the setting that is changed in the form.
@@ -24,6 +24,7 @@ LONG = {"data": ("01_data_wide.ipynb", "outcome", "relapse"),
         "radiomics": ("02_radiomics_long.ipynb", "perturbation_count", "100"),
         "models": ("03_models.ipynb", "repeats", "50"),
         "text": ("05_text_long.ipynb", "minimum_patients", "3"),
+        "federated": ("06_federated_long.ipynb", "holdout", "0.3"),
         "pipeline": ("00_pipeline_long.ipynb", "", "")}
 
 
@@ -35,6 +36,8 @@ def long_notebooks(study: Study, wide_study: Study) -> None:
         "preset": "plain", "perturbations": ["noise", "rotation", "contour"]})
     add_notes(study, [f"TB-{number:03d}" for number in range(1, 199)], name="notes_long", each=200)
     put_notebook("05_text.ipynb", root / "05_text_long.ipynb", "my_study", {"notes": "notes_long"})
+    put_notebook("06_federated.ipynb", root / "06_federated_long.ipynb", "my_study", {
+        **FEDERATED, "outcome": "e.tdm", "time": "t.tdm", "algorithm": "network", "network": {"rounds": 1000}})
     put_notebook("00_pipeline.ipynb", root / "00_pipeline_long.ipynb", "my_study", {
         "data": {}, "models": {**MODELS, "folds": 5, "repeats": 50}})
 
