@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from medomicslab_nb.federated.tasks.merged_bins import merged_ends
+
 RIDGE = 1.0
 """Added to the hessian of a leaf, as XGBoost's lambda: a leaf of few patients moves little."""
 
@@ -76,6 +78,16 @@ def bins_of(matrix: np.ndarray, edges: np.ndarray) -> np.ndarray:
     for number, row in enumerate(edges):
         bins[:, number] = np.searchsorted(row, matrix[:, number], side="left")
     return bins
+
+
+def without_few(bins: np.ndarray, minimum: int) -> np.ndarray:
+    """The same with neighbouring bins of a column taken for the last of them, so that each holds enough patients."""
+    coarse = np.empty_like(bins)
+    for number, column in enumerate(bins.T):
+        ends = merged_ends(np.bincount(column)[:, None], minimum)
+        last = np.asarray(ends) - 1
+        coarse[:, number] = last[np.searchsorted(last, column)]
+    return coarse
 
 
 def leaf_of(bins: np.ndarray, splits: Splits) -> np.ndarray:

@@ -6,8 +6,10 @@ second every site answers the sums of gradients and hessians of its patients in 
 step is Newton's over all sites: minus the sum of gradients over the sum of hessians. With one site this is plain
 boosting [1]_. Choosing among trees that sites have grown needs no counts of bins within branches, which would be small.
 
-No number that leaves rests on fewer patients than the policy's minimum: a site grows no such leaf, and where a leaf of
-another site's tree holds so few of its patients, it counts them in the largest leaf of the neighbouring branch.
+No number that leaves rests on fewer patients than the policy's minimum. A site takes neighbouring bins of few patients
+together, so that two cuts of a column have none or enough of them between them; it grows no leaf of few, and where a
+leaf of another site's tree holds few of its patients, it counts them in the largest leaf of the neighbouring branch.
+Leaves of different trees can still differ by a few patients where cuts of several columns cross.
 
 References
 ----------
@@ -28,7 +30,17 @@ from medomicslab_nb.federated.settings import TreesSettings
 from medomicslab_nb.federated.tasks.parts import part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepared
 from medomicslab_nb.federated.tasks.tree_gradients import gradients
-from medomicslab_nb.federated.tasks.tree_growth import RIDGE, Leaves, Splits, bins_of, gain_of, grow, leaf_of, leaves_of
+from medomicslab_nb.federated.tasks.tree_growth import (
+    RIDGE,
+    Leaves,
+    Splits,
+    bins_of,
+    gain_of,
+    grow,
+    leaf_of,
+    leaves_of,
+    without_few,
+)
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,7 @@ def tree_step(patients: SitePatients, values: Values, minimum: int) -> Release:
     part = part_of(patients, values)
     bins = bins_of(prepared(part, values, minimum), np.asarray(values["edges"]))
     gradient, hessian, loss = gradients(part.endpoint, _score(values, bins))
+    bins = without_few(bins, minimum)
     if "candidate_column" in values:
         splits = Splits(np.asarray(values["candidate_column"]), np.asarray(values["candidate_bin"]))
         leaves = leaves_of(bins, gradient, hessian, splits).merged(minimum)

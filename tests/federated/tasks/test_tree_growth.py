@@ -6,13 +6,24 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from medomicslab_nb.federated.tasks.tree_growth import Leaves, bins_of, gain_of, grow, leaves_of
+from medomicslab_nb.federated.tasks.tree_growth import Leaves, bins_of, gain_of, grow, leaves_of, without_few
 
 
 def test_a_bin_ends_at_its_edge() -> None:
     edges = np.array([[1.0, 2.0, np.inf], [0.5, np.inf, np.inf]])
     matrix = np.array([[0.0, 0.0], [1.0, 0.5], [1.5, 1.0], [2.0, 1.0], [9.0, 1.0]])
     assert bins_of(matrix, edges).tolist() == [[0, 0], [0, 0], [1, 1], [1, 1], [2, 1]]
+
+
+@given(seed=st.integers(0, 1000), minimum=st.integers(1, 9), size=st.integers(9, 60))
+def test_two_cuts_of_a_column_have_nobody_or_enough_between_them(seed: int, minimum: int, size: int) -> None:
+    bins = np.random.default_rng(seed).integers(0, 12, (size, 2))
+    coarse = without_few(bins, minimum)
+    for column in coarse.T:
+        below = [(column <= cut).sum() for cut in range(12)]
+        between = np.subtract.outer(below, below)
+        assert ((between <= 0) | (between >= minimum)).all()
+    assert (coarse >= bins).all() and (minimum > 1 or np.array_equal(coarse, bins))
 
 
 def test_the_obvious_split_is_found() -> None:
