@@ -26,6 +26,7 @@ from medomicslab_nb.data.importing import PreparedTable, prepare_file
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.evaluation.metrics import auc, c_index
 from medomicslab_nb.federated.coordinator import TASK
+from medomicslab_nb.federated.model_file import read_model
 from medomicslab_nb.study import Study
 from medomicslab_nb.tables import Column
 
@@ -87,7 +88,7 @@ def report(run: Any, frame: pd.DataFrame, features: tuple[str, ...], options: ar
     train, judged = _parts(frame, options)
     values = _numbers(train, features, zeros, fitted.index)
     mean, scale, coefficients = pooled(values, train, options)
-    prepared = json.loads((run.path / "models" / "federated_model.json").read_text())["preparation"]
+    prepared = read_model(run.path / "models" / "federated_model.json").preparation
     moments = max(_relative(prepared["mean"], mean), _relative(prepared["scale"], scale))
     difference = float(np.abs(fitted.loc[values.columns, "standardised"].to_numpy() - coefficients).max())
     tested = (_numbers(judged, features, zeros, fitted.index).fillna(pd.Series(mean, values.columns)) - mean)
@@ -201,8 +202,8 @@ def _pairs(time: np.ndarray, event: np.ndarray) -> int:
     return int(first.sum())
 
 
-def _relative(found: list[float], expected: np.ndarray) -> float:
-    return float(np.max(np.abs(np.array(found) - expected) / np.maximum(1, np.abs(expected))))
+def _relative(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.max(np.abs(found - expected) / np.maximum(1, np.abs(expected))))
 
 
 def _ms_per_round(folder: Path) -> float:

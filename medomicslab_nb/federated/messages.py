@@ -131,7 +131,7 @@ class Reply:
     code : str
         Hash of the code that answered.
     data : str
-        Fingerprint of the site's patients with the run's salt: another one says that the data changed, and no more.
+        Fingerprint of the site's patients with the plan's salt: another one says that the data changed, and no more.
     """
 
     site: str

@@ -135,6 +135,8 @@ def _as_models(settings: FederatedSettings) -> ModelsSettings:
 
 def _testing(study: Any, settings: FederatedSettings, patients: pd.Index) -> np.ndarray:
     """Who judges the model: as the column says, else a share by hash, so that a new patient moves nobody else."""
+    if settings.algorithm == "kaplan-meier":  # a curve of everybody
+        return np.zeros(len(patients), dtype=bool)
     if settings.test:
         (name, wanted), = settings.test.items()
         values = column_of(study, name, "test").reindex(patients).map(as_category, na_action="ignore")

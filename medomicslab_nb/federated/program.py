@@ -147,8 +147,6 @@ class Judges:
         if not at:
             yield from self.judge(name, preparation, model.values())
             return
-        if self._settings.harmonisation:
-            self._outcome.notes.append(f"'{name}' is judged on values of {at} that are not harmonised.")
         self._found.append((name, (yield from self._evaluate(preparation, model.values(), (at,), "all"))))
 
     def _evaluate(self, preparation: Preparation, model: Values, sites: Sequence[str], part: Part, *,

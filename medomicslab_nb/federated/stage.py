@@ -12,6 +12,7 @@ from medomicslab_nb.federated.approval import code_hash
 from medomicslab_nb.federated.coordinator import Conversation, Coordinator, Quorum
 from medomicslab_nb.federated.journal import Journal
 from medomicslab_nb.federated.members import Members, members
+from medomicslab_nb.federated.model_file import NAME, FederatedModel
 from medomicslab_nb.federated.plan import plan_of
 from medomicslab_nb.federated.pooled import pooled_model
 from medomicslab_nb.federated.program import FEDERATED, POOLED, Outcome, alone, program, without
@@ -19,10 +20,8 @@ from medomicslab_nb.federated.settings import FederatedSettings
 from medomicslab_nb.federated.tasks.preparation import Preparation
 from medomicslab_nb.federated.tasks.regression import Regression
 from medomicslab_nb.federated.tasks.schema import Schema
-from medomicslab_nb.files import canonical_json, sha256_json
+from medomicslab_nb.files import sha256_json
 from medomicslab_nb.stages import StageResult
-
-MODEL_FILE = "federated_model.json"
 
 
 def run(study: Any, settings: FederatedSettings, progress: Any) -> StageResult:
@@ -76,7 +75,7 @@ def _result(settings: FederatedSettings, found: Members, talk: Conversation) -> 
         tables["importance"] = outcome.importance
     if outcome.curve is not None:
         tables = {"curve": outcome.curve, **{name: table for name, table in tables.items() if name != "performance"}}
-    models = {} if outcome.model is None else {MODEL_FILE: _model_file(settings, outcome)}
+    models = {} if outcome.model is None else {NAME: _model(settings, outcome)}
     return StageResult(tables, _metrics(settings, outcome, talk), models,
                        warnings=tuple(dict.fromkeys([*found.notes, *outcome.notes, *talk.notes])))
 
@@ -157,17 +156,7 @@ def _number(value: Any) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _model_file(settings: FederatedSettings, outcome: Outcome) -> bytes:
-    """What predicts: the preparation and the model, as JSON that any program can read."""
+def _model(settings: FederatedSettings, outcome: Outcome) -> bytes:
     assert outcome.preparation is not None
-    content = {"format": "medomicslab_nb/federated_model", "format_version": 1, "outcome": settings.outcome,
-               "time": settings.time, "kind": outcome.schema.kind, "sites": list(outcome.training),
-               "preparation": outcome.preparation.values(), "model": outcome.model.values()}
-    return canonical_json(_listed(content)).encode()
-
-
-def _listed(value: Any) -> Any:
-    """The same with arrays as lists."""
-    if isinstance(value, Mapping):
-        return {name: _listed(item) for name, item in value.items()}
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    return FederatedModel(settings.outcome, settings.time, outcome.schema.kind, outcome.training,
+                          outcome.preparation.values(), outcome.model.values()).to_bytes()
