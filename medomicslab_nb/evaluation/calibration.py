@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from scipy.stats import norm, t as student
 from sksurv.nonparametric import kaplan_meier_estimator
 from statsmodels.genmod.families import Binomial
@@ -31,6 +32,7 @@ COLUMNS = ["bin", "n", "predicted", "observed", "lower", "upper"]
 
 _NONE = Interval(float("nan"), float("nan"), float("nan"))
 _ITERATIONS = 50
+_FARTHEST = 100.0  # shift of logits with which every probability is 0 or 1
 _CLOSEST = 1e-6  # to 0 and 1 that a probability may be: its logit would be infinite
 
 
@@ -67,13 +69,23 @@ def logistic_calibration(observed: np.ndarray, probability: np.ndarray, *, confi
     if observed.all() or not observed.any() or np.isnan(probability).any():
         return Calibration(_NONE, _NONE)
     position = logit(np.clip(probability, _CLOSEST, 1 - _CLOSEST))
-    outcome = observed.astype(float)
-    offset = GLM(outcome, np.ones((len(outcome), 1)), Binomial(), offset=position).fit()
-    intercept = _wald(offset, 0, 0.0, confidence)
+    intercept = _in_the_large(observed, position, confidence)
     if _separated(observed, position) or np.ptp(position) == 0:
         return Calibration(_NONE, intercept)
-    fitted = GLM(outcome, np.column_stack([np.ones_like(position), position]), Binomial()).fit()
-    return Calibration(_wald(fitted, 1, 1.0, confidence), intercept)
+    with np.errstate(over="ignore"):  # of the odds far out, where a probability is 0 to the last digit
+        fitted = GLM(observed.astype(float), np.column_stack([np.ones_like(position), position]), Binomial()).fit()
+    return Calibration(_wald(fitted, 1, 1.0, confidence) if fitted.converged else _NONE, intercept)
+
+
+def _in_the_large(observed: np.ndarray, position: np.ndarray, confidence: float) -> Interval:
+    """The intercept with which as many events are expected as were seen.
+
+    By Brent's method, since Newton steps run away where probabilities are near 0 and 1 and wrong.
+    """
+    estimate = brentq(lambda shift: float(expit(position + shift).sum() - observed.sum()), -_FARTHEST, _FARTHEST,
+                      xtol=1e-12)
+    expected = expit(position + estimate)
+    return _limited(estimate, float((expected * (1 - expected)).sum() ** -0.5), 0.0, confidence)
 
 
 def class_calibration(outcome: np.ndarray, probability: np.ndarray, classes: tuple[str, ...], *,

@@ -194,7 +194,7 @@ def _who(settings: FederatedSettings, policy: PolicySettings) -> Iterator[str]:
 
 
 def _how_often(settings: FederatedSettings, policy: PolicySettings) -> Iterator[str]:
-    rounds = {"network": settings.network.rounds, "trees": settings.trees.rounds, "kaplan-meier": 1}
+    rounds = {"network": settings.network.rounds, "trees": 2 * settings.trees.rounds + 1, "kaplan-meier": 1}
     if settings.algorithm in rounds:
         yield f"{rounds[settings.algorithm]} rounds for a model, and some before and after"
     else:

@@ -75,6 +75,41 @@ def check_question(policy: PolicySettings, settings: FederatedSettings, step: st
                               "allowed here", todo="Go on tomorrow: rounds that were answered are kept")
 
 
+def check_network(settings: FederatedSettings, values: Values) -> None:
+    """Refuse a network, or a privacy, that is not the approved plan's: noise could be turned off in a question.
+
+    Raises
+    ------
+    ProtectionError
+    """
+    for name in ("network", "privacy"):
+        if name in values and values[name] != getattr(settings, name).model_dump(mode="json"):
+            raise ProtectionError(f"the question's settings of '{name}' are not those of the plan, which was approved",
+                                  todo="Run what was approved, or have another plan approved")
+
+
+def is_private(settings: FederatedSettings, step: str) -> bool:
+    """Whether an answer to this step spends privacy."""
+    return settings.privacy.kind != "none" and step == "network"
+
+
+def check_spent(settings: FederatedSettings, spent: int) -> None:
+    """Refuse training with differential privacy beyond the plan's rounds, of all its runs together.
+
+    Parameters
+    ----------
+    spent : int
+        Private answers that have left for this plan.
+
+    Raises
+    ------
+    ProtectionError
+    """
+    if spent >= settings.network.rounds:
+        raise ProtectionError(f"the privacy that this plan may spend here was spent in {spent} rounds",
+                              todo="Have another plan approved, e.g. with another seed: its epsilon comes on top")
+
+
 def check_columns(policy: PolicySettings, settings: FederatedSettings, patients: SitePatients) -> None:
     """Refuse columns that are not allowed: those that are used at this site, whatever the question names.
 

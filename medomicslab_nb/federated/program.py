@@ -88,10 +88,12 @@ def program(settings: FederatedSettings, pooled: Pooled | None = None) -> Task:
     outcome.preparation, outcome.model = preparation, model
     outcome.notes += preparation.notes
     yield from judges.judge(FEDERATED, preparation, model.values(), calibrate=True)
-    if settings.explain:
+    private = settings.privacy.kind != "none"
+    if settings.explain and not private:
         outcome.importance = yield from only(mean_shap(preparation, model.values()), outcome.training)
-    if settings.privacy.kind != "none":
-        outcome.notes.append("No other model was fitted beside it: each would spend as much privacy again.")
+    if private:
+        outcome.notes.append("No other model was fitted beside it, which would spend as much privacy again, and none "
+                             "is explained, which has no noise.")
         outcome.performance = judges.table()
         return outcome
     if settings.compare and pooled is not None and (together := pooled(schema, preparation)) is not None:

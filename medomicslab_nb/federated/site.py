@@ -26,11 +26,14 @@ from medomicslab_nb.federated.plan import plan_hash
 from medomicslab_nb.federated.policy import (
     BY_COLUMN,
     check_columns,
+    check_network,
     check_patients,
     check_question,
     check_release,
+    check_spent,
     cohorts,
     cuts_told,
+    is_private,
     part_asked,
     rows_of,
 )
@@ -81,6 +84,8 @@ class Site:
         self._errors = errors
         self._identifiers = identifiers
         self._known: _Known | None = None
+        # The last answer with noise, for when it is asked again: other noise would spend privacy again.
+        self._private: tuple[str, Reply] | None = None
         self._plans: dict[str, tuple[FederatedSettings, str]] = {}
 
     @classmethod
@@ -124,6 +129,11 @@ class Site:
         self._approvals.check(plan, letter.code)
         step = get_step(letter.step)
         check_question(self.policy, settings, step.name, self.audit.released_today())
+        check_network(settings, letter.values)
+        if is_private(settings, step.name):
+            if self._private is not None and self._private[0] == _question(letter):
+                return self._sent(letter, "released", self._private[1])
+            check_spent(settings, self._spent(plan))
         known = self._know(self._patients(settings))
         part = part_asked(letter.values)
         check_columns(self.policy, settings, known.patients)
@@ -138,7 +148,14 @@ class Site:
         words = self._clean(f"{release.words}{seen.words}")
         reply = Reply(self.name, release.values, words, release.patients, code=self._code,
                       data=self._ledger.keyed(f"{letter.plan}\0{known.fingerprint}"))
+        if is_private(settings, step.name):
+            self._private = _question(letter), reply
         return self._sent(letter, "released", reply)
+
+    def _spent(self, plan: str) -> int:
+        """Answers with differential privacy that have left for a plan, whichever run asked."""
+        log = self.audit.read()
+        return int(((log["event"] == "released") & (log["plan"] == plan) & (log["step"] == "network")).sum())
 
     def _plan(self, text: str) -> tuple[FederatedSettings, str]:
         if text not in self._plans:
@@ -195,6 +212,11 @@ class Site:
                 stream.write(text)
         except OSError:
             return  # the refusal leaves without its details
+
+
+def _question(letter: Letter) -> str:
+    """What tells a question from any other, whichever run asks it."""
+    return fingerprint(Letter("", 0, letter.step, "", letter.plan, letter.code, letter.values).pack())
 
 
 def _opened(content: bytes) -> Letter:

@@ -58,7 +58,9 @@ STEPS: Mapping[str, Step] = _steps(
      "partial log likelihood, gradient and information of a Cox regression within the site"),
     ("times", "kaplan_meier:times_step", "numbers of events and of censored patients in bins of time"),
     ("network", "network:network_step", "weights of a network after training at the site"),
-    ("tree", "trees:tree_step", "a tree whose leaves hold enough patients, cut at bins that all sites share"),
+    ("tree", "trees:tree_step",
+     "where a tree splits on bins that all sites share, and sums of gradient and hessian in its leaves, each of enough "
+     "patients"),
     ("evaluate", "evaluation:evaluate_step",
      "measures of the model on the site's own patients, and numbers of patients in bins of its scores"),
     ("shap", "shap_summary:shap_step", "mean absolute SHAP value of each column"),

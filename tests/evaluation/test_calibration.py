@@ -210,3 +210,14 @@ def test_observed_risk_with_competing_events_is_the_cumulative_incidence():
     assert found[0] < calibration.observed_risk(cause == 1, time, 0.8)[0]
     bins = calibration.survival_calibration_bins(cause == 1, time, rng.random(200), 0.8, cause=cause, bins=1)
     assert bins[["observed", "lower", "upper"]].iloc[0].tolist() == list(found)
+
+
+def test_calibration_in_the_large_of_confident_and_wrong_probabilities() -> None:
+    """statsmodels' steps overflow there, and end at no answer."""
+    rng = np.random.default_rng(4)
+    observed = rng.random(60) < 0.5
+    probability = np.where(rng.random(60) < 0.5, 1e-9, 1 - 1e-9)
+    found = logistic_calibration(observed, probability).intercept
+    position = np.log(np.clip(probability, 1e-6, 1 - 1e-6) / (1 - np.clip(probability, 1e-6, 1 - 1e-6)))
+    assert (1 / (1 + np.exp(-(position + found.estimate)))).sum() == pytest.approx(observed.sum(), abs=1e-6)
+    assert found.lower < found.estimate < found.upper
