@@ -90,9 +90,9 @@ def _label(site: str, model: str) -> str:
 def travel(table: pd.DataFrame) -> go.Figure | None:
     """Heat map of the measure: models of one site, and the federated one, at every site."""
     crossed = _crossed(table)
-    if len(crossed) < 3:
-        return None
     values = crossed.drop(columns="trained by").to_numpy(float)
+    if len(crossed) < 3 or not np.isfinite(values).any():
+        return None
     measure = str(table["measure"].iloc[0])
     low = min(CHANCE.get(measure, 0.0), float(np.nanmin(values)))
     drawn = figure(130 + 38 * len(crossed), margin={"l": 120, "r": 24, "t": 30, "b": 70})

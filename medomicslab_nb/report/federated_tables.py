@@ -23,7 +23,7 @@ def of_report(tables: Tables) -> dict[str, pd.DataFrame]:
     These are ``compared`` (:func:`compared`) and ``left`` (:func:`left`).
     """
     found = {_OWN.get(name, name): table for name, table in tables.items()}
-    if "performance" in tables and len(tables["performance"]):
+    if "performance" in tables and tables["performance"]["estimate"].notna().any():
         found["compared"] = compared(tables["performance"])
     if "released" in found and len(found["released"]):
         found["left"] = left(found["released"])

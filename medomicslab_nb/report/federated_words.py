@@ -162,7 +162,8 @@ def _external(performance: pd.DataFrame) -> Iterator[str]:
 
 
 def _calibrated(performance: pd.DataFrame) -> Iterator[str]:
-    own = performance[(performance["model"] == FEDERATED) & (performance["site"] != ALL)]
+    own = performance[(performance["model"] == FEDERATED) & (performance["site"] != ALL)
+                      & performance["estimate"].notna()]
     slopes = own["calibration_slope"].dropna() if "calibration_slope" in own else pd.Series(dtype=float)
     if len(slopes):
         yield f"The federated model's calibration slope is {_range(slopes)} over the sites (ideal 1)."

@@ -162,8 +162,8 @@ def federated_tables(name: str = "age", sites: tuple[str, ...] = ("north", "sout
     rounds = [("schema", "columns of each site"), ("moments", "means"), *steps, ("evaluate", "measures")]
     return {
         "sites": pd.DataFrame({"site": sites, "takes_part": True, "trains": True, "patients": [300, 200, 100],
-                               "events": [150, 60, 20], "testing_patients": [60, 40, 20], "testing_events": [30, 12, 4], "rounds": len(rounds),
-                               "bytes": [5000, 5000, 4800]}),
+                               "events": [150, 60, 20], "testing_patients": [60, 40, 20],
+                               "testing_events": [30, 12, 4], "rounds": len(rounds), "bytes": [5000, 5000, 4800]}),
         "availability": pd.DataFrame({"site": np.repeat(sites, 2), "column": [name, "chol"] * 3,
                                       "known": [300, 280, 200, 200, 100, 0]}),
         "columns": pd.DataFrame({"column": [name, "chol"], "kind": "number", "known": [600, 480], "mean": [54.0, 240.0],

@@ -40,8 +40,12 @@ def test_the_first_sentence_has_the_interval_and_what_to_compare_with(record: Ru
 def test_the_first_sentence_promises_nothing_that_was_not_computed() -> None:
     tables = of_report(without(federated_tables(), "pooled", "alone"))
     assert federated_words.summary(SETTINGS, tables, FEDERATED_METRICS).endswith("kept out of training.")
-    judged = of_report({**federated_tables(), "performance": federated_tables()["performance"].iloc[:0]})
-    assert "it was judged nowhere" in federated_words.summary(SETTINGS, judged, FEDERATED_METRICS)
+    table = federated_tables()["performance"]
+    for nowhere in (table.iloc[:0], table.assign(estimate=np.nan, lower=np.nan, upper=np.nan)):
+        judged = of_report({**federated_tables(), "performance": nowhere})
+        assert "it was judged nowhere" in federated_words.summary(SETTINGS, judged, FEDERATED_METRICS)
+        assert federated_words.findings(judged) == []
+        assert [picture.name for picture in pictures(judged)][0] == "coefficients"
     unsure = federated_tables()
     unsure["performance"] = unsure["performance"].assign(lower=np.nan, upper=np.nan)
     assert "(no interval)" in federated_words.summary(SETTINGS, of_report(unsure), FEDERATED_METRICS)

@@ -23,7 +23,7 @@ MODELS = {"outcome": "dmfs", "learner": "ridge", "folds": 2, "repeats": 1, "inne
           "explain": False, "jobs": 1}
 # Two sites: women with and without the oestrogen receptor.
 FEDERATED = {"outcome": "dmfs", "algorithm": "cox", "site_column": "er", "predictors": {"clinical": ["age", "size"]},
-             "explain": False}
+             "holdout": 0.5, "explain": False}
 
 
 @pytest.fixture(scope="session")

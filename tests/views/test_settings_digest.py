@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings as examples, strategies as st
 from pydantic import BaseModel, ValidationError
 
-from medomicslab_nb import cli
+from medomicslab_nb import cli, cli_parts
 from medomicslab_nb.settings import Settings
 from medomicslab_nb.stages import STAGES
 from medomicslab_nb.views.copy_as_code import command_line, notebook_cell, yaml_text
@@ -109,7 +109,7 @@ def through_the_command_line(given_settings: Settings) -> Settings:
     assert (program, options.stage, options.study) == ("medomicslab", given_settings.stage, STUDY.name)
     mapping: dict[str, Any] = {}
     for assignment in options.assignments:
-        cli.assign(mapping, assignment)
+        cli_parts.assign(mapping, assignment)
     return type(given_settings).parse(mapping)
 
 
