@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medomicslab_nb.errors import DataError
 from medomicslab_nb.federated.messages import Question, Reply, fingerprint, pack, unpack
 from medomicslab_nb.files import write_bytes
 
@@ -34,7 +35,7 @@ class Journal:
         """The replies (packed) of a round, by site; None when there are none to this question."""
         if self.folder is None:
             return None
-        with contextlib.suppress(OSError, ValueError, KeyError):  # a file that is damaged is no answer
+        with contextlib.suppress(OSError, DataError, KeyError):  # a file that is damaged is no answer
             stored = unpack(_file(self.folder, number).read_bytes())
             if stored.pop(_QUESTION) == question:
                 return {site: content.tobytes() for site, content in stored.items()}
@@ -54,7 +55,7 @@ class Journal:
 
 
 def _file(folder: Path, number: int) -> Path:
-    return folder / f"round-{number:05d}.npz"
+    return folder / f"round-{number:05d}.bin"
 
 
 def question_key(question: Question, sites: tuple[str, ...], plan: str, code: str) -> str:

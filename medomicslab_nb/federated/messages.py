@@ -6,8 +6,8 @@ Values are arrays and JSON types only, so that no message can carry code, and ea
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,7 +19,8 @@ from medomicslab_nb.errors import DataError
 Values = Mapping[str, Any]
 """Arrays (numbers or bool, no objects) and JSON types, by name."""
 
-_JSON = "__json__"
+_LENGTH = 8
+_NUMBERS = "biuf"
 _HEAD = "__head__"
 
 
@@ -188,30 +189,65 @@ def only(task: Task, sites: Sequence[str]) -> Task:
 def pack(values: Values) -> bytes:
     """Values as bytes; the same values give the same bytes.
 
+    Eight bytes of length, then JSON: the values that are no arrays, and name, type and shape of each array; then the
+    arrays' numbers one after the other, little-endian.
+
     Raises
     ------
     DataError
         A value is neither an array of numbers nor of a JSON type.
     """
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-    rest = {name: value for name, value in values.items() if name not in arrays}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "biuf":
-            raise DataError(f"'{name}' is an array of {array.dtype}", where="message", todo="Send numbers only")
+    arrays = {name: _plain(name, values[name]) for name in sorted(values) if isinstance(values[name], np.ndarray)}
+    head = {"values": {name: value for name, value in values.items() if name not in arrays},
+            "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()]}
     try:
-        text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise DataError(f"a value cannot travel: {error}", where="message", todo="Send arrays and JSON types") from None
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **{_JSON: np.frombuffer(text.encode(), dtype=np.uint8)}, **arrays)
-    return stream.getvalue()
+    return b"".join([len(text).to_bytes(_LENGTH, "little"), text, *(array.tobytes() for array in arrays.values())])
 
 
 def unpack(content: bytes) -> dict[str, Any]:
-    """The values that :func:`pack` was given."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files if name != _JSON}
-        return {**json.loads(stored[_JSON].tobytes().decode()), **arrays}
+    """The values that :func:`pack` was given.
+
+    Raises
+    ------
+    DataError
+        These are no such bytes.
+    """
+    try:
+        start = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
+        head = json.loads(content[_LENGTH:start])
+        values = dict(head["values"])
+        for name, kind, shape in head["arrays"]:
+            values[name], start = _array(content, start, np.dtype(kind), shape)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        raise _no_message() from None
+    if start != len(content):
+        raise _no_message()
+    return values
+
+
+def _plain(name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in _NUMBERS:
+        raise DataError(f"'{name}' is an array of {array.dtype}", where="message", todo="Send numbers only")
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def _array(content: bytes, start: int, kind: np.dtype, shape: Any) -> tuple[np.ndarray, int]:
+    """An array that begins at ``start``, and where it ends."""
+    if kind.kind not in _NUMBERS or not all(isinstance(length, int) and length >= 0 for length in shape):
+        raise ValueError
+    count = math.prod(shape)
+    end = start + count * kind.itemsize
+    if end > len(content):
+        raise ValueError
+    return np.frombuffer(content, kind, count, start).reshape(shape).copy(), end
+
+
+def _no_message() -> DataError:
+    return DataError("what came is no message of this version", where="message",
+                     todo="Install the same version of medomicslab_nb at the coordinator and at every site")
 
 
 def fingerprint(content: bytes) -> str:

@@ -141,7 +141,7 @@ def test_it_begins_again_when_a_sites_data_have_changed(tmp_path) -> None:
 def test_a_damaged_journal_is_asked_again(tmp_path) -> None:
     with pytest.raises(RunError):
         coordinator(Sites(C=lambda letter: None if letter.round == 3 else {}), tmp_path).converse(total_of())
-    (tmp_path / "journal" / "round-00002.npz").write_bytes(b"half a file")
+    (tmp_path / "journal" / "round-00002.bin").write_bytes(b"half a file")
     assert coordinator(Sites(), tmp_path).converse(total_of()).replayed == 0
 
 
