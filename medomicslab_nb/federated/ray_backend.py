@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -92,6 +93,9 @@ class RayTransport:
     def _simulate(self) -> None:
         error: BaseException | None = None
         app = make_client_app(_Opened(self._sites))
+        if not _ONE.acquire(blocking=False):
+            self._mailbox.fail(RuntimeError("another simulation runs in this process, and Ray takes one"))
+            return
         try:
             with TemporaryDirectory(prefix="medomicslab-") as folder, _environment(Path(folder)), _ray():
                 _start_ray(min(len(self._sites), os.cpu_count() or 1))
@@ -100,6 +104,7 @@ class RayTransport:
         except Exception as failure:  # whatever it was, the run is told
             error = failure
         finally:
+            _ONE.release()
             self._mailbox.fail(error)
 
 
@@ -117,6 +122,7 @@ class _Opened:
         return _SITES[key]
 
 
+_ONE = threading.Lock()
 _SITES: dict[tuple[str, str], AnsweringSite] = {}
 
 
@@ -128,7 +134,8 @@ def _start_ray(workers: int) -> None:
         return
     for attempt in range(_ATTEMPTS):
         try:
-            with _without_helpers():
+            with _without_helpers(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves files of its own open
                 ray.init(num_cpus=workers, num_gpus=0, include_dashboard=False, log_to_driver=False,
                          logging_level=logging.ERROR, object_store_memory=_STORE_BYTES, _node_ip_address="127.0.0.1")
             return
