@@ -26,6 +26,12 @@ class Bins:
     count: np.ndarray
 
     @property
+    def filled(self) -> Bins:
+        """Without the groups that hold nobody, most of many bins, in which there are no pairs to look at."""
+        rows = self.count > 0
+        return Bins(self.start[rows], self.end[rows], self.count[rows])
+
+    @property
     def middle(self) -> np.ndarray:
         """Of each group, on the scale of the bins' positions."""
         return np.asarray((self.start + self.end) / 2)
@@ -66,6 +72,7 @@ class BinnedAuc:
 
 def auc_of_bins(sites: Mapping[str, SiteBins]) -> BinnedAuc:
     """The AUC of all patients of these sites together; NaN where one class is missing."""
+    sites = {name: SiteBins(site.cases.filled, site.others.filled, site.auc) for name, site in sites.items()}
     cases, others = (sum(float(getattr(site, name).count.sum()) for site in sites.values())
                      for name in ("cases", "others"))
     if not cases or not others:
