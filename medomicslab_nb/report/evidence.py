@@ -92,6 +92,7 @@ def evidence(record: RunRecord) -> dict[str, Any]:
     ids = identifiers_of(record)
     tables = shown_tables(record, ids)
     findings = words.findings(record.stage, record.warnings, tables)
+    metrics = {**record.metrics, "unit": time_unit(record)}
     content = {
         "format": FORMAT, "format_version": FORMAT_VERSION, "run": record.id, "stage": record.stage,
         "title": STAGES[record.stage].title if record.stage in STAGES else record.stage, "status": record.status,
@@ -100,7 +101,7 @@ def evidence(record: RunRecord) -> dict[str, Any]:
         "error": record.error or "", "stale": list(record.stale),
         "findings": findings,
         "warnings": [text for text in record.warnings if text not in findings],
-        "summary": words.summary(record.stage, record.status, record.settings, tables, record.metrics),
+        "summary": words.summary(record.stage, record.status, record.settings, tables, metrics),
         "done": words.done(record.stage, record.settings, tables, record.metrics), "on_whom": on_whom(tables),
         "unknown": words.unknown(record.stage, record.status, record.settings, tables, record.metrics),
         "headline": headline(tables), "measures": all_measures(tables), "level": level(record.settings),

@@ -45,7 +45,7 @@ def test_the_first_sentence_promises_nothing_that_was_not_computed() -> None:
         judged = of_report({**federated_tables(), "performance": nowhere})
         assert "it was judged nowhere" in federated_words.summary(SETTINGS, judged, FEDERATED_METRICS)
         assert federated_words.findings(judged) == []
-        assert [picture.name for picture in pictures(judged)][0] == "coefficients"
+        assert next(picture.name for picture in pictures(judged)) == "coefficients"
     unsure = federated_tables()
     unsure["performance"] = unsure["performance"].assign(lower=np.nan, upper=np.nan)
     assert "(no interval)" in federated_words.summary(SETTINGS, of_report(unsure), FEDERATED_METRICS)
@@ -163,7 +163,7 @@ def test_kaplan_meier_begins_at_one_and_is_said_in_words(study: Study) -> None:
     tables = {name: table for name, table in federated_tables().items() if name in ("sites", "rounds", "released")}
     record = finished_run(study, "federated", {**tables, "curve": curve_table()},
                           {"outcome": "dmfs", "algorithm": "kaplan-meier", "site_column": "hospital"},
-                          metrics={**FEDERATED_METRICS, "unit": "days"})
+                          metrics=FEDERATED_METRICS)
     content = evidence(record)
     assert content["summary"] == (
         "Of 3 sites (600 patients with 230 events), 60.0 % are free of dmfs at 1800 days (95 % interval 57.0 to "
