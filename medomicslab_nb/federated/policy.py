@@ -16,7 +16,7 @@ from medomicslab_nb.federated.settings import FederatedSettings, PolicySettings
 
 PARTS = {"training": "in the part that trains the model", "testing": "in the part that judges the model", "all": ""}
 
-_SUMMARIES = ("moments", "combat")
+_SUMMARIES = ("moments", "combat", "histogram")
 _JUDGED = ("evaluate", "shap")
 _STEPS = {
     "logistic": (*_SUMMARIES, "logistic", *_JUDGED),
@@ -24,7 +24,7 @@ _STEPS = {
     "cox": (*_SUMMARIES, "cox", *_JUDGED),
     "kaplan-meier": ("times",),
     "network": (*_SUMMARIES, "network", *_JUDGED),
-    "trees": (*_SUMMARIES, "histogram", "tree", *_JUDGED),
+    "trees": (*_SUMMARIES, "tree", *_JUDGED),
 }
 BY_COLUMN = frozenset({"moments", "histogram", "combat", "logistic", "linear", "cox", "network", "tree", "shap"})
 """Steps that sum over columns, so that who has a value matters."""

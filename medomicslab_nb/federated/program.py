@@ -17,7 +17,7 @@ from medomicslab_nb.federated.tasks.evaluation import Evaluation, evaluate
 from medomicslab_nb.federated.tasks.kaplan_meier import survival_curve
 from medomicslab_nb.federated.tasks.linear import fit_linear
 from medomicslab_nb.federated.tasks.logistic import fit_logistic
-from medomicslab_nb.federated.tasks.moments import quantile_edges
+from medomicslab_nb.federated.tasks.moments import quantile_edges, quartiles
 from medomicslab_nb.federated.tasks.network import fit_network
 from medomicslab_nb.federated.tasks.parts import Part
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepare
@@ -26,6 +26,8 @@ from medomicslab_nb.federated.tasks.shap_summary import mean_shap
 from medomicslab_nb.federated.tasks.trees import fit_trees
 
 FEDERATED, POOLED = "federated", "pooled"
+DESCRIBED = 100
+"""Numeric columns up to which quartiles are told."""
 
 Pooled = Callable[[Schema, Preparation], Values | None]
 """The model of all patients together, on the prepared columns; where sites are simulated. None: there is none."""
@@ -55,6 +57,8 @@ class Outcome:
         The federated model, as its fit returned it.
     performance : DataFrame
         One row a model and site that judged it: see :func:`~medomicslab_nb.federated.tasks.evaluation.evaluate`.
+    quartiles : DataFrame, optional
+        Of the numeric columns, where they are not too many.
     importance, curve : DataFrame, optional
     notes : list of str
     """
@@ -64,6 +68,7 @@ class Outcome:
     preparation: Preparation | None = None
     model: Any = None
     performance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    quartiles: pd.DataFrame | None = None
     importance: pd.DataFrame | None = None
     curve: pd.DataFrame | None = None
     notes: list[str] = field(default_factory=list)
@@ -87,6 +92,8 @@ def program(settings: FederatedSettings, pooled: Pooled | None = None) -> Task:
     preparation, model = yield from _model(settings, schema, outcome.training)
     outcome.preparation, outcome.model = preparation, model
     outcome.notes += preparation.notes
+    if 0 < len(preparation.numeric) <= DESCRIBED:
+        outcome.quartiles = yield from only(quartiles(preparation), outcome.training)
     yield from judges.judge(FEDERATED, preparation, model.values(), calibrate=True)
     private = settings.privacy.kind != "none"
     if settings.explain and not private:

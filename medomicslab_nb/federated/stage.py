@@ -109,6 +109,8 @@ def _described(outcome: Outcome) -> dict[str, pd.DataFrame]:
         return {}
     columns = preparation.summary()
     columns["zero_is_missing"] = columns["column"].isin(preparation.zeros)
+    if outcome.quartiles is not None:
+        columns = columns.merge(outcome.quartiles, on="column", how="left")
     tables = {"availability": preparation.availability(), "columns": columns}
     if isinstance(outcome.model, Regression):
         tables["coefficients"] = outcome.model.in_units()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from medomicslab_nb.federated.messages import Answers, Question, Release, Task, Values
 from medomicslab_nb.federated.patients import SitePatients
@@ -16,6 +17,8 @@ from medomicslab_nb.federated.tasks.preparation import Preparation, encoded
 _GRID = 0.05 * np.sinh(np.linspace(-5.5, 5.5, 256))
 """Edges of fine bins in standard deviations from the mean, dense where a skewed column has most of its patients; the
 first and the last bin are open, so that nobody's extreme is told."""
+
+QUARTILES = (0.25, 0.5, 0.75)
 
 
 def quantile_edges(preparation: Preparation, bins: int) -> Task:
@@ -32,11 +35,38 @@ def quantile_edges(preparation: Preparation, bins: int) -> Task:
         Upper ends of the bins but the last, ascending, in the unit of the column (harmonised, if it is); empty for a
         column that cannot be cut. A cut in a gap without patients lies inside it.
     """
+    counted = yield from _counted_together(preparation)
+    return {name: _in_units(preparation, name, _GRID[_cuts(counted[name], bins)]) for name in preparation.numeric}
+
+
+def quartiles(preparation: Preparation) -> Task:
+    """Quartiles of the training patients in whom a numeric column is known (one question).
+
+    Each is right to the width of a bin, a twentieth of a standard deviation about the mean, where many patients are.
+
+    Returns
+    -------
+    DataFrame
+        column, lower_quartile, median, upper_quartile; in the unit of the column.
+    """
+    counted = yield from _counted_together(preparation)
+    places = {name: np.interp(QUARTILES, cumulative[:-1] / max(cumulative[-1], 1), _GRID)
+              for name, cumulative in counted.items()}
+    rows = [[name, *_in_units(preparation, name, places[name])] for name in preparation.numeric]
+    return pd.DataFrame(rows, columns=["column", "lower_quartile", "median", "upper_quartile"])
+
+
+def _counted_together(preparation: Preparation) -> Task:
+    """Patients of all sites up to each edge of the grid and in all, by numeric column."""
     answers: Answers = yield Question("histogram", {**preparation.values(), "grid": _GRID}, "Quantiles of columns",
                                       preparation.each())
-    return {name: preparation.mean[position] + preparation.scale[position] * _GRID[
-        _cuts(_cumulative([values["columns"][name] for values in answers.values()]), bins)]
-        for position, name in enumerate(preparation.numeric)}
+    return {name: _cumulative([values["columns"][name] for values in answers.values()])
+            for name in preparation.numeric}
+
+
+def _in_units(preparation: Preparation, name: str, standardised: np.ndarray) -> np.ndarray:
+    position = preparation.numeric.index(name)
+    return np.asarray(preparation.mean[position] + preparation.scale[position] * standardised)
 
 
 def moments_step(patients: SitePatients, values: Values, minimum: int) -> Release:

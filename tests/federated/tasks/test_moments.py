@@ -13,7 +13,7 @@ from medomicslab_nb.federated.messages import pack
 from medomicslab_nb.federated.settings import FederatedSettings
 from medomicslab_nb.federated.tasks.linear import fit_linear
 from medomicslab_nb.federated.tasks.logistic import fit_logistic
-from medomicslab_nb.federated.tasks.moments import histogram_step, moments_step, quantile_edges
+from medomicslab_nb.federated.tasks.moments import histogram_step, moments_step, quantile_edges, quartiles
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepare, prepared, standardise
 from medomicslab_nb.federated.tasks.schema import check_schema
 from tests.federated.tasks.conftest import at_site, drive, pooled, sites_with_gaps
@@ -130,3 +130,24 @@ def test_words_say_what_leaves():
     drive(fit_logistic(replace(preparation)), {"a": patients}, log=log)
     assert log[0][2].words == ("log likelihood, gradient (3 numbers) and information (3 x 3) of a logistic regression, "
                                "summed over 30 patients with 15 events")
+
+
+def test_quartiles_are_those_of_all_patients_to_the_width_of_a_bin() -> None:
+    rng = np.random.default_rng(5)
+    sites = {site: at_site(pd.DataFrame({"normal": rng.normal(50 + 3 * place, 8, 400),
+                                         "skewed": rng.lognormal(1 + 0.2 * place, 0.8, 400),
+                                         "gaps": np.where(rng.random(400) < 0.4, np.nan, rng.normal(size=400))}),
+                           rng.random(400) < 0.5) for place, site in enumerate("abc")}
+
+    def task():
+        schema = yield from check_schema(FederatedSettings(outcome="outcome"))
+        preparation = yield from prepare(schema)
+        return preparation, (yield from quartiles(preparation))
+
+    preparation, found = drive(task(), sites, minimum=5)
+    frame, _ = pooled(sites)
+    expected = frame.quantile([0.25, 0.5, 0.75]).T
+    for _, row in found.iterrows():
+        scale = preparation.scale[preparation.numeric.index(row["column"])]
+        np.testing.assert_allclose(row[["lower_quartile", "median", "upper_quartile"]].astype(float),
+                                   expected.loc[row["column"]], atol=0.08 * scale)
