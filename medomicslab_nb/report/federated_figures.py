@@ -20,10 +20,11 @@ from medomicslab_nb.report.wording import data_size, interval, metric_name, miss
 Tables = Mapping[str, pd.DataFrame]
 
 _MOST_ROWS = 40
+_MOST_TICKS = 20
 _KINDS = {FEDERATED: ("federated", COLOURS[0]), POOLED: ("all patients together", COLOURS[2]),
           ALONE: ("alone", COLOURS[1]), WITHOUT: ("model of the others", COLOURS[3])}
 _RATIOS = {"logistic": "odds ratio", "cox": "hazard ratio"}
-_LIGHT, _DARK = "#f2f7fb", "#0072B2"
+_SHADES = [[0, "#f2f7fb"], [1, "#79b8e0"]]  # light enough for dark numbers on all of them
 
 
 def federated_pictures(tables: Tables, unit: str = "") -> list[Picture]:
@@ -50,7 +51,8 @@ def _performance(tables: Tables) -> Drawn:
     table = tables["federated_performance"]
     yield ("federated_performance", "Federated, alone and together, at each site",
            "Estimate and 95 % interval. Filled diamond: the federated model. Beside it stand a site's own model and, "
-           "where the site was left out in turn, the model of the others, judged by all of the site's patients.",
+           "where the site was left out in turn, the model of the others, judged by all of the site's patients. Over "
+           "all sites an AUC comes from counts in bins of scores; its interval includes what the bins leave open.",
            performance(tables["compared"]), tables["compared"])
     yield ("travel", "How far the model of each site travels",
            "Rows: who trained the model; columns: whose patients judge it. On the diagonal a model is at home.",
@@ -95,16 +97,22 @@ def travel(table: pd.DataFrame) -> go.Figure | None:
         return None
     measure = str(table["measure"].iloc[0])
     low = min(CHANCE.get(measure, 0.0), float(np.nanmin(values)))
-    drawn = figure(130 + 38 * len(crossed), margin={"l": 120, "r": 24, "t": 30, "b": 70})
+    text = [[number(value) for value in row] for row in values]
+    drawn = _shaded(values, list(crossed.columns[1:]), crossed["trained by"].tolist(), text, low, float(
+        np.nanmax(values)))
+    drawn.update_xaxes(title_text="judged at")
+    return drawn.update_yaxes(title_text="trained by")
+
+
+def _shaded(values: np.ndarray, columns: list[str], rows: list[str], text: list[list[str]], low: float,
+            high: float) -> go.Figure:
+    """Cells with their numbers, shape (rows, columns), the darker the larger."""
+    drawn = figure(130 + 32 * len(rows), margin={"l": 120, "r": 24, "t": 30, "b": 70})
     drawn.add_trace(go.Heatmap(
-        z=values, x=[plain(name, 24) for name in crossed.columns[1:]], y=[plain(name, 24) for name in
-                                                                         crossed["trained by"]],
-        zmin=low, zmax=max(float(np.nanmax(values)), low + 1e-6), colorscale=[[0, _LIGHT], [1, _DARK]], xgap=2, ygap=2,
-        text=[[number(value) for value in row] for row in values], texttemplate="%{text}", hoverongaps=False,
-        colorbar={"title": {"text": metric_name(measure)}, "thickness": 12}))
-    axes(drawn)
-    drawn.update_xaxes(title_text="judged at", showgrid=False)
-    return drawn.update_yaxes(title_text="trained by", autorange="reversed", showgrid=False)
+        z=values, x=[plain(name, 24) for name in columns], y=[plain(name, 32) for name in rows], zmin=low,
+        zmax=max(high, low + 1e-6), colorscale=_SHADES, showscale=False, xgap=2, ygap=2, hoverongaps=False, text=text,
+        texttemplate="%{text}", textfont={"color": INK}))
+    return axes(drawn).update_xaxes(showgrid=False).update_yaxes(autorange="reversed", showgrid=False)
 
 
 def _crossed(table: pd.DataFrame) -> pd.DataFrame:
@@ -205,7 +213,7 @@ def rounds(table: pd.DataFrame) -> go.Figure | None:
                                line={"color": COLOURS[0], "width": 2}, marker={"size": 5},
                                text=[plain(label) for label in known["label"]], hovertemplate="%{text}: %{y:.4g}"
                                                                                               "<extra></extra>"))
-    drawn.update_xaxes(title_text="round")
+    drawn.update_xaxes(title_text="round", **({"dtick": 1} if len(known) <= _MOST_TICKS else {"tickformat": "d"}))
     drawn.update_yaxes(title_text="loss")
     return axes(drawn)
 
@@ -229,14 +237,9 @@ def availability(table: pd.DataFrame, sites: pd.DataFrame) -> go.Figure | None:
     percent = percent[(percent < 100).any(axis=1)].head(_MOST_ROWS)
     if percent.empty:
         return None
-    drawn = figure(130 + 26 * len(percent), margin={"l": 120, "r": 24, "t": 30, "b": 56})
-    drawn.add_trace(go.Heatmap(
-        z=percent.to_numpy(float), x=[plain(name, 24) for name in percent.columns],
-        y=[plain(name, 32) for name in percent.index], zmin=0, zmax=100, xgap=2, ygap=2, hoverongaps=False,
-        colorscale=[[0, _LIGHT], [1, _DARK]], text=[[f"{value:.0f} %" for value in row] for row in
-                                                    percent.to_numpy(float)],
-        texttemplate="%{text}", showscale=False))
-    return axes(drawn).update_yaxes(autorange="reversed", showgrid=False).update_xaxes(showgrid=False)
+    values = percent.to_numpy(float)
+    text = [["" if missing(value) else f"{value:.0f} %" for value in row] for row in values]
+    return _shaded(values, list(percent.columns), list(percent.index), text, 0, 100)
 
 
 def left(table: pd.DataFrame) -> go.Figure:

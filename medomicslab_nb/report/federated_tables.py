@@ -16,6 +16,9 @@ FEDERATED, POOLED, ALONE, WITHOUT = "federated", "pooled", "alone: ", "without "
 # The models stage publishes these names too, with other columns.
 _OWN = {name: f"federated_{name}" for name in ("performance", "importance")}
 
+_DETAILS = ["standard_error", "least", "most", "calibration_intercept", "brier"]
+"""Columns of ``performance`` that only its full table shows."""
+
 
 def of_report(tables: Tables) -> dict[str, pd.DataFrame]:
     """The published tables under the names of the report, with what is worked out of them.
@@ -37,7 +40,7 @@ def compared(performance: pd.DataFrame) -> pd.DataFrame:
     for site in own_sites(performance):
         here = performance[performance["site"] == site]
         parts.append(here[here["model"].isin([FEDERATED, POOLED, ALONE + site, WITHOUT + site])])
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True).drop(columns=_DETAILS, errors="ignore")
 
 
 def left(released: pd.DataFrame) -> pd.DataFrame:
