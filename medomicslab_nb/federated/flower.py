@@ -147,7 +147,7 @@ class _Post:
         for message in self._grid.pull_messages(list(self._sent)) if self._sent else ():
             site = self._sent.pop(message.metadata.reply_to_message_id)
             if site in self.unanswered and message.has_error() and message.error.code in _AWAY:
-                self._begun.pop(site)
+                self._begun.pop(site, None)
             elif self.unanswered.pop(site, None) is not None:
                 yield site, letter_in(message) if message.has_content() else _refusal(site, message.error)
 

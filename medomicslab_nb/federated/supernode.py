@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import ssl
 import sys
 import threading
 import time
@@ -45,7 +44,12 @@ from flwr.supercore.inflatable.inflatable_protobuf_utils import (
     make_pull_object_fn_protobuf,
     make_push_object_fn_protobuf,
 )
-from flwr.supercore.inflatable.inflatable_utils import pull_and_inflate_object_from_tree, push_objects
+from flwr.supercore.inflatable.inflatable_utils import (
+    ObjectPullError,
+    ObjectPushError,
+    pull_and_inflate_object_from_tree,
+    push_objects,
+)
 from flwr.supercore.interceptors.http.runtime_version import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supernode.fleet_http_client import FleetHttpClient
@@ -68,6 +72,7 @@ _BEAT_S, _BEATS_EVERY_S = 10, 3.0  # the shortest that Flower takes; two beats m
 _PAUSES_S = (0.2, 1.0, 2.0, 5.0, 10.0)  # between attempts to reach the server
 _PAUSES_AFTER = ((0.15, 5), (0.3, 60), (1.0, 600), (2.0, float("inf")))  # between questions for letters: s, after s
 _BACKOFF_S = 0.05  # before asking again for a part of a letter that is still under way; Flower waits a second
+_PARTS_S = 30.0  # how long the rest of a letter is waited for; its coordinator may have been killed
 _SHORT = 12
 log = logging.getLogger("medomicslab.site")
 
@@ -132,7 +137,9 @@ class SuperNode:
                     self._say("connected", f"connected to the federation's server at {self._settings.superlink}", node)
                     failures = 0
                     self._stay(client, node)
-            except (httpx.HTTPError, ssl.SSLError, OSError, RuntimeError, MedomicsError) as error:
+            except Exception as error:  # whatever it was, the site is there again in a moment
+                if not isinstance(error, (httpx.HTTPError, OSError, MedomicsError)):
+                    log.exception("unexpected")
                 self._say("waiting", f"{self._settings.superlink}: {in_words(error)}")
             time.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
             failures += 1
@@ -212,6 +219,8 @@ class SuperNode:
             if error.response.status_code != httpx.codes.FORBIDDEN:
                 raise
             log.info("run %s is over: its letter is dropped", message.metadata.run_id)
+        except (ObjectPullError, ObjectPushError) as error:
+            log.warning("a letter of run %s is dropped: %s", message.metadata.run_id, error)
 
     def _context(self, run: int, node: Node) -> Context:
         if run not in self._contexts:
@@ -245,7 +254,7 @@ def _pulled(client: FleetHttpClient, node: Node, message: Message, tree: ObjectT
     pulled = pull_and_inflate_object_from_tree(
         tree, make_pull_object_fn_protobuf(client.PullObject, node, run),
         make_confirm_message_received_fn_protobuf(client.ConfirmMessageReceived, node, run), return_type=Message,
-        initial_backoff=_BACKOFF_S)
+        initial_backoff=_BACKOFF_S, backoff_cap=1.0, max_time=_PARTS_S)
     pulled.metadata.__dict__["_message_id"] = tree.object_id
     return pulled
 

@@ -1,6 +1,7 @@
 """A federation of real processes on this machine, encrypted and with keys, and what becomes of it when parts die."""
 
 import hashlib
+import json
 import ssl
 import subprocess
 import sys
@@ -10,11 +11,14 @@ import time
 import httpx
 import psutil
 import pytest
+from flwr.proto.fleet_pb2 import PullMessagesRequest
 from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 
 from medomicslab_nb.errors import RunError, SettingsError
+from medomicslab_nb.federated import supernode
 from medomicslab_nb.federated.audit import AuditLog
 from medomicslab_nb.federated.certificates import load_public_key
+from medomicslab_nb.federated.client_app import site_of_node
 from medomicslab_nb.federated.control import control_client, runtime_client
 from medomicslab_nb.federated.deploy import installed_fab
 from medomicslab_nb.federated.fab import Fab, make_fab
@@ -117,6 +121,32 @@ def test_a_server_that_dies_is_named_and_goes_on_with_the_same_sites(federation,
     assert {node.id for node in nodes(federation.folder)} >= set(federation.ids.values())
     found = replies(transport.ask(everyone(number=6), 60))
     assert {site: reply.values.get("number") for site, reply in found.items()} == dict.fromkeys(SITES, 6)
+
+
+def test_half_a_reply_holds_up_nobody_and_is_asked_for_again(federation, transport, monkeypatch):
+    stop(federation.nodes["Basel"])
+    asked = transport.ask({"Basel": letter(number=8), "Chur": letter(takes_s=1)}, 60)
+    failing = threading.Thread(target=_send_half_of_a_reply, args=(federation.site("Basel") / "flower", monkeypatch))
+    failing.start()
+    begin = time.monotonic()
+    assert next(asked)[0] == "Chur"
+    assert time.monotonic() - begin < 20
+    failing.join()
+    monkeypatch.undo()
+    federation.start("Basel")
+    assert replies(asked)["Basel"].values["number"] == 8
+
+
+def _send_half_of_a_reply(home, monkeypatch):
+    """What a node does that is killed while it sends: the reply is announced, and its parts never come."""
+    monkeypatch.setattr(supernode, "push_objects", lambda *_arguments, **_named: None)
+    node = supernode.SuperNode(home, supernode.NodeSettings(**json.loads((home / supernode.SETTINGS).read_bytes())))
+    with node._client() as client:
+        place = node._activate(client)
+        while not (asked := client.PullMessages(PullMessagesRequest(node=place))).messages_list:
+            time.sleep(0.1)
+        node._receive(client, place, asked.messages_list[0], asked.message_object_trees[0])
+    site_of_node(node._context(0, place)).end()
 
 
 _COORDINATOR = """
@@ -287,15 +317,12 @@ def test_a_key_of_another_kind_is_refused(tmp_path):
 # What these modules lean on in Flower: another minor may change any of it.
 
 def test_flower_still_has_what_the_node_and_the_server_are_made_of():
-    from flwr.server.run_serverapp import run
-    from flwr.supercore.inflatable.inflatable_utils import pull_and_inflate_object_from_tree, pull_objects
+    from flwr.supercore.inflatable.inflatable_utils import pull_and_inflate_object_from_tree
     from flwr.superlink.config_loader import SuperLinkLifespanConfig
-    from flwr.superlink.grid import HttpGrid, http_grid
+    from flwr.superlink.grid import HttpGrid
     from flwr.supernode.fleet_http_client import FleetHttpClient
 
-    assert callable(run) and "initial_backoff" in pull_objects.__kwdefaults__
-    assert "initial_backoff" in pull_and_inflate_object_from_tree.__kwdefaults__
-    assert http_grid.pull_objects.keywords == {"initial_backoff": 0.05}
+    assert {"initial_backoff", "backoff_cap", "max_time"} <= set(pull_and_inflate_object_from_tree.__kwdefaults__)
     assert {"ActivateNode", "DeactivateNode", "SendNodeHeartbeat", "PullMessages", "PushMessages", "GetRun",
             "PullObject", "PushObject", "ConfirmMessageReceived"} <= set(dir(FleetHttpClient))
     assert {"enable_supernode_auth", "authn_plugin", "superexec_auth_secret", "isolation", "database"} <= set(
