@@ -181,7 +181,7 @@ def _numbers(frame: pd.DataFrame, features: tuple[str, ...], zeros: tuple[str, .
             base, sign, level = str(column).rpartition("=")
             if sign and base == name:
                 made[column] = (frame[name].astype(str) == level).astype(float).where(frame[name].notna())
-    return pd.DataFrame(made, index=frame.index)
+    return pd.DataFrame(made, index=frame.index)[list(fitted)]  # in the order of the run's means and scales
 
 
 def _metric(judged: pd.DataFrame, score: np.ndarray, options: argparse.Namespace) -> float:

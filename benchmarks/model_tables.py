@@ -1,5 +1,7 @@
 """Write the public tables of ``models.py`` as CSV: GBSG2, TRANSBIG, METABRIC, GBSG, TCGA breast, heart, HN.
 
+And ``heart_hospitals.csv`` for ``federated.py``.
+
 ``--data`` is the folder of real data, ``--out`` that of the tables; prints the arguments of ``models.py`` for each.
 """
 
@@ -46,6 +48,7 @@ def tables(data: Path) -> Iterator[tuple[str, pd.DataFrame, str]]:
         yield name, deepsurv(data, name, "train"), f"{_SURVIVAL} --test {{out}}/{name}_test.csv"
     yield "breast_tcga", breast_tcga(data), "--outcome subtype"
     yield "heart", heart(data), "--outcome disease"
+    yield "heart_hospitals", heart_hospitals(data), ""
     yield "hn", hn(data), ("--time death_time_days --event death_event --centre hospital "
                            "--features age_years,t_stage,n_stage,tnm_stage,tumour_site")
 
@@ -89,11 +92,17 @@ def breast_tcga(data: Path) -> pd.DataFrame:
 
 def heart(data: Path) -> pd.DataFrame:
     """UCI heart disease, four hospitals: disease yes or no."""
-    parts = [pd.read_csv(data / "heart" / f"processed.{name}.data", header=None, names=_HEART, na_values="?")
-             for name in _HEART_FILES]
-    frame = pd.concat(parts, ignore_index=True)
+    frame = heart_hospitals(data).drop(columns="hospital")
     # A cholesterol or blood pressure of 0 stands for one that was not measured.
     frame[["chol", "trestbps"]] = frame[["chol", "trestbps"]].replace(0, np.nan)
+    return frame
+
+
+def heart_hospitals(data: Path) -> pd.DataFrame:
+    """The same with the hospital, and zeros as they are: for ``federated.py``, which has to notice them."""
+    parts = [pd.read_csv(data / "heart" / f"processed.{name}.data", header=None, names=_HEART, na_values="?")
+             .assign(hospital=name) for name in _HEART_FILES]
+    frame = pd.concat(parts, ignore_index=True)
     disease = (frame.pop("num") > 0).astype(int)
     for name in _CATEGORIES:
         frame[name] = frame[name].map(lambda value: f"c{value:g}", na_action="ignore")
