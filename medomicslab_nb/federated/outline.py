@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from medomicslab_nb.errors import MedomicsError
+from medomicslab_nb.federated import site_folder
 from medomicslab_nb.federated.federation_folder import open_federation
 from medomicslab_nb.federated.patients import SitePatients, read_patients, split_by_column
 from medomicslab_nb.federated.policy import check_patients, steps_of
@@ -83,9 +85,13 @@ def _sites(study: Any, settings: FederatedSettings) -> tuple[tuple[SiteOutline, 
 
 
 def _of_folders(study: Any, settings: FederatedSettings) -> Iterator[SiteOutline]:
-    for name, path in sorted(settings.sites.items()):
+    for name, place in sorted(settings.sites.items()):
+        folder = Path(study.path, place)
+        if (folder / site_folder.NAME).exists():
+            yield SiteOutline(name)  # its own rules say what may be known of it
+            continue
         try:
-            yield _seen(name, read_patients(open_study(study.path / path), settings)[0], settings)
+            yield _seen(name, read_patients(open_study(folder), settings, name)[0], settings)
         except MedomicsError as error:
             yield SiteOutline(name, fault=str(error))
 

@@ -88,7 +88,7 @@ def site_columns(tables: dict[str, TableInfo]) -> tuple[str, ...]:
 
 def outline_html(found: Outline) -> str:
     """Sites with their patients, how many models would be fitted, and what would leave each site."""
-    if not found.sites:
+    if len(found.sites) < 2:
         return _said(f"{heading(text('builder_summary'))}{escape(text('federated_nowhere'))}")
     columns = [text("federated_site"), text("patients"), text("events"), text("federated_judging"), ""]
     sites = table(columns, [_site_row(site) for site in found.sites])

@@ -71,6 +71,11 @@ def test_outline_of_study_folders_names_the_one_that_is_none(hospitals: Study, t
         "outcome": "disease", "sites": {"south": "../south", "north": "../north", "lost": "../lost"}}))
     assert [(site.name, site.patients) for site in found.sites] == [("lost", None), ("north", 120), ("south", 68)]
     assert "no study" in found.sites[0].fault
+    # A hospital that has rules of its own is not looked into.
+    (tmp_path / "north" / "site").mkdir()
+    found = outline(hospitals, FederatedSettings.parse({
+        "outcome": "disease", "sites": {"south": "../south", "north": "../north"}}))
+    assert [(site.name, site.patients) for site in found.sites] == [("north", None), ("south", 68)]
 
 
 def test_outline_of_a_federation_counts_nobody(hospitals: Study, tmp_path: Path) -> None:
