@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,21 +72,37 @@ class Again:
         raise AssertionError
 
 
+@contextmanager
+def direct() -> Iterator[None]:
+    """Clients that are made meanwhile do not go through the proxy of the environment: the server is on this machine."""
+    before = os.environ.get("no_proxy")
+    os.environ["no_proxy"] = "*"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["no_proxy"]
+        else:
+            os.environ["no_proxy"] = before
+
+
 def control_client(server: Server) -> ControlHttpClient:
     """Registers keys and starts runs."""
-    return ControlHttpClient.from_server_address(
-        server.address, False, server.ca.read_bytes(),  # noqa: FBT003  (not without TLS)
-        [RuntimeVersionHttpInterceptor(component_name="flwr CLI"), Bearer(read_secret(server.home))],
-        retry_invoker=Again())  # type: ignore[arg-type]
+    with direct():
+        return ControlHttpClient.from_server_address(
+            server.address, False, server.ca.read_bytes(),  # noqa: FBT003  (not without TLS)
+            [RuntimeVersionHttpInterceptor(component_name="flwr CLI"), Bearer(read_secret(server.home))],
+            retry_invoker=Again())  # type: ignore[arg-type]
 
 
 def runtime_client(server: Server) -> RuntimeHttpClient:
     """Takes over a run that was started."""
     signed = SuperExecAuthHttpInterceptor(master_secret=read_secret(server.home), protected_methods={_ACQUIRE})
-    return RuntimeHttpClient.from_server_address(
-        server.address, False, server.ca.read_bytes(),  # noqa: FBT003  (not without TLS)
-        [RuntimeVersionHttpInterceptor(component_name="SuperExec"), signed],
-        retry_invoker=Again())  # type: ignore[arg-type]
+    with direct():
+        return RuntimeHttpClient.from_server_address(
+            server.address, False, server.ca.read_bytes(),  # noqa: FBT003  (not without TLS)
+            [RuntimeVersionHttpInterceptor(component_name="SuperExec"), signed],
+            retry_invoker=Again())  # type: ignore[arg-type]
 
 
 def register_node(folder: Path, public_key: Path) -> int:

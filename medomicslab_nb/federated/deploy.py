@@ -30,7 +30,7 @@ from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_conte
 from flwr.superlink.grid import HttpGrid
 
 from medomicslab_nb.errors import RunError
-from medomicslab_nb.federated.control import Again, control_client, runtime_client, said
+from medomicslab_nb.federated.control import Again, control_client, direct, runtime_client, said
 from medomicslab_nb.federated.fab import Fab, make_fab
 from medomicslab_nb.federated.flower import Watch, exchange
 from medomicslab_nb.federated.server_home import Server
@@ -52,6 +52,10 @@ class CoordinatorGrid(HttpGrid):
         self._over = threading.Event()
         self._beats = threading.Thread(target=self._beat, daemon=True)
         self._beats.start()
+
+    def _connect(self) -> None:
+        with direct():
+            super()._connect()
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """What has come in whole.

@@ -41,13 +41,15 @@ def start_superlink(folder: Path, host: str, port: int, certificates: Certificat
     Raises
     ------
     RunError
-        It does not come up; the message gives its log's last line.
+        It does not come up, the message gives its log's last line; or it runs already, at another address.
     """
     home = Path(folder).resolve() / HOME
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     read_secret(home)
-    write_json(home / SETTINGS, {"host": host, "port": port, **{name: str(Path(path).resolve()) for name, path
-                                                                 in asdict(certificates).items()}})
+    settings = {"host": host, "port": port, **{name: str(Path(path).resolve()) for name, path
+                                               in asdict(certificates).items()}}
+    _check_same(home, settings)
+    write_json(home / SETTINGS, settings)
     running = start("superlink", home, "medomicslab_nb.federated.superlink", [str(home)])
     server = Server.of(folder)
     end = time.monotonic() + _PATIENCE_S
@@ -58,6 +60,15 @@ def start_superlink(folder: Path, host: str, port: int, certificates: Certificat
     stop(running)
     raise RunError(f"the federation's server did not come up: {_last_line(running.log)}", where=server.address,
                    todo=f"See its log: {running.log}")
+
+
+def _check_same(home: Path, settings: dict[str, Any]) -> None:
+    if find("superlink", home) is None:
+        return
+    known = json.loads((home / SETTINGS).read_bytes())
+    if known != settings:
+        raise RunError(f"it runs already, at {known['host']}:{known['port']}", where="federation server",
+                       todo="Stop it first: medomicslab federation stop DIR")
 
 
 def find_superlink(folder: Path) -> Running | None:

@@ -11,7 +11,11 @@ import time
 import httpx
 import psutil
 import pytest
+from flwr.cli.config_utils import get_fab_metadata
+from flwr.clientapp import ClientApp
+from flwr.common.config import get_fab_config
 from flwr.proto.fleet_pb2 import PullMessagesRequest
+from flwr.serverapp import ServerApp
 from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 
 from medomicslab_nb.errors import RunError, SettingsError
@@ -21,7 +25,7 @@ from medomicslab_nb.federated.certificates import load_public_key
 from medomicslab_nb.federated.client_app import site_of_node
 from medomicslab_nb.federated.control import control_client, runtime_client
 from medomicslab_nb.federated.deploy import installed_fab
-from medomicslab_nb.federated.fab import Fab, make_fab
+from medomicslab_nb.federated.fab import make_fab
 from medomicslab_nb.federated.launch import (
     make_certificates,
     make_keys,
@@ -33,6 +37,7 @@ from medomicslab_nb.federated.launch import (
 )
 from medomicslab_nb.federated.processes import Running, find, start
 from medomicslab_nb.federated.server_home import Server
+from medomicslab_nb.stages import load
 from tests.federated.running_federation import free_port, letter, replies, running_federation
 
 SITES = ("Basel", "Bern", "Chur", "Genf")
@@ -239,16 +244,8 @@ def test_the_secret_is_for_its_owner_only(federation):
 
 # What runs at a site
 
-def other_fab(kind: str) -> Fab:
-    fab = make_fab("another code")
-    if kind == "agent":
-        content = fab.content.replace(b"serverapp = ", b"agentapp  = ")
-        fab = Fab(content, hashlib.sha256(content).hexdigest())
-    return fab
-
-
 def test_a_site_runs_no_app_but_its_own(federation, monkeypatch):
-    fab = other_fab("server")
+    fab = make_fab("another code")
     monkeypatch.setattr("medomicslab_nb.federated.deploy.installed_fab", lambda: fab)
     with federation.transport() as transport:
         refused = replies(transport.ask(everyone(), 60))["Basel"].refused
@@ -257,6 +254,13 @@ def test_a_site_runs_no_app_but_its_own(federation, monkeypatch):
     log = AuditLog(federation.site("Basel") / "audit.jsonl")
     assert log.read()["words"].iloc[-1] == refused and log.read()["event"].iloc[-1] == "refused"
     assert log.verify() == 1
+
+
+def test_flower_can_read_the_app_and_load_what_it_names():
+    config = get_fab_config(make_fab("a").content)
+    parts = config["tool"]["flwr"]["app"]["components"]
+    assert isinstance(load(parts["clientapp"]), ClientApp) and isinstance(load(parts["serverapp"]), ServerApp)
+    assert get_fab_metadata(make_fab("a").content)[0] == "medomicslab/medomicslab-federated"
 
 
 def test_the_app_is_the_same_everywhere_and_another_for_other_code():
@@ -280,6 +284,19 @@ def test_a_program_is_found_again_and_not_started_twice(federation):
     running = federation.nodes["Chur"]
     assert find("supernode", running.home) == running
     assert federation.start("Chur") == running
+
+
+def test_a_server_is_not_started_at_two_addresses(federation):
+    federation.start_link()  # the same one again
+    with pytest.raises(RunError, match="runs already"):
+        start_superlink(federation.folder, "127.0.0.1", free_port(), federation.certificates)
+    assert len(nodes(federation.folder)) >= len(SITES)
+
+
+def test_a_proxy_of_the_environment_is_not_used_on_this_machine(federation, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    with federation.transport() as transport:
+        assert list(replies(transport.ask({"Chur": letter()}, 60))) == ["Chur"]
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path):
