@@ -71,6 +71,13 @@ class CoordinatorGrid(HttpGrid):
         whole = [self._whole(name, coming) for name, coming in list(self._coming.items())]
         return [message for message in whole if message is not None]
 
+    def valid(self) -> bool:
+        """Whether the server still knows this run: it gives one up that was not heard of for a minute."""
+        try:
+            return bool(self._runtime_client.SendTaskHeartbeat(SendTaskHeartbeatRequest()).success)
+        except httpx.HTTPStatusError:
+            return False
+
     def forget(self) -> None:
         """Drop what was still coming in: nobody waits for it any more."""
         self._coming.clear()
@@ -162,13 +169,20 @@ class DeployTransport:
                                todo="Register its key: medomicslab federation register DIR SITE PUBLIC_KEY")
         try:
             with said(self._server):
-                self._grid = self._grid or CoordinatorGrid(self._server, _start(self._server, installed_fab()))
-                self._grid.forget()
-                yield from exchange(self._grid, self._node_ids, letters, deadline_s, poll_s=_POLL_S,
+                grid = self._connected()
+                yield from exchange(grid, self._node_ids, letters, deadline_s, poll_s=_POLL_S,
                                     watch=self._watch)
         except RunError:
             self.close()
             raise
+
+    def _connected(self) -> CoordinatorGrid:
+        if self._grid is not None and not self._grid.valid():
+            self.close()
+        if self._grid is None:
+            self._grid = CoordinatorGrid(self._server, _start(self._server, installed_fab()))
+        self._grid.forget()
+        return self._grid
 
     def close(self) -> None:
         """End the run at the server."""

@@ -7,6 +7,7 @@ sends; this one compares its name with that of the installed code and refuses an
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import signal
@@ -15,6 +16,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -73,6 +75,7 @@ _PAUSES_S = (0.2, 1.0, 2.0, 5.0, 10.0)  # between attempts to reach the server
 _PAUSES_AFTER = ((0.15, 5), (0.3, 60), (1.0, 600), (2.0, float("inf")))  # between questions for letters: s, after s
 _BACKOFF_S = 0.05  # before asking again for a part of a letter that is still under way; Flower waits a second
 _PARTS_S = 30.0  # how long the rest of a letter is waited for; its coordinator may have been killed
+_CLOCK_S = 5.0
 _SHORT = 12
 log = logging.getLogger("medomicslab.site")
 
@@ -294,11 +297,23 @@ def in_words(error: BaseException) -> str:
         if told is not None and told.code in _REASONS:
             return _REASONS[told.code]
         if error.response.status_code == httpx.codes.UNAUTHORIZED:
-            return _REASONS[ApiErrorCode.FLEET_NODE_ACTIVATION_FAILED]
+            return _clock(error.response) or _REASONS[ApiErrorCode.FLEET_NODE_ACTIVATION_FAILED]
         return f"the server refuses: {told.message if told is not None else error.response.status_code}"
     if isinstance(error, httpx.TransportError):
         return f"the server does not answer ({type(error).__name__})"
     return str(error) if isinstance(error, MedomicsError) else f"{type(error).__name__}: {error}"
+
+
+def _clock(response: httpx.Response) -> str:
+    """What is to be said of this machine's clock, when that is why a signature is not accepted."""
+    try:
+        ahead_s = (dt.datetime.now(dt.UTC) - parsedate_to_datetime(response.headers["date"])).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return ""
+    if abs(ahead_s) < _CLOCK_S:
+        return ""
+    return (f"this machine's clock is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the server's, "
+            "which takes no signature from another time: set it by a time server")
 
 
 def serve(home: Path) -> NoReturn:

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import re
 import ssl
 import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import psutil
@@ -14,6 +17,7 @@ import pytest
 from flwr.cli.config_utils import get_fab_metadata
 from flwr.clientapp import ClientApp
 from flwr.common.config import get_fab_config
+from flwr.proto.control_pb2 import StopRunRequest
 from flwr.proto.fleet_pb2 import PullMessagesRequest
 from flwr.serverapp import ServerApp
 from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
@@ -174,6 +178,14 @@ def test_a_coordinator_that_is_killed_leaves_the_way_free_for_the_next(federatio
     assert replies(transport.ask({"Chur": letter(number=7)}, 60))["Chur"].values["number"] == 7
 
 
+def test_a_run_that_the_server_has_given_up_begins_anew(federation, transport):
+    replies(transport.ask({"Chur": letter()}, 60))
+    server = Server.of(federation.folder)
+    with control_client(server) as control:
+        control.StopRun(StopRunRequest(run_id=transport._grid.run.run_id))
+    assert replies(transport.ask({"Chur": letter(number=9)}, 60))["Chur"].values["number"] == 9
+
+
 def test_two_runs_at_once_do_not_take_each_others_answers(federation, transport):
     with federation.transport() as other:
         first = transport.ask({"Bern": letter(number=1, takes_s=1), "Chur": letter(number=1)}, 60)
@@ -209,6 +221,15 @@ def test_a_site_that_is_struck_off_is_refused_from_then_on(federation, transport
     with pytest.raises(SettingsError, match="no such site"):
         unregister_node(federation.folder, federation.ids.pop("Thun"))
     stop(federation.nodes["Thun"])
+
+
+@pytest.mark.parametrize("ahead_s, words", [(600, r"(600|601) s ahead of"), (-600, r"(599|600) s behind"),
+                                            (0, "public.pem")])
+def test_a_clock_that_is_wrong_is_told(ahead_s, words):
+    server = format_datetime(datetime.now(UTC) - timedelta(seconds=ahead_s), usegmt=True)
+    response = httpx.Response(401, headers={"date": server}, request=httpx.Request("POST", "https://server"))
+    said = supernode.in_words(httpx.HTTPStatusError("", request=response.request, response=response))
+    assert re.search(words, said)
 
 
 def test_a_key_is_registered_once(federation):
