@@ -8,9 +8,11 @@ import numpy as np
 def merged_ends(counts: np.ndarray, minimum: int) -> np.ndarray:
     """Where groups of neighbouring bins end, so that no group counts 1 to ``minimum - 1`` patients of a kind.
 
-    A group is as small as it can be from the left; what is left over at the right joins the last one, and empty bins
-    after that are groups of their own. Where even all bins together count too few of a kind, the filled ones are one
-    group all the same: the site's policy refuses it.
+    A group is as small as it can be from the left. A bin that holds enough by itself stays by itself, and the few just
+    before it join the group before them: where many share a value, such as the end of follow-up, it is not spread over
+    bins without them. What is left over at the right joins the last group, and empty bins after that are groups of
+    their own. Where even all bins together count too few of a kind, the filled ones are one group all the same: the
+    site's policy refuses it.
 
     Parameters
     ----------
@@ -32,8 +34,12 @@ def merged_ends(counts: np.ndarray, minimum: int) -> np.ndarray:
     last = int(filled[-1]) + 1 if len(filled) else 0
     ends = [0]
     for end in range(1, last + 1):
-        if may_leave(ends[-1], end):
-            ends.append(end)
+        if not may_leave(ends[-1], end):
+            continue
+        if ends[-1] < end - 1 and may_leave(end - 1, end):
+            place = next((place for place in reversed(range(len(ends))) if may_leave(ends[place], end - 1)), None)
+            ends = ends if place is None else [*ends[:place + 1], end - 1]
+        ends.append(end)
     while ends[-1] != last and len(ends) > 1 and not may_leave(ends[-1], last):
         ends.pop()
     joined = [last] if ends[-1] != last else []

@@ -73,6 +73,21 @@ def test_times_within_bins_stay_within_the_stated_limits():
     assert (rows["lower"] < rows["survival"])[rows["survival"] < 1].all()
 
 
+@pytest.mark.parametrize("events_at_the_end", [False, True])
+def test_many_who_are_followed_to_one_time_are_not_spread_over_the_time_before(events_at_the_end):
+    rng = np.random.default_rng(9)
+    sites = {}
+    for number, name in enumerate("abc"):
+        death, end = rng.exponential(40 + 20 * number, 150), rng.uniform(20, 200, 150)
+        time = np.ceil(np.minimum(np.minimum(death, end), 60))
+        sites[name] = site(time, (death <= end) & ((time < 60) | events_at_the_end))
+    found = drive(survival_curve(bins=60, horizon=60.0), sites, minimum=5)
+    for name, members in [("all", sites), *((name, {name: one}) for name, one in sites.items())]:
+        times, survival, _ = kaplan_meier(*pooled(members))
+        rows = found[found["site"] == name]
+        assert np.abs(rows["survival"] - at(times, survival, rows["time"].to_numpy())).max() < 0.01
+
+
 def _may_leave(one: SitePatients, minimum: int) -> bool:
     """Whether a site has enough events and enough others at all."""
     events = int(one.endpoint.event.sum())

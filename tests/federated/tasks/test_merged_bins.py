@@ -17,6 +17,12 @@ def test_by_hand():
     assert group_sums(counts, np.array([1, 2, 7])).tolist() == [[0], [7], [7]]
 
 
+def test_a_bin_that_many_share_stays_by_itself():
+    assert merged_ends(np.array([[6], [0], [1], [2], [40], [1]]), 5).tolist() == [4, 6]
+    assert merged_ends(np.array([[6], [0], [0], [3], [0], [10]]), 5).tolist() == [5, 6]
+    assert merged_ends(np.array([[2], [40], [30]]), 5).tolist() == [2, 3]  # nobody before whom the first could join
+
+
 def test_both_kinds_must_be_large_enough():
     counts = np.array([[5, 1], [0, 4], [5, 0]])
     assert merged_ends(counts, 5).tolist() == [2, 3]
