@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; nothing heavy is imported for it."""
     parser = argparse.ArgumentParser(prog="medomicslab", description="From hospital data to a validated, explained, "
-                                     "repeatable model. Nothing leaves this machine.")
+                                     "repeatable model. No patient's data leave this machine.")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

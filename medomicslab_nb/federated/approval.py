@@ -25,7 +25,8 @@ SHORT = 12
 
 _PACKAGE = "medomicslab_nb"
 _DATA = (".py", ".yaml", ".csv", ".json")
-_COORDINATOR = ("stage", "program", "coordinator", "pooled", "commands")  # what these import does not run at a site
+# What these import does not run at a site.
+_COORDINATOR = ("stage", "program", "coordinator", "pooled", "commands", "outline", "members")
 
 
 # -- what runs -----------------------------------------------------------------------------------------------------

@@ -128,7 +128,9 @@ def _as_site(patients: SitePatients, site: str, settings: FederatedSettings) -> 
 
 def _as_models(settings: FederatedSettings) -> ModelsSettings:
     kind = KINDS.get(settings.algorithm, "survival" if settings.time else "binary")
-    return ModelsSettings(outcome=settings.outcome, time=settings.time, positive=settings.positive,
+    # Columns that are named are all columns: no other table than theirs is looked into.
+    tables = {"predictors": tuple(settings.predictors)} if settings.predictors else {}
+    return ModelsSettings(outcome=settings.outcome, blocks=tables, time=settings.time, positive=settings.positive,
                           predictors=settings.predictors, centre="none",
                           kind="auto" if kind == "survival" else kind)
 

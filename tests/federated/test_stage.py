@@ -166,6 +166,36 @@ def test_sites_are_folders_too_with_the_same_result(study: Study, tmp_path: Path
     assert {name: one.table_hashes[name] for name in one.tables} == other.table_hashes
 
 
+def test_only_the_tables_that_are_named_are_looked_into(study: Study) -> None:
+    study.add_table("genes", patients()[["patient", "marker"]].rename(columns={"marker": "g1"}), block="genes")
+    run = ml.run("federated", study, {**SETTINGS, "predictors": {"clinical": ["age", "marker"]}}, sinks=[])
+    assert list(run.table("columns")["column"]) == ["age", "marker"]
+    assert "g1" in set(ml.run("federated", study, SETTINGS, sinks=[]).table("columns")["column"])
+
+
+def test_names_of_categories_are_those_of_their_coefficients(study: Study) -> None:
+    """Mappings travel in the order of their names, whatever that of the table."""
+    rng = np.random.default_rng(1)
+    zone, area = rng.choice(["a", "b", "c"], 240), rng.choice(["x", "y"], 240)
+    frame = patients()[["patient", "age", "hospital"]].assign(zone=zone, area=area)
+    frame["death"] = (3 * (zone == "c") + rng.logistic(size=240) > 1).astype(int)
+    other = ml.create_study(study.path.parent / "other")
+    other.add_table("clinical", frame, columns={
+        "zone": Column(type="category"), "area": Column(type="category"), "hospital": Column(role="centre"),
+        "death": Column(role="outcome", type="boolean")})
+    run = ml.run("federated", other, {**SETTINGS, "holdout": 0, "external": False, "compare": False}, sinks=[])
+    found = run.table("coefficients").set_index("column")["coefficient"]
+    assert found["zone=c"] > 1.5 and found[["zone=b", "area=y"]].abs().max() < 0.8
+
+
+def test_losses_of_each_site_are_told_while_a_network_is_trained(study: Study) -> None:
+    events = []
+    ml.run("federated", study, {**SETTINGS, "algorithm": "network", "network": {"rounds": 3}, "compare": False,
+                                "external": False}, sinks=[events.append])
+    told = [event.detail["losses"] for event in events if event.detail and "losses" in event.detail]
+    assert told and all(set(losses) == set(SITES) for losses in told)
+
+
 def test_a_site_that_only_judges_trains_nothing(study: Study) -> None:
     run = ml.run("federated", study, {**SETTINGS, "test_sites": ["west"], "holdout": 0}, sinks=[])
     sites = run.table("sites").set_index("site")

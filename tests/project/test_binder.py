@@ -134,11 +134,11 @@ def test_programs_of_the_system_are_named() -> None:
         subprocess.run(["dpkg-query", "--status", *packages], check=True, stdout=subprocess.DEVNULL)
 
 
-def test_environment_is_the_core_with_the_pinned_versions(built: Built) -> None:
+def test_environment_is_the_core_and_flower_with_the_pinned_versions(built: Built) -> None:
     listed = json.loads(built.run("python", "-m", "pip", "list", "--format=json", "--disable-pip-version-check"))
     installed = {entry["name"].lower(): entry["version"] for entry in listed}
     assert "medomicslab-nb" in installed
-    assert not {"torch", "spacy", "flwr", "voila", "xgboost-cpu", "optuna"} & set(installed)
+    assert not {"torch", "spacy", "ray", "voila", "xgboost-cpu", "optuna"} & set(installed)
     pins = dict(line.split("==") for line in (ROOT / "constraints" / "py311.txt").read_text("utf-8").splitlines()
                 if "==" in line)
     assert {name: version for name, version in installed.items() if pins.get(name, version) != version} == {}
@@ -163,14 +163,16 @@ def test_page_settings_are_those_of_the_lab_command() -> None:
     assert json.loads((BINDER / "page_config.json").read_text("utf-8")) == lab._PAGE
 
 
-@pytest.mark.parametrize("lesson", ["en/01_table_to_model.ipynb", "en/02_images_to_model.ipynb"])
+@pytest.mark.parametrize("lesson", ["en/01_table_to_model.ipynb", "en/02_images_to_model.ipynb",
+                                    "en/03_why_hospitals_differ.ipynb"])
 def test_lesson_runs(built: Built, tmp_path: Path, lesson: str, record_property: Callable[[str, object], None]) -> None:
     check(built, lesson, tmp_path, record_property)
 
 
 # Their code is that of the English ones (test_lessons.py).
 @pytest.mark.prove
-@pytest.mark.parametrize("lesson", ["fr/01_table_au_modele.ipynb", "fr/02_images_au_modele.ipynb"])
+@pytest.mark.parametrize("lesson", ["fr/01_table_au_modele.ipynb", "fr/02_images_au_modele.ipynb",
+                                    "fr/03_pourquoi_les_hopitaux_different.ipynb"])
 def test_french_lesson_runs(built: Built, tmp_path: Path, lesson: str,
                             record_property: Callable[[str, object], None]) -> None:
     check(built, lesson, tmp_path, record_property)

@@ -13,6 +13,7 @@ from medomicslab_nb.evaluation.endpoints import Kind
 from medomicslab_nb.federated.messages import Answers, Question, Release, Task, Values
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.settings import NetworkSettings, PrivacySettings
+from medomicslab_nb.federated.tasks.losses import losses_of
 from medomicslab_nb.federated.tasks.network_layers import forward, initial_weights, sizes_of
 from medomicslab_nb.federated.tasks.network_privacy import clipped, epsilon, fresh_secret, noisy_mean, sampling
 from medomicslab_nb.federated.tasks.network_strategy import mean_change, server_of
@@ -100,9 +101,9 @@ def fit_network(preparation: Preparation, network: NetworkSettings, privacy: Pri
     weights = initial_weights(sizes_of(len(preparation.columns), network.hidden), seed)
     server = server_of(network)
     losses: list[float] = []
+    detail: dict[str, Any] = {}
     patients: dict[str, int] = {}
     for number in range(1, network.rounds + 1):
-        detail = {"loss": losses[-1]} if losses else {}
         answers = yield Question("network", {**fixed, "weights": weights, "number": number},
                                  f"Training of the network, round {number} of {network.rounds}", preparation.each(),
                                  detail=detail)
@@ -110,7 +111,8 @@ def fit_network(preparation: Preparation, network: NetworkSettings, privacy: Pri
         patients = {site: int(values["n"]) for site, values in answers.items()}
         _refuse_delta(privacy, patients)
         weights = server(weights, _change(answers, weights, privacy))
-        losses += _loss(answers)
+        detail = losses_of(answers)
+        losses += [detail["loss"]] if detail else []
     return Network(kind, tuple(preparation.columns), network.hidden, weights, tuple(losses),
                    _epsilons(network, privacy, patients), privacy.delta if privacy.kind != "none" else 0.0)
 
@@ -121,14 +123,6 @@ def _change(answers: Answers, weights: np.ndarray, privacy: PrivacySettings) -> 
         site_secrets = [np.asarray(values["secret"], dtype=np.uint8).tobytes() for values in answers.values()]
         return noisy_mean(changes, site_secrets, privacy.noise, privacy.clip)
     return mean_change(changes, [int(values["n"]) for values in answers.values()])
-
-
-def _loss(answers: Answers) -> list[float]:
-    """Mean over the sites' patients, if the sites tell."""
-    if any("loss" not in values for values in answers.values()):
-        return []
-    return [float(np.average([values["loss"] for values in answers.values()],
-                             weights=[values["n"] for values in answers.values()]))]
 
 
 def _epsilons(network: NetworkSettings, privacy: PrivacySettings,

@@ -69,6 +69,10 @@ class Preparation:
     spread: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # Mappings travel in the order of their names: so do the columns that a site makes of them.
+        object.__setattr__(self, "categories", dict(sorted(self.categories.items())))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the prepared columns: numeric ones, then "stage=III" for each level but the first."""
@@ -256,7 +260,7 @@ def _indicators(frame: pd.DataFrame, categories: Mapping[str, Sequence[str]],
                 minimum: int) -> tuple[list[np.ndarray], tuple[str, ...]]:
     """For each categorical column an array (n_patients, n_levels - 1), and the columns that have rare levels here."""
     found, rare = [], []
-    for name, levels in categories.items():
+    for name, levels in sorted(categories.items()):
         counts = frame[name].value_counts()
         scarce = set(counts.index[counts < minimum])
         if scarce:

@@ -24,7 +24,7 @@ _WHOLE = 10  # patients of a site that has nothing but zeros, from which that is
 
 @dataclass(frozen=True)
 class Schema:
-    """What the sites have in common, of their training patients.
+    """What the sites have in common, of their training patients; of sites that only judge, of those who judge.
 
     Attributes
     ----------
@@ -34,7 +34,8 @@ class Schema:
         Of the outcome or the follow-up time.
     numeric : tuple of str
     categories : mapping of str to tuple of str
-        Levels that enough patients of some site have; numbers by value, before words.
+        Levels that enough patients of some site that trains have; numbers by value, before words. What only judging
+        patients have is no level: a model knows nothing of it, and it cannot be the reference.
     zeros : tuple of str
         Numeric columns in which 0 means missing.
     patients, events : mapping of str to int
@@ -75,17 +76,23 @@ def check_schema(settings: FederatedSettings) -> Task:
         or none without: the error names the site.
     """
     answers: Answers = yield Question("schema", {}, "Columns and numbers of patients",
-                                      dict.fromkeys(settings.test_sites, {"part": "testing"}))
+                                      {site: {"part": "testing"} for site in settings.test_sites})
     _same_endpoint(answers, KINDS.get(settings.algorithm, ""))
     _same_columns(answers)
     kinds = _same_kinds(answers)
-    _both_classes(answers, settings.outcome)
+    training = {site: values for site, values in answers.items() if site not in settings.test_sites}
+    if not training:
+        raise DataError("no site is left to train the model", where="setting 'test_sites'",
+                        todo="Name fewer sites that only judge")
+    _both_classes(training, settings.outcome, "training")
+    _both_classes({site: values for site, values in answers.items() if site not in training}, settings.outcome,
+                  "judging")
     zeros = {name: reason for name, kind in kinds.items() if kind == "number" and (reason := _zero_reason(
         name, {site: values["columns"][name] for site, values in answers.items()}))}
     known = {site: {name: _known(values["columns"][name], name in zeros) for name in kinds}
              for site, values in answers.items()}
-    levels = {name: _levels(name, answers) for name, kind in kinds.items() if kind == "category"}
-    left_out = [name for name in kinds if not any(counts[name] for counts in known.values())
+    levels = {name: _levels(name, training) for name, kind in kinds.items() if kind == "category"}
+    left_out = [name for name in kinds if not any(known[site][name] for site in training)
                 or (name in levels and len(levels[name]) < 2)]
     return Schema(
         kind=next(iter(answers.values()))["kind"], unit=max(values["unit"] for values in answers.values()),
@@ -94,8 +101,9 @@ def check_schema(settings: FederatedSettings) -> Task:
         zeros=tuple(name for name in zeros if name not in left_out),
         patients={site: values["patients"] for site, values in answers.items()},
         events={site: values["events"] for site, values in answers.items()}, known=known,
-        notes=(*_zero_notes(zeros, answers), *(f"'{name}' is left out: no site has values of it that differ, or too "
-                                               "few patients have them." for name in left_out)))
+        notes=(*_zero_notes(zeros, answers), *_new_level_notes(levels, answers),
+               *(f"'{name}' is left out: no site has values of it that differ, or too few patients have them."
+                 for name in left_out)))
 
 
 def schema_step(patients: SitePatients, values: Values, minimum: int) -> Release:
@@ -205,16 +213,16 @@ def _same_kinds(answers: Answers) -> dict[str, str]:
     return kinds
 
 
-def _both_classes(answers: Answers, outcome: str) -> None:
+def _both_classes(answers: Answers, outcome: str, who: str) -> None:
     """Refuse sites without a case, or without anybody else."""
     without = [site for site, values in answers.items() if values["events"] == 0]
     if without:
-        raise DataError(f"no training patient has the outcome '{outcome}' (no positive case)", where=_at(without),
+        raise DataError(f"no {who} patient has the outcome '{outcome}' (no positive case)", where=_at(without),
                         todo="Check how the outcome is coded there, or leave the site out")
     only = [site for site, values in answers.items() if values["kind"] == "binary"
             and values["events"] == values["patients"]]
     if only:
-        raise DataError(f"every training patient has the outcome '{outcome}'", where=_at(only),
+        raise DataError(f"every {who} patient has the outcome '{outcome}'", where=_at(only),
                         todo="Check how the outcome is coded there, or leave the site out")
 
 
@@ -249,6 +257,14 @@ def _zero_notes(zeros: Mapping[str, str], answers: Answers) -> list[str]:
         counts = ", ".join(f"{site} {'few' if count is None else count}" for site, count in told.items() if count != 0)
         notes.append(f"0 in '{name}' counts as missing at every site: {reason} (zeros: {counts}).")
     return notes
+
+
+def _new_level_notes(levels: Mapping[str, Sequence[str]], answers: Answers) -> list[str]:
+    """On categories that only sites which judge have."""
+    found = [(name, site, sorted(set(values["columns"][name].get("levels", ())) - set(known), key=_order))
+             for name, known in levels.items() for site, values in answers.items()]
+    return [f"'{name}' has categories at {site} that nobody has who trains the model ({', '.join(new)}): there it "
+            "counts as missing." for name, site, new in found if new]
 
 
 def _known(column: Mapping[str, Any], without_zeros: bool) -> int:

@@ -27,6 +27,7 @@ import numpy as np
 from medomicslab_nb.federated.messages import Answers, Question, Release, Task, Values
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.settings import TreesSettings
+from medomicslab_nb.federated.tasks.losses import losses_of
 from medomicslab_nb.federated.tasks.parts import part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepared
 from medomicslab_nb.federated.tasks.tree_gradients import gradients
@@ -110,12 +111,13 @@ def fit_trees(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: 
     answers = yield Question("tree", {**common, **model, **_candidate(none)}, "Trees: score to start from", each)
     model["base"] = float(_newton(answers, ridge=0.0)[0])
     losses: list[float] = []
+    detail: dict[str, Any] = {}
     for number in range(1, trees.rounds + 1):
         label = f"Trees, round {number} of {trees.rounds}"
-        detail = {"loss": losses[-1]} if losses else {}
         answers = yield Question("tree", {**common, **model, "depth": trees.depth}, f"{label}: a tree of each site",
                                  each, detail=detail)
-        losses.append(_mean_loss(answers))
+        detail = losses_of(answers)
+        losses.append(detail["loss"])
         splits = _best(answers)
         answers = yield Question("tree", {**common, **model, **_candidate(splits)}, f"{label}: leaves of the best",
                                  each)
@@ -148,11 +150,6 @@ def _newton(answers: Answers, ridge: float) -> np.ndarray:
                          for name in ("gradient", "hessian"))
     total = hessian + ridge
     return np.asarray(-gradient / np.where(total > 0, total, np.inf))
-
-
-def _mean_loss(answers: Answers) -> float:
-    return float(np.average([values["loss"] for values in answers.values()],
-                            weights=[values["n"] for values in answers.values()]))
 
 
 def edge_matrix(preparation: Preparation, edges: Mapping[str, np.ndarray]) -> np.ndarray:

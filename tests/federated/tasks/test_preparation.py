@@ -76,6 +76,14 @@ def test_summary_and_availability():
     assert known == [["a", "x", 3], ["a", "s", 2], ["b", "x", 1], ["b", "s", 2]]
 
 
+def test_columns_keep_their_names_in_whatever_order_a_table_has_them():
+    """A mapping travels in the order of its names; the mean under a name is that column's."""
+    frame = pd.DataFrame({"z": ["no", "no", "no", "yes"], "x": [1.0, 2, 6, 3], "a": ["I", "III", "II", "II"]})
+    preparation = drive(over_sites(), {"one": at_site(frame, np.array([1, 0, 1, 0], bool))})
+    summary = preparation.summary().set_index("column")["mean"]
+    assert summary.to_dict() == {"x": 3.0, "a=II": 0.5, "a=III": 0.25, "z=yes": 0.25}
+
+
 def test_a_constant_column_is_zero_and_has_scale_one():
     sites = {name: at_site(pd.DataFrame({"x": np.full(n, 0.1), "y": np.arange(n) * 1.0}), np.arange(n) % 2 == 0)
              for name, n in (("a", 7), ("b", 11))}
