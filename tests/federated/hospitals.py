@@ -33,5 +33,11 @@ def hospital(folder: Path, site: str, *, n: int = 80, seed: int = 0, frame: pd.D
     """A study with these patients, or with those of the seed."""
     study = create_study(folder)
     frame = patients(site, n, seed) if frame is None else frame
-    study.add_table("clinical", frame, columns={name: column for name, column in COLUMNS.items() if name in frame})
+    add_patients(study, frame)
     return study
+
+
+def add_patients(study: Study, frame: pd.DataFrame) -> None:
+    """Give a study these patients, in place of those that it had."""
+    guess = Column(role="predictor", type="number")
+    study.add_table("clinical", frame, columns={name: COLUMNS.get(name, guess) for name in frame if name != "patient"})
