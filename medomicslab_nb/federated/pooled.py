@@ -29,6 +29,8 @@ from medomicslab_nb.models.harmonisation import ComBat
 
 REGRESSIONS = ("logistic", "linear", "cox")
 
+_FLAT = 1e-10  # standard deviation of a standardised column that is rounding error
+
 
 def pooled_model(sites: Mapping[str, SitePatients], schema: Schema, preparation: Preparation,
                  settings: FederatedSettings) -> Mapping[str, Any] | None:
@@ -90,10 +92,24 @@ def pooled_coefficients(sites: Mapping[str, SitePatients], preparation: Preparat
         numeric = slice(0, len(preparation.numeric))
         raw[:, numeric] = ComBat().fit(raw[:, numeric], site).transform(raw[:, numeric], site)
     values = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler()).fit_transform(raw)
-    if settings.algorithm == "cox":
-        time = np.concatenate([part.time for part in parts if part.time is not None])
-        model = CoxRegression(settings.ties, settings.penalty).fit(values, time, outcome, strata=site)
-        return 0.0, model.coef_
+    times = [part.time for part in parts if part.time is not None]
+    time = np.concatenate(times) if settings.algorithm == "cox" else None
+    # Nothing can be known of a column that does not vary: solvers without a penalty stumble over it.
+    varies = _varies(values, np.zeros(len(site)) if time is None else site)
+    coef = np.zeros(values.shape[1])
+    intercept, coef[varies] = _fitted(values[:, varies], outcome, time, site, settings)
+    return intercept, coef
+
+
+def _varies(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Standardised columns that differ between patients of one group; bool, shape (n_columns,)."""
+    return np.asarray(np.max([values[group == one].std(axis=0) for one in np.unique(group)], axis=0) > _FLAT)
+
+
+def _fitted(values: np.ndarray, outcome: np.ndarray, time: np.ndarray | None, site: np.ndarray,
+            settings: FederatedSettings) -> tuple[float, np.ndarray]:
+    if time is not None:
+        return 0.0, CoxRegression(settings.ties, settings.penalty).fit(values, time, outcome, strata=site).coef_
     if settings.algorithm == "linear":
         fitted = Ridge(alpha=settings.penalty).fit(values, outcome)
         return float(fitted.intercept_), fitted.coef_

@@ -103,8 +103,8 @@ def program(settings: FederatedSettings, pooled: Pooled | None = None) -> Task:
                              "is explained, which has no noise.")
         outcome.performance = judges.table()
         return outcome
-    if settings.compare and pooled is not None and (together := pooled(schema, preparation)) is not None:
-        yield from judges.judge(POOLED, preparation, together)
+    if settings.compare and pooled is not None:
+        yield from judges.judge_pooled(preparation, lambda: pooled(schema, preparation))
     if settings.compare:
         for site in outcome.training:
             yield from judges.try_model(alone(site), (site,))
@@ -143,6 +143,16 @@ class Judges:
                 self._outcome.notes.append("Nobody was kept out of training: the performance is that on the patients "
                                            "who made the model, and too good.")
 
+    def judge_pooled(self, preparation: Preparation, make: Callable[[], Values | None]) -> Task:
+        """The same of the model of all patients together, if there is one; a note says why there is none."""
+        try:
+            model = make()
+        except DataError as error:
+            self._outcome.notes.append(f"There is no model of all patients together: {error.found}.")
+            return
+        if model is not None:
+            yield from self.judge(POOLED, preparation, model)
+
     def try_model(self, name: str, sites: Sequence[str], at: str = "") -> Task:
         """Have the model of some sites judged like the others, or by all patients of one site that is not among them.
 
@@ -176,7 +186,7 @@ def _model(settings: FederatedSettings, schema: Schema, sites: Sequence[str]) ->
     """Preparation and model of these sites' training patients."""
     preparation: Preparation = yield from only(prepare(schema), sites)
     if settings.harmonisation:
-        preparation = yield from harmonise(preparation, sites)
+        preparation = yield from harmonise(preparation, sites, settings.test_sites)
     model = yield from only(fit(settings, schema, preparation), sites)
     return preparation, model
 

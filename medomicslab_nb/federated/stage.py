@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from medomicslab_nb.errors import DataError, SettingsError
 from medomicslab_nb.federated.approval import code_hash
 from medomicslab_nb.federated.coordinator import Conversation, Coordinator, Quorum
 from medomicslab_nb.federated.journal import Journal
@@ -22,6 +23,9 @@ from medomicslab_nb.federated.tasks.regression import Regression
 from medomicslab_nb.federated.tasks.schema import Schema
 from medomicslab_nb.files import sha256_json
 from medomicslab_nb.stages import StageResult
+
+ALL = "all"
+"""In ``performance`` and ``curve``: all sites together."""
 
 
 def run(study: Any, settings: FederatedSettings, progress: Any) -> StageResult:
@@ -41,9 +45,10 @@ def run(study: Any, settings: FederatedSettings, progress: Any) -> StageResult:
     RunError
         A site refuses, is missing, or answers with other code; the message names it.
     DataError, SettingsError
-        The sites cannot be put together.
+        The sites cannot be put together, or one has a name that stands for all of them.
     """
     with members(study, settings, progress.check) as found:
+        _refuse_names(settings, found.names)
         plan = plan_of(settings)
         quorum = Quorum(found.names, frozenset(settings.required or found.names), settings.missing,
                         settings.deadline, settings.patience * 3600)
@@ -54,6 +59,21 @@ def run(study: Any, settings: FederatedSettings, progress: Any) -> StageResult:
                                   journal=journal, progress=progress)
         talk = coordinator.converse(program(settings, _pooled(settings, found)))
     return _result(settings, found, talk)
+
+
+def _refuse_names(settings: FederatedSettings, names: Sequence[str]) -> None:
+    """Refuse sites that only judge and are none, and a site with the name by which tables mean all of them."""
+    unknown = [site for site in settings.test_sites if site not in names]
+    if unknown:
+        raise SettingsError(f"{_quoted(unknown)} is none of the sites ({_quoted(names)})",
+                            where="setting 'test_sites'", todo="Correct the name")
+    if ALL in names:
+        raise DataError(f"a site is called '{ALL}', which stands for all sites together", where="names of the sites",
+                        todo="Give it another name")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _pooled(settings: FederatedSettings, found: Members) -> Any:
@@ -134,7 +154,7 @@ def _metrics(settings: FederatedSettings, outcome: Outcome, talk: Conversation) 
         metrics["epsilon"] = outcome.model.epsilon
     if not len(table):
         return metrics
-    together = table[table["site"] == "all"].set_index("model")["estimate"]
+    together = table[table["site"] == ALL].set_index("model")["estimate"]
     alones = [together.get(alone(site), np.nan) for site in outcome.training]
     left_out = [_estimate(table, without(site), site) for site in outcome.training]
     return metrics | {name: value for name, value in {

@@ -206,6 +206,42 @@ def test_a_site_that_only_judges_trains_nothing(study: Study) -> None:
     assert not table["model"].str.contains("west").any()
 
 
+def test_sites_that_only_judge_are_harmonised_too(study: Study) -> None:
+    run = ml.run("federated", study, {**SETTINGS, "test_sites": ["west"], "holdout": 0, "harmonisation": True},
+                 sinks=[])
+    table = run.table("performance").set_index(["model", "site"])["estimate"]
+    assert table["federated", "west"] == pytest.approx(table["pooled", "west"], abs=1e-9)
+    assert any(text.startswith("west did not train the model: it was harmonised") for text in run.warnings)
+
+
+@pytest.mark.parametrize(("change", "kind", "words"), [
+    ({"test_sites": ["wst"]}, SettingsError, "'wst' is none of the sites"),
+    ({"test_sites": list(SITES)}, DataError, "no site is left to train the model")])
+def test_sites_that_only_judge_must_be_some_of_the_sites(study: Study, change: dict, kind: type, words: str) -> None:
+    with pytest.raises(kind, match=words):
+        ml.run("federated", study, {**SETTINGS, **change}, sinks=[])
+
+
+def test_no_site_has_the_name_of_all(tmp_path: Path) -> None:
+    study = add(ml.create_study(tmp_path / "study"), patients().replace({"hospital": {"west": "all"}}))
+    with pytest.raises(DataError, match="a site is called 'all'"):
+        ml.run("federated", study, SETTINGS, sinks=[])
+
+
+@pytest.mark.parametrize("algorithm", ["logistic", "linear", "cox"])
+def test_a_column_that_does_not_vary_stops_no_model(tmp_path: Path, algorithm: str) -> None:
+    frame = patients()
+    of_site = frame["hospital"].map(dict(zip(SITES, (1.5, 2.5, 4.5), strict=True)))
+    frame = frame.assign(scanner=of_site if algorithm == "cox" else 3.0)  # constant in each stratum, or altogether
+    study = add(ml.create_study(tmp_path / "study"), frame)
+    more = {"linear": {"outcome": "score"}, "cox": {"time": "months"}}.get(algorithm, {})
+    run = ml.run("federated", study, {**SETTINGS, "algorithm": algorithm, "penalty": 0.0, "external": False,
+                                      "predictors": {"clinical": ["age", "scanner"]}, **more}, sinks=[])
+    table = run.table("coefficients").set_index("column")
+    assert table.loc["scanner", "coefficient"] == 0 and np.isnan(table.loc["scanner", "standard_error"])
+    assert run.metrics["federated"] == pytest.approx(run.metrics["pooled"], abs=1e-9)
+
+
 def test_a_run_that_is_stopped_goes_on_where_it_was(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     answered: list[str] = []
     real = Site.answer

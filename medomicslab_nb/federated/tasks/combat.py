@@ -51,7 +51,7 @@ def combat_step(patients: SitePatients, values: Values, minimum: int) -> Release
                    "harmonisation", n, (n, *moments.count.tolist()))
 
 
-def harmonise(preparation: Preparation, training: Sequence[str] | None = None) -> Task:
+def harmonise(preparation: Preparation, training: Sequence[str] | None = None, judging: Sequence[str] = ()) -> Task:
     """The preparation with each site's location and spread of the numeric columns, and means and scales after that.
 
     The parameters are those of :class:`~medomicslab_nb.models.harmonisation.ComBat` fitted on the pooled training
@@ -63,9 +63,11 @@ def harmonise(preparation: Preparation, training: Sequence[str] | None = None) -
     training : sequence of str, optional
         Sites that make the model; the others that are asked are harmonised towards these by their own predictors, if
         they have 20 patients. All without it.
+    judging : sequence of str
+        Sites that have no training patients: of them those who judge are asked about.
     """
-    answers = yield Question("combat", preparation.values(), "Moments of each site, for harmonisation",
-                             preparation.each())
+    each = {**preparation.each(), **{site: {**preparation.each().get(site, {}), "part": "testing"} for site in judging}}
+    answers = yield Question("combat", preparation.values(), "Moments of each site, for harmonisation", each)
     makers = tuple(site for site in answers if training is None or site in training)
     if preparation.numeric:
         preparation = _with_parameters(preparation, answers, makers)

@@ -30,23 +30,25 @@ def fit_linear(preparation: Preparation, penalty: float = 1.0) -> Task:
     Returns
     -------
     Regression
-        The residual variance of its covariance has the divisor n - columns - 1.
+        The residual variance of its covariance has the divisor n - columns - 1; with a penalty there may be no more
+        patients than that, and the covariance is then NaN.
 
     Raises
     ------
     DataError
-        Columns follow from each other and there is no penalty, or there are not more patients than coefficients.
+        There is no penalty, and columns follow from each other or there are not more patients than coefficients.
     """
     names = ("intercept", *preparation.columns)
     found = yield from newton("linear", preparation.values(), preparation.each(), names=names,
                               penalty=np.array([0.0, *[penalty] * len(preparation.columns)]), where=_WHERE)
     n = sum(preparation.patients.values())
     freedom = n - int(np.isfinite(np.diag(found.covariance)).sum())
-    if freedom <= 0:
+    if freedom <= 0 and not penalty:
         raise DataError(f"{n} patients are too few for {len(names)} coefficients", where=_WHERE,
-                        todo="Use fewer columns")
-    variance = -2 * found.log_likelihood / freedom
-    likelihood = -n / 2 * (np.log(2 * np.pi * max(variance * freedom / n, np.finfo(float).tiny)) + 1)
+                        todo="Use fewer columns, or set a penalty")
+    squares = -2 * found.log_likelihood
+    variance = squares / freedom if freedom > 0 else np.nan
+    likelihood = -n / 2 * (np.log(2 * np.pi * max(squares / n, np.finfo(float).tiny)) + 1)
     return as_regression("linear", preparation, replace(found, covariance=found.covariance * variance,
                                                         log_likelihood=float(likelihood)))
 

@@ -97,7 +97,8 @@ class Regression:
         coefficient = self.coef / self.scale
         error = np.sqrt(np.diag(self.covariance)) / self.scale
         width = norm.ppf((1 + confidence) / 2) * error
-        ratio = np.full(len(coefficient), np.nan) if self.kind == "linear" else np.exp(coefficient)
+        with np.errstate(over="ignore"):  # of a column with a very large unit
+            ratio = np.full(len(coefficient), np.nan) if self.kind == "linear" else np.exp(coefficient)
         return pd.DataFrame({"column": self.columns, "coefficient": coefficient, "standard_error": error,
                              "lower": coefficient - width, "upper": coefficient + width, "ratio": ratio,
                              "standardised": self.coef})
@@ -191,7 +192,8 @@ def _summed(answers: Answers) -> tuple[float, np.ndarray, np.ndarray]:
 def _checked(information: np.ndarray, penalty: np.ndarray, names: Sequence[str],
              where: str) -> tuple[np.ndarray, float]:
     """Parameters about which there is information, and the eigenvalue below which one runs away."""
-    free = np.diag(information) > _CONSTANT * np.diag(information).max(initial=0.0)
+    # Without the penalty, which would give an effect of 0 error bars that tell of no patient.
+    free = np.diag(information) - penalty > _CONSTANT * np.diag(information).max(initial=0.0)
     if not free.any():
         raise DataError("no column varies", where=where, todo="Use other columns")
     roots, directions = np.linalg.eigh(information[np.ix_(free, free)])

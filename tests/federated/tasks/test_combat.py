@@ -87,6 +87,15 @@ def test_a_site_outside_the_model_is_harmonised_by_its_own_predictors():
     np.testing.assert_array_equal(alone.mean, found.mean)
 
 
+def test_a_site_where_everybody_judges_is_harmonised_by_those():
+    sites = hospitals()
+    judging = {**sites, "c": replace(sites["c"].training_part, testing=np.ones(len(sites["c"].training_part), bool))}
+    found = drive(harmonise(Preparation(NAMES, {}), ("a", "b"), ("c",)), judging)
+    expected = drive(harmonise(Preparation(NAMES, {}), ("a", "b")), sites)
+    np.testing.assert_allclose(found.location["c"], expected.location["c"])
+    assert tuple(found.patients) == ("a", "b")
+
+
 def test_only_moments_leave():
     log = []
     drive(harmonise(Preparation(NAMES, {})), hospitals(), minimum=5, log=log)

@@ -10,6 +10,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings as tried, strategies as st
 from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.federated.settings import FederatedSettings
@@ -88,6 +89,17 @@ def test_too_few_patients_are_said():
                           np.arange(4.0))}
     with pytest.raises(DataError, match="4 patients are too few for 4 coefficients"):
         drive(over_sites(0.0), sites)
+
+
+def test_a_penalty_fits_more_columns_than_patients():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(30, 50)), columns=[f"x{number}" for number in range(50)])
+    outcome = 100 + frame["x0"].to_numpy() + rng.normal(size=30)
+    sites = {name: at_site(frame[rows], outcome[rows]) for name, rows in (("a", slice(0, 12)), ("b", slice(12, 30)))}
+    _, model = drive(over_sites(2.0), sites)
+    expected = Ridge(alpha=2.0).fit(StandardScaler().fit_transform(frame), outcome)
+    np.testing.assert_allclose(model.coef, expected.coef_, atol=1e-10)
+    assert model.in_units()["standard_error"].isna().all(), "there is no residual variance"
 
 
 def test_another_outcome_is_refused_at_the_site():

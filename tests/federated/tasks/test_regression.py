@@ -49,11 +49,12 @@ def test_columns_that_follow_from_each_other_are_named():
     assert model.coef[0] == pytest.approx(model.coef[3], rel=1e-9)
 
 
-def test_a_constant_column_has_no_effect_and_no_error_bar():
+@pytest.mark.parametrize("penalty", [0.0, 2.0])
+def test_a_constant_column_has_no_effect_and_no_error_bar(penalty):
     frame, outcome = some()
-    plain = fit(sites_of(frame, outcome), 0.0)[1]
+    plain = fit(sites_of(frame, outcome), penalty)[1]
     frame.insert(1, "same", 0.1)
-    model = fit(sites_of(frame, outcome), 0.0)[1]
+    model = fit(sites_of(frame, outcome), penalty)[1]
     assert model.coef[1] == 0 and np.isnan(model.covariance[1]).all()
     np.testing.assert_allclose(np.delete(model.coef, 1), plain.coef, atol=1e-12)
     assert model.in_units()["standard_error"].isna().tolist() == [False, True, False, False]

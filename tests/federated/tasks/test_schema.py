@@ -69,6 +69,25 @@ def test_a_column_that_is_empty_everywhere_is_left_out():
     assert [note.split()[0] for note in schema.notes] == ["'marker'", "'stage'"]
 
 
+def test_a_site_that_only_judges_names_no_category_and_no_reference():
+    judge = site(2, stage=np.array(["0", "II"] * 20))
+    judge = replace(judge, testing=np.ones(40, dtype=bool))
+    settings = SETTINGS.model_copy(update={"test_sites": ("west",)})
+    schema = check({"north": site(0), "south": site(1), "west": judge}, settings=settings)
+    assert schema.categories == {"stage": ("I", "II", "III")}
+    assert "'stage' has categories at west that nobody has who trains the model (0)" in schema.notes[0]
+
+
+def test_what_only_judges_know_is_left_out():
+    judge = replace(site(2), testing=np.ones(40, dtype=bool))
+    settings = SETTINGS.model_copy(update={"test_sites": ("west",)})
+    empty = {"marker": np.full(40, np.nan)}
+    schema = check({"north": site(0, **empty), "south": site(1, **empty), "west": judge}, settings=settings)
+    assert schema.columns == ("age", "stage")
+    with pytest.raises(DataError, match="no site is left to train"):
+        check({"west": judge}, settings=settings)
+
+
 @pytest.mark.parametrize(("outcome", "said"), [(np.zeros(40, bool), "no training patient has the outcome 'disease'"),
                                                (np.ones(40, bool), "every training patient")])
 def test_a_site_with_one_class_is_named(outcome, said):
