@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import threading
 import uuid
@@ -97,8 +98,8 @@ class RayTransport:
             self._mailbox.fail(RuntimeError("another simulation runs in this process, and Ray takes one"))
             return
         try:
-            with TemporaryDirectory(prefix="medomicslab-") as folder, _environment(Path(folder)), _ray():
-                _start_ray(min(len(self._sites), os.cpu_count() or 1))
+            workers = min(len(self._sites), os.cpu_count() or 1)
+            with TemporaryDirectory(prefix="medomicslab-") as folder, _environment(Path(folder)), _ray(workers):
                 run_simulation(make_server_app(self._mailbox, tuple(self._sites)), app, len(self._sites),
                                backend_config={"client_resources": {"num_cpus": 1, "num_gpus": 0.0}})
         except Exception as failure:  # whatever it was, the run is told
@@ -130,8 +131,6 @@ def _start_ray(workers: int) -> None:
     """Start Ray on this machine only. It gives up after 30 s, which a machine at work may well take."""
     import ray
 
-    if ray.is_initialized():
-        return
     for attempt in range(_ATTEMPTS):
         try:
             with _without_helpers(), warnings.catch_warnings():
@@ -146,16 +145,21 @@ def _start_ray(workers: int) -> None:
 
 
 @contextmanager
-def _ray() -> Iterator[None]:
-    """Ray, ended afterwards unless somebody else had started it."""
+def _ray(workers: int) -> Iterator[None]:
+    """Ray, ended afterwards with all that it has written, unless somebody else had started it."""
     import ray
+    from ray._private import worker
 
-    ours = not ray.is_initialized()
+    if ray.is_initialized():
+        yield
+        return
+    _start_ray(workers)
+    written = worker._global_node.get_session_dir_path()  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        if ours:
-            ray.shutdown()
+        ray.shutdown()
+        shutil.rmtree(written, ignore_errors=True)
 
 
 @contextmanager

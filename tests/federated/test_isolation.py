@@ -48,6 +48,7 @@ def test_a_contact_elsewhere_would_be_seen(tmp_path):
     assert contacted(trace) == ({"::1"}, {"192.0.2.1"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["ray", "deploy"])
 def test_no_network_is_needed(backend):
     alone = ("unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")

@@ -34,9 +34,14 @@ def everyone(**values):
 
 
 def test_rays_processes_end_with_the_transport():
+    from ray._private import worker
+
     with RayTransport({"Bern": functools.partial(EchoSite, Path("Bern"))}) as found:
         pid = replies(found.ask({"Bern": letter()}, 120))["Bern"].values["pid"]
         assert psutil.pid_exists(pid)
+        session = Path(worker._global_node.get_session_dir_path())
+        assert session.is_dir()
+    assert not session.exists()
     end = time.monotonic() + 10
     while psutil.pid_exists(pid) and time.monotonic() < end:
         time.sleep(0.1)
