@@ -7,7 +7,6 @@ sends; this one compares its name with that of the installed code and refuses an
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
 import signal
@@ -16,7 +15,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,7 +33,6 @@ from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.message_pb2 import ObjectTree
 from flwr.proto.node_pb2 import Node
 from flwr.proto.run_pb2 import GetRunRequest
-from flwr.supercore.error import ApiErrorCode, FlowerError
 from flwr.supercore.inflatable.inflatable_object import (
     get_all_nested_objects,
     get_object_tree,
@@ -63,6 +60,7 @@ from medomicslab_nb.federated.certificates import load_private_key
 from medomicslab_nb.federated.client_app import STUDY, app, site_of_node
 from medomicslab_nb.federated.fab import make_fab
 from medomicslab_nb.federated.flower import SITE
+from medomicslab_nb.federated.node_faults import in_words
 from medomicslab_nb.federated.processes import claim
 from medomicslab_nb.federated.site_process import OPENER
 from medomicslab_nb.files import write_json
@@ -75,7 +73,6 @@ _PAUSES_S = (0.2, 1.0, 2.0, 5.0, 10.0)  # between attempts to reach the server
 _PAUSES_AFTER = ((0.15, 5), (0.3, 60), (1.0, 600), (2.0, float("inf")))  # between questions for letters: s, after s
 _BACKOFF_S = 0.05  # before asking again for a part of a letter that is still under way; Flower waits a second
 _PARTS_S = 30.0  # how long the rest of a letter is waited for; its coordinator may have been killed
-_CLOCK_S = 5.0
 _SHORT = 12
 log = logging.getLogger("medomicslab.site")
 
@@ -278,42 +275,6 @@ def _push(client: FleetHttpClient, node: Node, reply: Message, took_s: float) ->
 def _pause(idle_s: float) -> float:
     """How long to wait before asking for letters again: rounds follow each other quickly, runs do not."""
     return next(pause for pause, longest in _PAUSES_AFTER if idle_s < longest)
-
-
-_REASONS: dict[int, str] = {
-    ApiErrorCode.FLEET_NODE_ACTIVATION_FAILED:
-        "the server does not know this site's key (or another program uses it at this moment). Send keys/public.pem to "
-        "the coordinator to register it",
-}
-
-
-def in_words(error: BaseException) -> str:
-    """What keeps the site from the federation's server, for who runs the site."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return ("what answers there is not the federation's server: its certificate is not signed by the federation's "
-                "authority (site/ca.pem), or is for another address. Nothing was sent")
-    if isinstance(error, httpx.HTTPStatusError):
-        told = FlowerError.from_json(error.response.text)
-        if told is not None and told.code in _REASONS:
-            return _REASONS[told.code]
-        if error.response.status_code == httpx.codes.UNAUTHORIZED:
-            return _clock(error.response) or _REASONS[ApiErrorCode.FLEET_NODE_ACTIVATION_FAILED]
-        return f"the server refuses: {told.message if told is not None else error.response.status_code}"
-    if isinstance(error, httpx.TransportError):
-        return f"the server does not answer ({type(error).__name__})"
-    return str(error) if isinstance(error, MedomicsError) else f"{type(error).__name__}: {error}"
-
-
-def _clock(response: httpx.Response) -> str:
-    """What is to be said of this machine's clock, when that is why a signature is not accepted."""
-    try:
-        ahead_s = (dt.datetime.now(dt.UTC) - parsedate_to_datetime(response.headers["date"])).total_seconds()
-    except (KeyError, ValueError, TypeError):
-        return ""
-    if abs(ahead_s) < _CLOCK_S:
-        return ""
-    return (f"this machine's clock is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the server's, "
-            "which takes no signature from another time: set it by a time server")
 
 
 def serve(home: Path) -> NoReturn:

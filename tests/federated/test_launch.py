@@ -39,6 +39,7 @@ from medomicslab_nb.federated.launch import (
     stop,
     unregister_node,
 )
+from medomicslab_nb.federated.node_faults import in_words
 from medomicslab_nb.federated.processes import Running, find, start
 from medomicslab_nb.federated.server_home import Server
 from medomicslab_nb.stages import load
@@ -228,7 +229,7 @@ def test_a_site_that_is_struck_off_is_refused_from_then_on(federation, transport
 def test_a_clock_that_is_wrong_is_told(ahead_s, words):
     server = format_datetime(datetime.now(UTC) - timedelta(seconds=ahead_s), usegmt=True)
     response = httpx.Response(401, headers={"date": server}, request=httpx.Request("POST", "https://server"))
-    said = supernode.in_words(httpx.HTTPStatusError("", request=response.request, response=response))
+    said = in_words(httpx.HTTPStatusError("", request=response.request, response=response))
     assert re.search(words, said)
 
 
