@@ -2,7 +2,8 @@
 
 No time of a patient leaves a site, and no bin with few patients: neighbours are merged until the events of each are
 none or as many as the site's policy asks for, and so are bins of censored patients. What bins cannot tell is stated:
-beside the curve are the lowest and the highest that the same counts allow, wherever in their bins the patients are.
+beside the curve are the lowest and the highest that the same counts allow, wherever in their bins the patients are, and
+the interval is wider by as much.
 """
 
 from __future__ import annotations
@@ -79,10 +80,10 @@ def survival_curve(bins: int, horizon: float | None = None) -> Task:
     Returns
     -------
     DataFrame
-        site ("all" first), time, survival, lower and upper (95 %, log-log, Greenwood's variance), at_risk (patients
-        followed beyond the time), least and most (what the counts allow the survival at that time to be). Sites have
-        a row where one of their merged bins of events ends, "all" where one of any site does, as long as the minimum
-        count of the sites is at risk before.
+        site ("all" first), time, survival, lower and upper (95 %, log-log, Greenwood's variance, made wider by what
+        the bins leave open), at_risk (patients followed beyond the time; at the end of the curve, up to it), least and
+        most (what the counts allow the survival at that time to be). Sites have a row where one of their merged bins of
+        events ends, "all" where one of any site does, as long as the minimum count of the sites is at risk before.
     """
     if horizon is None:
         horizon = _reach((yield Question("times", {"part": "all"}, "Length of follow-up")))
@@ -101,7 +102,8 @@ def _binned(event: np.ndarray, time: np.ndarray, edges: np.ndarray, minimum: int
     place = np.searchsorted(edges[1:], time, side="left")
     happened = event & (place < bins)
     events = np.bincount(place[happened], minlength=bins)[:, None]
-    censored = np.bincount(place[~happened], minlength=bins + 1)[:, None]
+    # Whoever is censored at the very end was at risk all along: where many are, no order of times is open.
+    censored = np.bincount(np.where(time < edges[-1], place, bins)[~happened], minlength=bins + 1)[:, None]
     event_ends, censored_ends = merged_ends(events, minimum), _censored_ends(censored, minimum)
     by_group = [group_sums(events, event_ends)[:, 0], group_sums(censored, censored_ends)[:, 0]]
     values = {"event_ends": event_ends, "events": by_group[0], "censored_ends": censored_ends,
@@ -149,11 +151,12 @@ def _curve(site: str, counts: _Counts, per_bin: np.ndarray, edges: np.ndarray, f
     survival, variance, at_risk = _estimate(counts.patients, *per_bin)
     at = np.unique(np.append(counts.events.end, 0))
     at = at[np.append(True, at_risk[at[:-1]] > fewest - _NOBODY)]
-    limits = [_limits_of_binning(counts, int(position)) for position in at]
+    least, most = np.array([_limits_of_binning(counts, int(position)) for position in at]).T
     lower, upper = _log_log(survival[at], variance[at])
-    return pd.DataFrame({"site": site, "time": edges[at], "survival": survival[at], "lower": lower, "upper": upper,
-                         "at_risk": at_risk[at], "least": [least for least, _ in limits],
-                         "most": [most for _, most in limits]}, columns=COLUMNS)
+    return pd.DataFrame({"site": site, "time": edges[at], "survival": survival[at],
+                         "lower": np.maximum(lower - np.maximum(survival[at] - least, 0), 0),
+                         "upper": np.minimum(upper + np.maximum(most - survival[at], 0), 1),
+                         "at_risk": at_risk[at], "least": least, "most": most}, columns=COLUMNS)
 
 
 def _estimate(patients: int, events: np.ndarray, censored: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -56,9 +56,12 @@ def test_whole_times_with_a_bin_each_give_the_pooled_curve():
         when = rows["time"].to_numpy()
         assert when.tolist() == list(range(int(time.max()) + 1))
         np.testing.assert_allclose(rows["survival"], at(times, survival, when), atol=1e-12)
-        np.testing.assert_allclose(rows["lower"], at(times, limits[0], when), atol=1e-12)
-        np.testing.assert_allclose(rows["upper"], at(times, limits[1], when), atol=1e-12)
-        np.testing.assert_array_equal(rows["at_risk"], [(time > t).sum() for t in when])
+        open_below, open_above = rows["survival"] - rows["least"], rows["most"] - rows["survival"]
+        np.testing.assert_allclose(rows["lower"] + open_below, at(times, limits[0], when), atol=1e-12)
+        np.testing.assert_allclose(rows["upper"] - open_above, at(times, limits[1], when), atol=1e-12)
+        assert open_below.max() < 0.02 and open_above.max() < 0.02
+        np.testing.assert_array_equal(rows["at_risk"], [(time > t).sum() if t < 70 else (time == t).sum()
+                                                        for t in when])
 
 
 def test_times_within_bins_stay_within_the_stated_limits():
@@ -70,7 +73,14 @@ def test_times_within_bins_stay_within_the_stated_limits():
     assert (rows["least"] <= exact + 1e-12).all() and (exact <= rows["most"] + 1e-12).all()
     assert np.abs(rows["survival"] - exact).max() < 0.04
     assert (rows["at_risk"][:-1] >= 5 - 1e-9).all()  # before each of the times
-    assert (rows["lower"] < rows["survival"])[rows["survival"] < 1].all()
+    assert (rows["lower"] <= rows["least"])[rows["survival"] < 1].all()
+    assert (rows["upper"] >= rows["most"])[rows["survival"] < 1].all()
+
+
+def test_nothing_is_open_where_all_the_others_are_followed_to_the_end():
+    found = drive(survival_curve(bins=4, horizon=40.0), {"a": site([5.0] * 10 + [40.0] * 30, [True] * 10 + [False] * 30)})
+    end = found[found["site"] == "all"].iloc[-1]
+    assert end[["survival", "least", "most", "at_risk"]].tolist() == [0.75, 0.75, 0.75, 30]
 
 
 @pytest.mark.parametrize("events_at_the_end", [False, True])
