@@ -18,8 +18,8 @@ import psutil
 
 from medomicslab_nb.errors import RunError
 from medomicslab_nb.files import write_json
+from medomicslab_nb.processes import born, lives
 
-_SAME_S = 1.0  # how exactly the time of a process' birth is told the same twice
 _QUIET = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1", "RAY_USAGE_STATS_ENABLED": "0",
           "FLWR_LOG_LEVEL": "WARNING"}
 
@@ -35,14 +35,14 @@ class Running:
     home : Path
         Its folder; ``NAME.process.json`` and ``NAME.log`` in it are this program's.
     pid : int
-    created : float
-        Time of its birth.
+    birth : str
+        What tells it from another of the same number, see :func:`~medomicslab_nb.processes.born`.
     """
 
     name: str
     home: Path
     pid: int
-    created: float
+    birth: str
 
     @property
     def log(self) -> Path:
@@ -59,9 +59,7 @@ class Running:
 
     def _process(self) -> psutil.Process | None:
         try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < _SAME_S
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            return psutil.Process(self.pid) if lives(self.pid, self.birth) else None
         except psutil.NoSuchProcess:
             return None
 
@@ -89,25 +87,25 @@ def start(name: str, home: Path, module: str, arguments: Sequence[str] = (),
         process = subprocess.Popen([sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=stream,
                                    stderr=stream, env={**environment(home), **(extra or {})}, start_new_session=True)
     try:
-        born = psutil.Process(process.pid).create_time()
-    except psutil.NoSuchProcess:
+        birth = born(process.pid)
+    except ProcessLookupError:
         raise RunError(f"the {name} ended at once", where=str(log), todo="Its log says why") from None
     process.returncode = 0  # it lives on: without this Python warns that nobody waited for it
-    running = Running(name, home, process.pid, born)
-    write_json(_file(name, home), {"pid": running.pid, "created": running.created})
+    running = Running(name, home, process.pid, birth)
+    write_json(_file(name, home), {"pid": running.pid, "born": running.birth})
     return running
 
 
 def claim(name: str, home: Path) -> None:
     """Note that this very process is the program of this home."""
-    write_json(_file(name, home), {"pid": os.getpid(), "created": psutil.Process().create_time()})
+    write_json(_file(name, home), {"pid": os.getpid(), "born": born(os.getpid())})
 
 
 def find(name: str, home: Path) -> Running | None:
     """The program of this home, if it runs."""
     try:
         stored = json.loads(_file(name, home).read_bytes())
-        running = Running(name, home, int(stored["pid"]), float(stored["created"]))
+        running = Running(name, home, int(stored["pid"]), str(stored["born"]))
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return running if running.alive else None

@@ -42,6 +42,7 @@ from medomicslab_nb.federated.launch import (
 from medomicslab_nb.federated.node_faults import in_words
 from medomicslab_nb.federated.processes import Running, find, start
 from medomicslab_nb.federated.server_home import Server
+from medomicslab_nb.processes import born
 from medomicslab_nb.stages import load
 from tests.federated.running_federation import free_port, letter, replies, running_federation
 
@@ -295,10 +296,10 @@ def test_the_app_is_the_same_everywhere_and_another_for_other_code():
 def test_only_what_was_started_is_stopped(tmp_path):
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with bystander:
-        born = psutil.Process(bystander.pid).create_time()
-        stop(Running("superlink", tmp_path, bystander.pid, born - 5))  # its number was another program's before
+        birth = born(bystander.pid)
+        stop(Running("superlink", tmp_path, bystander.pid, f"{birth}0"))  # its number was another program's before
         assert bystander.poll() is None
-        stop(Running("superlink", tmp_path, bystander.pid, born))
+        stop(Running("superlink", tmp_path, bystander.pid, birth))
         assert not psutil.pid_exists(bystander.pid)
 
 
