@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from medomicslab_nb.errors import DataError
-from medomicslab_nb.evaluation.endpoints import Endpoint, Kind, as_category
+from medomicslab_nb.evaluation.endpoints import Endpoint, Kind, as_category, find_endpoint
 from medomicslab_nb.federated.settings import FederatedSettings
 from medomicslab_nb.models.settings import ModelsSettings
-from medomicslab_nb.models.study_patients import study_patients
+from medomicslab_nb.models.study_patients import in_cohort, read_outcome, study_patients
 
 KINDS: dict[str, Kind] = {"logistic": "binary", "linear": "continuous", "cox": "survival", "kaplan-meier": "survival"}
-"""Kind of endpoint of each algorithm; the others take a binary one, or survival where there is a follow-up time."""
+"""Kind of endpoint of each algorithm; the others take survival where there is a follow-up time, a number if it has more
+than ten different values, else two classes."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,23 @@ def read_patients(study: Any, settings: FederatedSettings, site: str = "") -> tu
     DataError
         The endpoint or the predictors cannot be used.
     """
-    found = study_patients(study, _as_models(settings), keep_empty=True)
+    if settings.algorithm == "kaplan-meier":
+        return _followed(study, settings)
+    found = study_patients(study, _as_models(study, settings), keep_empty=True)
     frame, endpoint = found.patients.frame, found.patients.endpoint
-    left_out = [name for name in (settings.site_column, *settings.test) if name in frame.columns]
-    frame = frame.iloc[:, :0] if settings.algorithm == "kaplan-meier" else frame.drop(columns=left_out)
+    frame = frame.drop(columns=[name for name in (settings.site_column, *settings.test) if name in frame.columns])
     categorical = tuple(name for name in found.patients.categorical if name in frame.columns)
     patients = SitePatients(frame, categorical, endpoint, _testing(study, settings, frame.index))
     return _as_site(patients, site, settings), found.notes
+
+
+def _followed(study: Any, settings: FederatedSettings) -> tuple[SitePatients, tuple[str, ...]]:
+    """Everybody with the outcome, and nothing else of them, for a curve."""
+    models = _as_models(study, settings)
+    complete = read_outcome(study, models)
+    endpoint, notes = in_cohort(study, complete, models.cohort)
+    frame = pd.DataFrame(index=endpoint.patients)
+    return SitePatients(frame, (), endpoint, np.zeros(len(frame), dtype=bool)), (*complete.notes, *notes)
 
 
 def split_by_column(study: Any, settings: FederatedSettings,
@@ -126,19 +138,29 @@ def _as_site(patients: SitePatients, site: str, settings: FederatedSettings) -> 
     return replace(patients, testing=np.ones(len(patients), dtype=bool)) if site in settings.test_sites else patients
 
 
-def _as_models(settings: FederatedSettings) -> ModelsSettings:
-    kind = KINDS.get(settings.algorithm, "survival" if settings.time else "binary")
+def _as_models(study: Any, settings: FederatedSettings) -> ModelsSettings:
     # Columns that are named are all columns: no other table than theirs is looked into.
     tables = {"predictors": tuple(settings.predictors)} if settings.predictors else {}
+    kind = _kind(study, settings)
     return ModelsSettings(outcome=settings.outcome, blocks=tables, time=settings.time, positive=settings.positive,
                           predictors=settings.predictors, centre="none",
                           kind="auto" if kind == "survival" else kind)
 
 
+def _kind(study: Any, settings: FederatedSettings) -> Kind:
+    """What the outcome is to the algorithm."""
+    if settings.algorithm in KINDS:
+        return KINDS[settings.algorithm]
+    if settings.time:
+        return "survival"
+    with suppress(DataError):  # which says of a number what is wrong; of classes the caller finds out
+        found = find_endpoint(study, settings.outcome, positive=settings.positive).kind
+        return "continuous" if found == "continuous" else "binary"
+    return "binary"
+
+
 def _testing(study: Any, settings: FederatedSettings, patients: pd.Index) -> np.ndarray:
     """Who judges the model: as the column says, else a share by hash, so that a new patient moves nobody else."""
-    if settings.algorithm == "kaplan-meier":  # a curve of everybody
-        return np.zeros(len(patients), dtype=bool)
     if settings.test:
         (name, wanted), = settings.test.items()
         values = column_of(study, name, "test").reindex(patients).map(as_category, na_action="ignore")

@@ -72,7 +72,7 @@ def study_patients(study: Any, settings: ModelsSettings, *, without: pd.Index | 
     complete = read_outcome(study, settings)
     if without is not None:
         complete = complete.restrict(complete.patients.difference(without, sort=False))
-    endpoint, notes = _in_cohort(study, complete, settings.cohort)
+    endpoint, notes = in_cohort(study, complete, settings.cohort)
     if settings.landmark is not None:
         endpoint = landmark(endpoint, settings.landmark)
         notes += [note for note in endpoint.notes if note not in complete.notes]
@@ -228,8 +228,8 @@ def with_companions(study: Any, design: Design, endpoint: Endpoint,
     return patients, notes
 
 
-def _in_cohort(study: Any, endpoint: Endpoint, name: str) -> tuple[Endpoint, list[str]]:
-    """The endpoint's patients that are in the cohort, and a note when that leaves some out."""
+def in_cohort(study: Any, endpoint: Endpoint, name: str) -> tuple[Endpoint, list[str]]:
+    """The endpoint's patients that are in the cohort (empty: the published one, if any), and a note on who is not."""
     if name == "all" or not (name or study.publishes("cohort")):
         return endpoint, []
     cohort = study.table(name) if name else study.published("cohort")

@@ -155,6 +155,27 @@ def test_every_algorithm_has_its_result(study: Study, algorithm: str, more: dict
     assert np.isfinite(model.predict(patients(seed=9))).all()
 
 
+@pytest.mark.parametrize(("algorithm", "more"), [
+    ("network", {"network": {"rounds": 15}}), ("trees", {}), ("network", {"harmonisation": True})])
+def test_networks_and_trees_predict_numbers_in_their_unit(study: Study, algorithm: str, more: dict) -> None:
+    run = ml.run("federated", study, {**SETTINGS, "outcome": "score", "algorithm": algorithm, "external": False,
+                                      "predictors": {"clinical": ["age", "marker", "grade"]}, **more}, sinks=[])
+    assert run.metrics["measure"] == "R2" and run.metrics["federated"] > 0.6
+    predicted = read_model(run.path / "models" / "federated_model.json").predict(patients())
+    if "harmonisation" not in more:
+        assert predicted.mean() == pytest.approx(patients()["score"].mean(), abs=0.7)
+
+
+def test_a_curve_needs_no_predictors(tmp_path: Path) -> None:
+    frame = patients()[["patient", "hospital", "death", "months"]]
+    study = ml.create_study(tmp_path / "study")
+    study.add_table("follow_up", frame, columns={
+        "death": Column(role="outcome", type="boolean"), "months": Column(role="time", unit="months"),
+        "hospital": Column(role="centre", type="category")})
+    run = ml.run("federated", study, {**SETTINGS, "time": "months", "algorithm": "kaplan-meier"}, sinks=[])
+    assert run.metrics["patients"] == 240 and run.metrics["events"] == int(frame["death"].sum())
+
+
 def test_sites_are_folders_too_with_the_same_result(study: Study, tmp_path: Path) -> None:
     frame = patients()
     folders = {}

@@ -12,6 +12,8 @@ from medomicslab_nb.federated.messages import Answers, Question, Release, Task, 
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.tasks.column_moments import ColumnMoments
 from medomicslab_nb.federated.tasks.merged_bins import group_sums, merged_ends
+from medomicslab_nb.federated.tasks.outcome_scale import outcome_moments
+from medomicslab_nb.federated.tasks.parts import part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, encoded
 
 _GRID = 0.05 * np.sinh(np.linspace(-5.5, 5.5, 256))
@@ -70,7 +72,7 @@ def _in_units(preparation: Preparation, name: str, standardised: np.ndarray) -> 
 
 
 def moments_step(patients: SitePatients, values: Values, minimum: int) -> Release:
-    """Count, mean and sum of squares about the mean of each column before gaps are filled.
+    """Count, mean and sum of squares about the mean of each column before gaps are filled, and of a continuous outcome.
 
     ``few`` and ``rare`` name the columns of which something counts as missing, see
     :class:`~medomicslab_nb.federated.tasks.preparation.Encoded`.
@@ -83,8 +85,10 @@ def moments_step(patients: SitePatients, values: Values, minimum: int) -> Releas
                (("too few values", found.few), ("rare categories", found.rare)) if names]
     if missing:
         words += f"; counted as missing: {'; '.join(missing)}"
-    return Release({**moments.values(), "patients": n, "few": list(found.few), "rare": list(found.rare)}, words, n,
-                   [n, *moments.count.tolist()])
+    outcome = outcome_moments(part_of(patients, values).endpoint)
+    words += "; mean and sum of squares of the outcome" if outcome else ""
+    return Release({**moments.values(), **outcome, "patients": n, "few": list(found.few), "rare": list(found.rare)},
+                   words, n, [n, *moments.count.tolist()])
 
 
 def histogram_step(patients: SitePatients, values: Values, minimum: int) -> Release:

@@ -14,9 +14,10 @@ from medomicslab_nb.federated.messages import Answers, Question, Release, Task, 
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.settings import NetworkSettings, PrivacySettings
 from medomicslab_nb.federated.tasks.losses import losses_of
-from medomicslab_nb.federated.tasks.network_layers import forward, initial_weights, sizes_of
+from medomicslab_nb.federated.tasks.network_layers import forward, in_units, initial_weights, sizes_of
 from medomicslab_nb.federated.tasks.network_privacy import clipped, epsilon, fresh_secret, noisy_mean, sampling
 from medomicslab_nb.federated.tasks.network_strategy import mean_change, server_of
+from medomicslab_nb.federated.tasks.outcome_scale import in_deviations
 from medomicslab_nb.federated.tasks.parts import part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepared
 from medomicslab_nb.stages import load
@@ -83,7 +84,8 @@ def fit_network(preparation: Preparation, network: NetworkSettings, privacy: Pri
     noise is the operating system's, see :mod:`~medomicslab_nb.federated.tasks.network_privacy`, and no two runs are
     alike; with central privacy all sites weigh the same.
 
-    A continuous outcome should have been brought to a standard deviation of about 1.
+    A continuous outcome is trained on in standard deviations, and so are the losses of it; the network that comes back
+    predicts in its unit.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def fit_network(preparation: Preparation, network: NetworkSettings, privacy: Pri
     MissingExtraError
     """
     _refuse_private_survival(kind, privacy)
-    fixed = {**preparation.values(), "network": network.model_dump(mode="json"),
+    fixed = {**preparation.values(), **preparation.outcome.values(), "network": network.model_dump(mode="json"),
              "privacy": privacy.model_dump(mode="json"), "seed": seed, "kind": kind}
     weights = initial_weights(sizes_of(len(preparation.columns), network.hidden), seed)
     server = server_of(network)
@@ -113,6 +115,7 @@ def fit_network(preparation: Preparation, network: NetworkSettings, privacy: Pri
         weights = server(weights, _change(answers, weights, privacy))
         detail = losses_of(answers)
         losses += [detail["loss"]] if detail else []
+    weights = in_units(weights, sizes_of(len(preparation.columns), network.hidden), preparation.outcome)
     return Network(kind, tuple(preparation.columns), network.hidden, weights, tuple(losses),
                    _epsilons(network, privacy, patients), privacy.delta if privacy.kind != "none" else 0.0)
 
@@ -143,17 +146,17 @@ def network_step(patients: SitePatients, values: Values, minimum: int) -> Releas
     part = part_of(patients, values)
     network, privacy = NetworkSettings(**values["network"]), PrivacySettings(**values["privacy"])
     _refuse_private_survival(part.endpoint.kind, privacy)
-    matrix = prepared(part, values, minimum)
+    matrix, endpoint = prepared(part, values, minimum), in_deviations(part.endpoint, values)
     weights = np.asarray(values["weights"], dtype=float)
     sizes = sizes_of(matrix.shape[1], network.hidden)
     if privacy.kind == "local":
         train = _load("private_training:privately_trained", "local differential privacy", "private")
-        after, told = train(weights, sizes, matrix, part.endpoint, network, privacy), {}
+        after, told = train(weights, sizes, matrix, endpoint, network, privacy), {}
     else:
         train = _load("network_training:trained", "a federated network", "deep")
-        after = train(weights, sizes, matrix, part.endpoint, network, (int(values["seed"]), int(values["number"])))
+        after = train(weights, sizes, matrix, endpoint, network, (int(values["seed"]), int(values["number"])))
         told = {"loss": _load("network_training:mean_loss", "a federated network", "deep")(
-            weights, sizes, matrix, part.endpoint)}
+            weights, sizes, matrix, endpoint)}
     if privacy.kind == "central":
         after = weights + clipped(after - weights, privacy.clip)
         told = {"secret": np.frombuffer(fresh_secret(), dtype=np.uint8)}

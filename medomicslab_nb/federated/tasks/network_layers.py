@@ -12,6 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from medomicslab_nb.federated.tasks.outcome_scale import OutcomeScale
+
 
 def sizes_of(columns: int, hidden: Sequence[int]) -> tuple[int, ...]:
     """Units of each layer, from the columns to the one score."""
@@ -40,6 +42,14 @@ def layers(weights: np.ndarray, sizes: Sequence[int]) -> Iterator[tuple[np.ndarr
         middle, end = start + units * inputs, start + units * inputs + units
         yield weights[start:middle].reshape(units, inputs), weights[middle:end]
         start = end
+
+
+def in_units(weights: np.ndarray, sizes: Sequence[int], outcome: OutcomeScale) -> np.ndarray:
+    """Weights of the same network with its score, trained in standard deviations, in the unit of the outcome."""
+    scaled = weights.copy()
+    scaled[-(sizes[-2] + 1):] *= outcome.sd  # the last layer has one unit and its intercept
+    scaled[-1] += outcome.mean
+    return scaled
 
 
 def forward(weights: np.ndarray, sizes: Sequence[int], matrix: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from medomicslab_nb.errors import DataError
 from medomicslab_nb.federated.messages import Answers, Question, Task, Values
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.tasks.column_moments import ColumnMoments
+from medomicslab_nb.federated.tasks.outcome_scale import OutcomeScale
 from medomicslab_nb.federated.tasks.parts import part_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Preparation:
     location, spread : mapping of str to ndarray, shape (n_numeric,)
         ComBat: a numeric value of a site becomes ``centre + (value - location) / spread``. A site without them is
         left as it is.
+    outcome : OutcomeScale
+        Of the same patients as the means.
     notes : tuple of str
         What was decided, in whole sentences.
     """
@@ -67,6 +70,7 @@ class Preparation:
     centre: np.ndarray | None = None
     location: Mapping[str, np.ndarray] = field(default_factory=dict)
     spread: Mapping[str, np.ndarray] = field(default_factory=dict)
+    outcome: OutcomeScale = field(default_factory=OutcomeScale)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -159,6 +163,7 @@ def standardise(preparation: Preparation) -> Task:
     scale = np.where(flat, 1.0, np.sqrt(squares / max(sum(patients.values()), 1)))
     return replace(preparation, mean=total.mean, scale=scale, sd=np.sqrt(squares / np.maximum(total.count - 1, 1)),
                    known={site: values["count"] for site, values in answers.items()}, patients=patients,
+                   outcome=OutcomeScale.of_sites(answers),
                    notes=(*preparation.notes, *_small_counts(preparation, answers)))
 
 

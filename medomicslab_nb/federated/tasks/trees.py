@@ -28,6 +28,7 @@ from medomicslab_nb.federated.messages import Answers, Question, Release, Task, 
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.settings import TreesSettings
 from medomicslab_nb.federated.tasks.losses import losses_of
+from medomicslab_nb.federated.tasks.outcome_scale import in_deviations
 from medomicslab_nb.federated.tasks.parts import part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepared
 from medomicslab_nb.federated.tasks.tree_gradients import gradients
@@ -96,6 +97,8 @@ def _score(values: Values, bins: np.ndarray) -> np.ndarray:
 def fit_trees(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: TreesSettings) -> Task:
     """Boost trees over the sites: ``2 * trees.rounds + 1`` questions.
 
+    A continuous outcome is trained on in standard deviations, and so are the losses of it.
+
     Parameters
     ----------
     edges : mapping of column to ndarray
@@ -106,7 +109,7 @@ def fit_trees(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: 
     Trees
     """
     model = _start(preparation, edges, trees)
-    common, each = preparation.values(), preparation.each()
+    common, each = {**preparation.values(), **preparation.outcome.values()}, preparation.each()
     none = Splits.none(depth=0)
     answers = yield Question("tree", {**common, **model, **_candidate(none)}, "Trees: score to start from", each)
     model["base"] = float(_newton(answers, ridge=0.0)[0])
@@ -124,8 +127,9 @@ def fit_trees(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: 
         step = trees.learning_rate * _newton(answers, RIDGE)
         model |= {name: np.vstack([model[name], row])
                   for name, row in (("column", splits.column), ("bin", splits.bin), ("step", step))}
-    return Trees(tuple(preparation.columns), model["edges"], model["base"], model["column"], model["bin"],
-                 model["step"], tuple(losses))
+    scale = preparation.outcome
+    return Trees(tuple(preparation.columns), model["edges"], scale.mean + scale.sd * model["base"], model["column"],
+                 model["bin"], scale.sd * model["step"], tuple(losses))
 
 
 def _start(preparation: Preparation, edges: Mapping[str, np.ndarray], trees: TreesSettings) -> dict[str, Any]:
@@ -166,7 +170,7 @@ def tree_step(patients: SitePatients, values: Values, minimum: int) -> Release:
     """Grow a tree on the site's patients, given the trees so far; or the leaves of a tree that the question brings."""
     part = part_of(patients, values)
     bins = bins_of(prepared(part, values, minimum), np.asarray(values["edges"]))
-    gradient, hessian, loss = gradients(part.endpoint, _score(values, bins))
+    gradient, hessian, loss = gradients(in_deviations(part.endpoint, values), _score(values, bins))
     bins = without_few(bins, minimum)
     if "candidate_column" in values:
         splits = Splits(np.asarray(values["candidate_column"]), np.asarray(values["candidate_bin"]))

@@ -78,7 +78,8 @@ def test_times_within_bins_stay_within_the_stated_limits():
 
 
 def test_nothing_is_open_where_all_the_others_are_followed_to_the_end():
-    found = drive(survival_curve(bins=4, horizon=40.0), {"a": site([5.0] * 10 + [40.0] * 30, [True] * 10 + [False] * 30)})
+    patients = site([5.0] * 10 + [40.0] * 30, [True] * 10 + [False] * 30)
+    found = drive(survival_curve(bins=4, horizon=40.0), {"a": patients})
     end = found[found["site"] == "all"].iloc[-1]
     assert end[["survival", "least", "most", "at_risk"]].tolist() == [0.75, 0.75, 0.75, 30]
 
