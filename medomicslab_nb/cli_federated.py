@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medomicslab_nb.cli_parts import add_command, add_settings, assign, given_settings, run_stage
 from medomicslab_nb.stages import load
+
+if TYPE_CHECKING:
+    from medomicslab_nb.federated.site_folder import SiteFolder
 
 _FEDERATION = "medomicslab_nb.federated.federation_commands"
 _SITE = "medomicslab_nb.federated.site_commands"
@@ -77,6 +80,9 @@ def _add_site(commands: Any) -> None:
     command.add_argument("--invitation", required=True, metavar="FILE", help="what the coordinator has sent")
     command.add_argument("-s", dest="rules", action="append", default=[], metavar="rule=value",
                          help="one rule of what may leave, e.g. minimum_count=10; all stand in site/site.yaml")
+
+    command = add_command(actions, "keys", site_keys, "make a new pair of keys, in place of one that was lost or seen")
+    command.add_argument("study", metavar="STUDY")
 
     command = add_command(actions, "approve", site_approve, "read a plan in words, and allow it or not")
     command.add_argument("study", metavar="STUDY")
@@ -163,9 +169,19 @@ def site_init(options: argparse.Namespace) -> None:
         assign(rules, assignment)
     folder, fingerprint = load(f"{_SITE}:init")(options.study, Path(options.invitation), rules)
     print(f"{folder.study} is the site {folder.site} of the federation {folder.federation}.\n"
-          f"Compare the authority's fingerprint with the coordinator by telephone:\n  {fingerprint}\n"
-          f"Send the coordinator this file:\n  {os.path.relpath(folder.public_key)}\n"
-          f"The rules of what may leave stand in {os.path.relpath(folder.path / 'site.yaml')}.")
+          f"The rules of what may leave stand in {os.path.relpath(folder.path / 'site.yaml')}.\n"
+          f"Compare the authority's fingerprint with the coordinator by telephone:\n  {fingerprint}")
+    _say_key(folder)
+
+
+def site_keys(options: argparse.Namespace) -> None:
+    print("There is a new pair of keys. The old one is refused as soon as the coordinator has registered it.")
+    _say_key(load(f"{_SITE}:renew_keys")(options.study))
+
+
+def _say_key(folder: SiteFolder) -> None:
+    print(f"Send the coordinator this file:\n  {os.path.relpath(folder.public_key)}\n"
+          f"Its fingerprint, which the coordinator reads to you:\n  {load(f'{_SITE}:own_fingerprint')(folder)}")
 
 
 def site_approve(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from medomicslab_nb.errors import SettingsError, StudyError
 from medomicslab_nb.federated.approval import SHORT, Approval, Approvals, check_code, summary
 from medomicslab_nb.federated.audit import AuditLog
 from medomicslab_nb.federated.certificates import make_keys
+from medomicslab_nb.federated.federation_folder import key_fingerprint
 from medomicslab_nb.federated.invitation import Invitation
 from medomicslab_nb.federated.plan import plan_hash
 from medomicslab_nb.federated.plan_file import PlanFile
@@ -33,6 +34,18 @@ def init(study: Path | str, invitation: Path, rules: Mapping[str, Any]) -> tuple
     make_keys(folder.keys)
     folder.check_key()
     return folder, invited.fingerprint
+
+
+def own_fingerprint(folder: SiteFolder) -> str:
+    """That of the site's public key, as the coordinator sees it."""
+    return key_fingerprint(folder.public_key.read_bytes())
+
+
+def renew_keys(study: Path | str) -> SiteFolder:
+    """Make a new pair of keys in place of one that was lost or seen; the old one is gone."""
+    folder = read_site(study)
+    make_keys(folder.keys)
+    return folder
 
 
 def read_plan(study: Path | str, plan: Path) -> tuple[PlanFile, str]:

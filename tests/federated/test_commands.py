@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +124,18 @@ def test_a_site_is_registered_with_its_public_key(site: Path, command: Command):
     stored = yaml.safe_load((site.parent / "hn/federation.yaml").read_text())["sites"]["CHUM"]
     assert stored["key"] in said.out
     assert stored["node"] is None
+
+
+def test_both_sides_read_the_same_fingerprint_of_a_key(here: Path, command: Command):
+    command("site", "init", "study", "--invitation", "hn/invitations/CHUM.yaml")
+    for _ in range(2):
+        registered = command("federation", "register", "hn", "CHUM", "study/site/keys/public.pem").out.split()[-1]
+        key = subprocess.run(["openssl", "pkey", "-pubin", "-in", "study/site/keys/public.pem", "-outform", "DER"],
+                             capture_output=True, check=True).stdout
+        assert registered.replace(":", "").lower() == hashlib.sha256(key).hexdigest()
+        renewed = command("site", "keys", "study").out.split()[-1]
+        assert renewed != registered
+        assert command("federation", "register", "hn", "CHUM", "study/site/keys/public.pem").out.split()[-1] == renewed
 
 
 def test_the_private_key_is_not_taken(site: Path, command: Command):
@@ -291,6 +305,26 @@ def test_a_unit_file_is_what_systemd_understands(site: Path, command: Command, t
     checked = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True,
                              env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"})
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+_ANSWER = """
+import sys
+from medomicslab_nb.federated.site import Site
+sys.stdout.buffer.write(Site.of_study("study").answer(sys.stdin.buffer.read()))
+"""
+
+
+def test_a_service_that_may_write_into_its_own_folder_only_can_answer(plan: Path, command: Command):
+    command("site", "approve", "study", "plan.yaml", "--yes")
+    letter = Letter("run-1", 1, "schema", "columns", plan_of(FederatedSettings.parse(SETTINGS)), code_hash(), {})
+    closed = ("mount --bind study study && mount --bind study/site study/site && mount -o remount,bind,ro study && "
+              '! touch study/note 2>/dev/null && exec "$@"')
+    answer = subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c", closed, "sh", sys.executable, "-c",
+                             _ANSWER], input=letter.pack(), capture_output=True, check=True).stdout
+    reply = Reply.unpack(answer)
+    assert not reply.refused
+    assert reply.patients > 50
+    assert "released  run-1" in command("site", "audit", "study").out
 
 
 def test_a_unit_file_for_a_folder_with_signs_that_systemd_reads(here: Path, command: Command):
