@@ -8,11 +8,11 @@ import numpy as np
 def merged_ends(counts: np.ndarray, minimum: int) -> np.ndarray:
     """Where groups of neighbouring bins end, so that no group counts 1 to ``minimum - 1`` patients of a kind.
 
-    A group is as small as it can be from the left. A bin that holds enough by itself stays by itself, and the few just
-    before it join the group before them: where many share a value, such as the end of follow-up, it is not spread over
-    bins without them. What is left over at the right joins the last group, and empty bins after that are groups of
-    their own. Where even all bins together count too few of a kind, the filled ones are one group all the same: the
-    site's policy refuses it.
+    A group is as small as it can be from the left. Before a bin that holds enough by itself, the few join the group
+    before them where fewer patients then count in bins that are not theirs: where many share a value, such as the end
+    of follow-up, they are not spread over others. What is left over at the right joins the last group, and empty bins
+    after that are groups of their own. Where even all bins together count too few of a kind, the filled ones are one
+    group all the same: the site's policy refuses it.
 
     Parameters
     ----------
@@ -30,6 +30,9 @@ def merged_ends(counts: np.ndarray, minimum: int) -> np.ndarray:
         group = total[end] - total[start]
         return bool(np.all((group == 0) | (group >= minimum)))
 
+    def spread(start: int, end: int) -> int:
+        return int((total[end] - total[start]).sum()) * (end - start)
+
     filled = np.flatnonzero(counts.any(axis=1))
     last = int(filled[-1]) + 1 if len(filled) else 0
     ends = [0]
@@ -37,8 +40,9 @@ def merged_ends(counts: np.ndarray, minimum: int) -> np.ndarray:
         if not may_leave(ends[-1], end):
             continue
         if ends[-1] < end - 1 and may_leave(end - 1, end):
-            place = next((place for place in reversed(range(len(ends))) if may_leave(ends[place], end - 1)), None)
-            ends = ends if place is None else [*ends[:place + 1], end - 1]
+            start = next((start for start in reversed(ends) if may_leave(start, end - 1)), None)
+            if start is not None and spread(start, end - 1) < spread(ends[-1], end):
+                ends = [*ends[:ends.index(start) + 1], end - 1]
         ends.append(end)
     while ends[-1] != last and len(ends) > 1 and not may_leave(ends[-1], last):
         ends.pop()

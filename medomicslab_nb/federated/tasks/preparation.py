@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from medomicslab_nb.federated.tasks.schema import Schema
 
 _ENCODED = "encoded"  # what a site keeps: the matrix does not change from round to round
+_FAR = 3.0  # standard deviations between the means of a site and of the others that no two hospitals' patients explain
 _FLAT = 1e-14  # of the mean in the standard deviation: rounding error, and the column constant
 
 
@@ -164,7 +165,7 @@ def standardise(preparation: Preparation) -> Task:
     return replace(preparation, mean=total.mean, scale=scale, sd=np.sqrt(squares / np.maximum(total.count - 1, 1)),
                    known={site: values["count"] for site, values in answers.items()}, patients=patients,
                    outcome=OutcomeScale.of_sites(answers),
-                   notes=(*preparation.notes, *_small_counts(preparation, answers)))
+                   notes=(*preparation.notes, *_small_counts(preparation, answers), *_far_off(preparation, answers)))
 
 
 def prepared(patients: SitePatients, values: Values, minimum: int) -> np.ndarray:
@@ -299,6 +300,23 @@ def _small_counts(preparation: Preparation, answers: Answers) -> list[str]:
         if rare:
             notes.append(f"'{name}' counts as missing for patients with its rarest categories at {', '.join(rare)}.")
     return notes
+
+
+def _far_off(preparation: Preparation, answers: Answers) -> list[str]:
+    """Notes on sites whose numbers lie so far from those of all the others that the unit may be another."""
+    moments = {site: ColumnMoments.received(values) for site, values in answers.items()}
+    notes = []
+    for site, own in moments.items() if len(moments) > 1 else ():
+        others = ColumnMoments.together(part for other, part in moments.items() if other != site)
+        spread = np.maximum(_deviation(own), _deviation(others))
+        far = (np.abs(own.mean - others.mean) > _FAR * spread) & (spread > 0) & (own.count > 0) & (others.count > 0)
+        notes += [f"The mean of '{name}' at {site} is more than {_FAR:g} standard deviations from that of the other "
+                  "sites: check its unit." for name, wrong in zip(preparation.numeric, far, strict=False) if wrong]
+    return notes
+
+
+def _deviation(moments: ColumnMoments) -> np.ndarray:
+    return np.asarray(np.sqrt(moments.squares / np.maximum(moments.count, 1)))
 
 
 def _quoted(names: Sequence[str]) -> str:

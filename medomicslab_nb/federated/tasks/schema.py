@@ -101,7 +101,7 @@ def check_schema(settings: FederatedSettings) -> Task:
         zeros=tuple(name for name in zeros if name not in left_out),
         patients={site: values["patients"] for site, values in answers.items()},
         events={site: values["events"] for site, values in answers.items()}, known=known,
-        notes=(*_zero_notes(zeros, answers), *_new_level_notes(levels, answers),
+        notes=(*_zero_notes(zeros, answers), *_new_level_notes(levels, answers), *_other_level_notes(levels, answers),
                *(f"'{name}' is left out: no site has values of it that differ, or too few patients have them."
                  for name in left_out)))
 
@@ -265,6 +265,19 @@ def _new_level_notes(levels: Mapping[str, Sequence[str]], answers: Answers) -> l
              for name, known in levels.items() for site, values in answers.items()]
     return [f"'{name}' has categories at {site} that nobody has who trains the model ({', '.join(new)}): there it "
             "counts as missing." for name, site, new in found if new]
+
+
+def _other_level_notes(levels: Mapping[str, Sequence[str]], answers: Answers) -> list[str]:
+    """On sites that share no category of a column with any other: a sign that it is coded in another way."""
+    notes = []
+    for name in levels:
+        told = {site: set(values["columns"][name].get("levels", ())) for site, values in answers.items()}
+        for site, own in told.items():
+            others = set().union(*(found for other, found in told.items() if other != site))
+            if own and others and not own & others:
+                notes.append(f"No other site has a category of '{name}' that {site} has "
+                             f"({', '.join(sorted(own, key=_order))}): check that it is coded in the same way.")
+    return notes
 
 
 def _known(column: Mapping[str, Any], without_zeros: bool) -> int:

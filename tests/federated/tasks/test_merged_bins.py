@@ -19,7 +19,8 @@ def test_by_hand():
 
 def test_a_bin_that_many_share_stays_by_itself():
     assert merged_ends(np.array([[6], [0], [1], [2], [40], [1]]), 5).tolist() == [4, 6]
-    assert merged_ends(np.array([[6], [0], [0], [3], [0], [10]]), 5).tolist() == [5, 6]
+    assert merged_ends(np.array([[6], [0], [0], [3], [0], [40]]), 5).tolist() == [5, 6]
+    assert merged_ends(np.array([[40], [0], [0], [3], [0], [10]]), 5).tolist() == [1, 2, 3, 6]  # more are in the first
     assert merged_ends(np.array([[2], [40], [30]]), 5).tolist() == [2, 3]  # nobody before whom the first could join
 
 

@@ -84,6 +84,17 @@ def test_columns_keep_their_names_in_whatever_order_a_table_has_them():
     assert summary.to_dict() == {"x": 3.0, "a=II": 0.5, "a=III": 0.25, "z=yes": 0.25}
 
 
+def test_another_unit_is_pointed_out():
+    rng = np.random.default_rng(0)
+    frames = {name: pd.DataFrame({"chol": rng.normal(210 + 20 * number, 40, 80), "age": rng.normal(60, 9, 80)})
+              for number, name in enumerate("abc")}
+    frames["b"]["chol"] /= 38.67  # mmol/l
+    sites = {name: at_site(frame, np.arange(80) % 2 == 0) for name, frame in frames.items()}
+    notes = drive(over_sites(), sites).notes
+    assert [note for note in notes if "check its unit" in note] == [
+        "The mean of 'chol' at b is more than 3 standard deviations from that of the other sites: check its unit."]
+
+
 def test_a_constant_column_is_zero_and_has_scale_one():
     sites = {name: at_site(pd.DataFrame({"x": np.full(n, 0.1), "y": np.arange(n) * 1.0}), np.arange(n) % 2 == 0)
              for name, n in (("a", 7), ("b", 11))}

@@ -78,6 +78,12 @@ def test_a_site_that_only_judges_names_no_category_and_no_reference():
     assert "'stage' has categories at west that nobody has who trains the model (0)" in schema.notes[0]
 
 
+def test_other_words_for_categories_are_pointed_out():
+    schema = check({"north": site(0), "south": site(1), "west": site(2, stage=np.array(["i", "ii"] * 20))})
+    assert "No other site has a category of 'stage' that west has (i, ii)" in schema.notes[0]
+    assert len(schema.notes) == 1
+
+
 def test_what_only_judges_know_is_left_out():
     judge = replace(site(2), testing=np.ones(40, dtype=bool))
     settings = SETTINGS.model_copy(update={"test_sites": ("west",)})
