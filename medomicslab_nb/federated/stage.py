@@ -21,6 +21,7 @@ from medomicslab_nb.federated.settings import FederatedSettings
 from medomicslab_nb.federated.tasks.preparation import Preparation
 from medomicslab_nb.federated.tasks.regression import Regression
 from medomicslab_nb.federated.tasks.schema import Schema
+from medomicslab_nb.federated.tasks.site_measures import MEASURES
 from medomicslab_nb.files import sha256_json
 from medomicslab_nb.stages import StageResult
 
@@ -97,7 +98,16 @@ def _result(settings: FederatedSettings, found: Members, talk: Conversation) -> 
         tables = {"curve": outcome.curve, **{name: table for name, table in tables.items() if name != "performance"}}
     models = {} if outcome.model is None else {NAME: _model(settings, outcome)}
     return StageResult(tables, _metrics(settings, outcome, talk), models,
-                       warnings=tuple(dict.fromkeys([*found.notes, *outcome.notes, *talk.notes])))
+                       warnings=tuple(dict.fromkeys([*found.notes, *outcome.notes, *_left_out(talk), *talk.notes])))
+
+
+def _left_out(talk: Conversation) -> list[str]:
+    """On values that sites left out to give company to who is alone without one: the model lacks them."""
+    found = {entry.site: columns for entry in talk.released
+             if (columns := entry.words.partition(" lack a value: some of ")[2])}
+    said = "; ".join(f"{site}: {columns}" for site, columns in found.items())
+    return [f"Some values were left out where few patients lacked one, so that these cannot be told from the others "
+            f"({said}): the model is that of all patients together but for these values."] if found else []
 
 
 def _sites(found: Members, outcome: Outcome, talk: Conversation) -> pd.DataFrame:
@@ -158,7 +168,7 @@ def _metrics(settings: FederatedSettings, outcome: Outcome, talk: Conversation) 
     alones = [together.get(alone(site), np.nan) for site in outcome.training]
     left_out = [_estimate(table, without(site), site) for site in outcome.training]
     return metrics | {name: value for name, value in {
-        "measure": str(table["measure"].iloc[0]), "federated": _number(together.get(FEDERATED)),
+        "measure": MEASURES[schema.kind], "federated": _number(together.get(FEDERATED)),
         "pooled": _number(together.get(POOLED)), "alone_lowest": _extreme(alones, np.nanmin),
         "alone_highest": _extreme(alones, np.nanmax), "external_lowest": _extreme(left_out, np.nanmin),
         "external_highest": _extreme(left_out, np.nanmax)}.items() if value is not None}

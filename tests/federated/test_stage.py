@@ -85,6 +85,10 @@ class TestHeart:
         assert known["switzerland", "chol"] == 0 and known["cleveland", "chol"] > 200
         assert any("'chol'" in text and "switzerland" in text for text in run.warnings)
 
+    def test_values_that_sites_left_out_are_told(self, run) -> None:
+        note, = (text for text in run.warnings if text.startswith("Some values were left out"))
+        assert "cleveland: ca, thal; hungarian: restecg" in note and " va:" not in note
+
     def test_every_site_alone_and_left_out_is_told(self, run) -> None:
         models = set(run.table("performance")["model"])
         assert {"federated", "pooled", "alone: cleveland", "without va"} <= models
@@ -164,6 +168,11 @@ def test_networks_and_trees_predict_numbers_in_their_unit(study: Study, algorith
     predicted = read_model(run.path / "models" / "federated_model.json").predict(patients())
     if "harmonisation" not in more:
         assert predicted.mean() == pytest.approx(patients()["score"].mean(), abs=0.7)
+
+
+def test_where_nobody_could_be_judged_the_measure_is_told_all_the_same(study: Study) -> None:
+    run = ml.run("federated", study, {**SETTINGS, "holdout": 0.1, "external": False}, sinks=[])
+    assert run.metrics["measure"] == "AUC" and "federated" not in run.metrics
 
 
 def test_a_curve_needs_no_predictors(tmp_path: Path) -> None:
