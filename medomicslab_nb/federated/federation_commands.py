@@ -132,24 +132,27 @@ def status(path: str) -> tuple[list[str], bool]:
     """Server and sites, a line each, and whether all of them are there."""
     folder = open_federation(path)
     running = _runs(folder)
-    nodes = {node.id: node for node in _launch("nodes")(folder.path)} if running else {}
-    lines = [f"Federation {folder.name} at {folder.address}",
-             f"  server     {'runs' if running else 'does not run: medomicslab federation start ' + str(path)}"]
+    nodes = {node.id: node for node in _launch("nodes")(folder.path)} if running else None
     states = {name: _state(member, nodes) for name, member in sorted(folder.sites.items())}
-    width = max(map(len, states), default=0)
-    lines += [f"  {name:<{width}}  {words}" for name, (words, _) in states.items()] or ["  no site is invited yet"]
+    width = max(map(len, ("server", *states)))
+    lines = [f"Federation {folder.name} at {folder.address}",
+             f"  {'server':<{width}}  {'runs' if running else f'does not run: medomicslab federation start {path}'}",
+             *([f"  {name:<{width}}  {words}" for name, (words, _) in states.items()] or ["  no site is invited yet"])]
     return lines, running is not None and all(online for _, online in states.values())
 
 
-def _state(member: Member, nodes: Mapping[int, Any]) -> tuple[str, bool]:
+def _state(member: Member, nodes: Mapping[int, Any] | None) -> tuple[str, bool]:
+    """A site in words, and whether it is there; ``nodes`` is None when the server does not run."""
     if not member.key:
         return "invited; its public key has not come", False
+    if nodes is None:
+        return "registered", False
     if member.node is None or member.node not in nodes:
         return "registered; the server has not run since", False
     node = nodes[member.node]
     if node.online:
         return f"connected since {node.since[:19]}", True
-    return f"not connected; last seen {node.since[:19]}" if node.since else "has not connected yet", False
+    return f"not connected; it came last {node.since[:19]}" if node.since else "has not connected yet", False
 
 
 def _tell_server(folder: FederationFolder) -> FederationFolder:

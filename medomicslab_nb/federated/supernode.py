@@ -282,7 +282,8 @@ def serve(home: Path) -> NoReturn:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     claim("supernode", home)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     settings = NodeSettings(**json.loads((home / SETTINGS).read_bytes()))
     SuperNode(home, settings).run()
 

@@ -6,9 +6,11 @@ One federation of three hospitals serves all of them; each fault is undone at it
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -60,6 +62,16 @@ def test_all_sites_together_first(hn: LiveFederation):
     assert run.table("sites")["patients"].sum() == run.metrics["patients"] > 150
     assert {tuple(hn.rounds(site, run)) for site in SITES} == {tuple(range(1, run.metrics["rounds"] + 1))}
     assert "connected since" in medomicslab("federation", "status", hn.hn)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_site_that_is_stopped_leaves_without_a_noise(hn: LiveFederation, number: signal.Signals):
+    everything = hn.processes("HGJ")
+    node = hn.nodes.pop("HGJ")
+    node.send_signal(number)
+    assert node.wait(timeout=20) == 0
+    assert psutil.wait_procs(everything, timeout=20)[1] == []
+    assert "Traceback" not in (hn.root / "HGJ.log").read_text()
 
 
 def test_bad_input_72_a_site_with_other_columns(hn: LiveFederation):
@@ -199,6 +211,20 @@ def test_bad_input_78_an_unregistered_site_is_refused_and_told(hn: LiveFederatio
     run = hn.run()
     assert list(run.table("sites")["site"]) == list(SITES)
     assert hn.audit(stranger) == []
+
+
+def test_bad_input_78_a_site_under_the_name_of_another(hn: LiveFederation):
+    rules = hn.root / "HGJ" / "site" / "site.yaml"
+    own = rules.read_text()
+    hn.kill("HGJ")
+    rules.write_text(own.replace("site: HGJ", "site: CHUM"))
+    try:
+        hn.start("HGJ")
+        hn.wait_connected("HGJ")
+        assert fails(hn).startswith("site HGJ: an answer came in the name of another site")
+    finally:
+        rules.write_text(own)
+        hn.kill("HGJ")
 
 
 def test_bad_input_79_a_server_with_another_certificate_is_refused(hn: LiveFederation, tmp_path: Path):
