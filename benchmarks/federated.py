@@ -24,6 +24,7 @@ import pandas as pd
 import medomicslab_nb as ml
 from medomicslab_nb.data.importing import PreparedTable, prepare_file
 from medomicslab_nb.errors import DataError
+from medomicslab_nb.evaluation.endpoints import as_category, binary_endpoint
 from medomicslab_nb.evaluation.metrics import auc, c_index
 from medomicslab_nb.federated.coordinator import TASK
 from medomicslab_nb.federated.model_file import read_model
@@ -65,7 +66,7 @@ def make_sites(root: Path, frame: pd.DataFrame, columns: dict[str, Column],
         study: Study = ml.create_study(root / f"site{number}", id_column=options.id)
         study.add_table(TABLE, rows.drop(columns=options.site), columns={
             name: entry for name, entry in columns.items() if name != options.site})
-        folders[str(site)] = study.path
+        folders[as_category(site)] = study.path
     return folders
 
 
@@ -155,12 +156,15 @@ def _described(prepared: PreparedTable, options: argparse.Namespace) -> tuple[pd
     if options.test and options.test[0] != options.site:
         own[options.test[0]] = Column(role="ignore", type="category")
     frame = prepared.frame.dropna(subset=[options.site, *outcome, *([options.time] if options.time else [])])
+    for name in outcome:  # yes and no, 1 and 0, true and false
+        endpoint = binary_endpoint(name, frame[name])
+        frame[name] = pd.Series(endpoint.outcome.astype(int), endpoint.patients).reindex(frame.index)
     return frame, {**prepared.columns, **own}
 
 
 def _parts(frame: pd.DataFrame, options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame]:
     if options.test:
-        judged = (frame[options.test[0]].astype(str) == options.test[1]).to_numpy()
+        judged = frame[options.test[0]].map(as_category, na_action="ignore").eq(options.test[1]).to_numpy()
     else:
         from medomicslab_nb.federated.patients import is_held_out
 
