@@ -138,6 +138,7 @@ prove: test-install
 	    federated --csv "$$tables/heart_hospitals.csv" --id patient --outcome disease
 	    federated --csv "$$MEDOMICSLAB_DATA/hn/hn_train_hospitals.csv" --id patient_id --time death_time_days \
 	        --event death_event --features age_years,t_stage,n_stage,tnm_stage
+	    prove federation federation --csv "$$tables/heart_hospitals.csv" --id patient --site hospital --outcome disease
 	    for language in fr en; do
 	        prove text text_$$language --gold "$$MEDOMICSLAB_DATA/e3c/e3c_layer1_$$language.jsonl" --lang $$language --folds 5
 	    done
