@@ -86,6 +86,7 @@ def read_patients(study: Any, settings: FederatedSettings, site: str = "") -> tu
         return _followed(study, settings)
     found = study_patients(study, _as_models(study, settings), keep_empty=True)
     frame, endpoint = found.patients.frame, found.patients.endpoint
+    _refuse_without_time(settings, endpoint)
     frame = frame.drop(columns=[name for name in (settings.site_column, *settings.test) if name in frame.columns])
     categorical = tuple(name for name in found.patients.categorical if name in frame.columns)
     patients = SitePatients(frame, categorical, endpoint, _testing(study, settings, frame.index))
@@ -97,8 +98,15 @@ def _followed(study: Any, settings: FederatedSettings) -> tuple[SitePatients, tu
     models = _as_models(study, settings)
     complete = read_outcome(study, models)
     endpoint, notes = in_cohort(study, complete, models.cohort)
+    _refuse_without_time(settings, endpoint)
     frame = pd.DataFrame(index=endpoint.patients)
     return SitePatients(frame, (), endpoint, np.zeros(len(frame), dtype=bool)), (*complete.notes, *notes)
+
+
+def _refuse_without_time(settings: FederatedSettings, endpoint: Endpoint) -> None:
+    if KINDS.get(settings.algorithm) == "survival" and endpoint.kind != "survival":
+        raise DataError("it has no follow-up time", where=f"endpoint {settings.outcome}",
+                        todo="Set 'time' to its column, or give that column the role 'time' in the data dictionary")
 
 
 def split_by_column(study: Any, settings: FederatedSettings,
@@ -143,8 +151,7 @@ def _as_models(study: Any, settings: FederatedSettings) -> ModelsSettings:
     tables = {"predictors": tuple(settings.predictors)} if settings.predictors else {}
     kind = _kind(study, settings)
     return ModelsSettings(outcome=settings.outcome, blocks=tables, time=settings.time, positive=settings.positive,
-                          predictors=settings.predictors, centre="none",
-                          kind="auto" if kind == "survival" else kind)
+                          predictors=settings.predictors, centre="none", kind="auto" if kind == "survival" else kind)
 
 
 def _kind(study: Any, settings: FederatedSettings) -> Kind:

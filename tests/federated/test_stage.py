@@ -316,6 +316,8 @@ def test_ray_gives_the_same_bytes(study: Study) -> None:
 @pytest.mark.parametrize(("change", "kind", "words"), [
     ({"site_column": "city"}, DataError, "the column 'city' is in no table"),
     ({"site_column": ""}, SettingsError, "two sites or more"),
+    ({"algorithm": "cox", "predictors": {"clinical": ["age"]}, "outcome": "event"}, DataError, "no follow-up time"),
+    ({"algorithm": "kaplan-meier", "outcome": "event"}, DataError, "no follow-up time"),
     ({"required": ["east"]}, RunError, "the required site 'east' is none of the sites"),
     ({"policy": {"minimum_patients": 500}}, RunError, "site north"),
     ({"policy": {"columns": ["death", "age"]}}, RunError, "site north"),
@@ -323,6 +325,8 @@ def test_ray_gives_the_same_bytes(study: Study) -> None:
     ({"policy": {"rounds_per_day": 2}}, RunError, "site north"),
 ])
 def test_what_cannot_be_run_is_said_with_the_site(study: Study, change: dict, kind: type, words: str) -> None:
+    alive = patients()[["patient", "death"]].rename(columns={"death": "event"})
+    study.add_table("events", alive, columns={"event": Column(role="outcome", type="boolean")})
     with pytest.raises(kind, match=words):
         ml.run("federated", study, {**SETTINGS, **change}, sinks=[])
 
