@@ -1,7 +1,8 @@
 """The AUC over sites from numbers of patients in bins of scores, and what the bins leave open.
 
 Pairs of two patients of one site are known exactly, from the site's own AUC. Of a pair of two sites the bins tell the
-order, unless both bins overlap: then it may be either.
+order, unless both bins overlap: then it may be either. How many of those agree is taken from the pairs within sites, of
+which the bins leave as much open and the sites' own AUC tells the rest.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class BinnedAuc:
     Attributes
     ----------
     estimate : float
-        Pairs of one site are exact; in the others each patient is in the middle of the bins.
+        Pairs of one site are exact; of the others that bins leave open, as large a share agrees as within sites.
     standard_error : float
         DeLong's, of patients in the middle of their bins.
     lower, upper : float
@@ -77,11 +78,11 @@ def auc_of_bins(sites: Mapping[str, SiteBins]) -> BinnedAuc:
                      for name in ("cases", "others"))
     if not cases or not others:
         return BinnedAuc(*[float("nan")] * 6)
-    agreeing = np.zeros(3)
-    for name, site in sites.items():
-        for other_name, other in sites.items():
-            agreeing += _within(site) if name == other_name else _between(site.cases, other.others)
-    least, estimate, most = agreeing / (cases * others)
+    exact = sum(_within(site) for site in sites.values())
+    between = sum((_between(site.cases, other.others) for name, site in sites.items()
+                   for other_name, other in sites.items() if name != other_name), np.zeros(2))
+    least, most = (exact + between) / (cases * others)
+    estimate = least + _share(sites) * (most - least)
     observed, middle = _in_the_middle(sites)
     found = external_auc_interval(observed, middle)
     limits = np.clip([found.lower + least - found.estimate, found.upper + most - found.estimate], 0, 1)
@@ -95,16 +96,20 @@ def _within(site: SiteBins) -> float:
     return pairs * site.auc if pairs else 0.0
 
 
-def _between(cases: Bins, others: Bins) -> np.ndarray:
-    """Pairs in which the case has the higher score: at least, with all in the middle of their bins, and at most.
+def _share(sites: Mapping[str, SiteBins]) -> float:
+    """Of the pairs within sites that bins leave open, how many agree; a half where they leave none open."""
+    known = [site for site in sites.values() if site.cases.count.sum() and site.others.count.sum()]
+    least, most = sum((_between(site.cases, site.others) for site in known), np.zeros(2))
+    exact = sum(_within(site) for site in known)
+    return float(np.clip((exact - least) / (most - least), 0, 1)) if most > least else 0.5
 
-    Ties count half.
-    """
+
+def _between(cases: Bins, others: Bins) -> np.ndarray:
+    """Pairs in which the case has the higher score, at least and at most."""
     pairs = cases.count[:, None] * others.count
     above = cases.start[:, None] >= others.end
     below = cases.end[:, None] <= others.start
-    middle = (1 + np.sign(cases.middle[:, None] - others.middle)) / 2
-    return np.array([(pairs * part).sum() for part in (above, middle, ~below)])
+    return np.array([(pairs * part).sum() for part in (above, ~below)])
 
 
 def _in_the_middle(sites: Mapping[str, SiteBins]) -> tuple[np.ndarray, np.ndarray]:

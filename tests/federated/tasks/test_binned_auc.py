@@ -84,3 +84,16 @@ def test_fewer_small_counts_ask_for_wider_limits():
         {name: binned(*one, np.linspace(-2, 4, 49), minimum) for name, one in sites.items()}))
         for minimum in (1, 5, 15)]
     assert widths == sorted(widths) and widths[0] < widths[2]
+
+
+def test_few_patients_a_site_give_an_auc_near_the_exact_one():
+    """Where bins hold all of a class, pairs within sites tell how pairs between sites go."""
+    edges = norm.ppf(np.arange(1, 50) / 50)
+    errors = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        observed = [np.arange(n) < n * rng.uniform(0.35, 0.65) for n in (16, 20, 24)]
+        sites = {str(number): (one, rng.normal(size=len(one)) + 1.2 * one - 0.6) for number, one in enumerate(observed)}
+        errors.append(auc_of_bins({name: binned(*one, edges, 5) for name, one in sites.items()}).estimate
+                      - auc(*pooled(sites)))
+    assert np.sqrt(np.mean(np.square(errors))) < 0.025 and abs(np.mean(errors)) < 0.01
