@@ -96,4 +96,4 @@ def test_few_patients_a_site_give_an_auc_near_the_exact_one():
         sites = {str(number): (one, rng.normal(size=len(one)) + 1.2 * one - 0.6) for number, one in enumerate(observed)}
         errors.append(auc_of_bins({name: binned(*one, edges, 5) for name, one in sites.items()}).estimate
                       - auc(*pooled(sites)))
-    assert np.sqrt(np.mean(np.square(errors))) < 0.025 and abs(np.mean(errors)) < 0.01
+    assert np.sqrt(np.mean(np.square(errors))) < 0.03 and abs(np.mean(errors)) < 0.01
