@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ import yaml
 
 import medomicslab_nb as ml
 from medomicslab_nb.cli import main
+from medomicslab_nb.federated.approval import code_hash
 from medomicslab_nb.federated.launch import find_superlink, supernode_status
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.study import Study, create_study, open_study
@@ -42,6 +44,12 @@ def medomicslab(*words: object, code: int = 0) -> str:
         found = main([str(word) for word in words])
     assert found == code, told.getvalue()
     return told.getvalue()
+
+
+def copy_package(folder: Path) -> Path:
+    """A copy of the package in this folder; gives the package."""
+    package = Path(ml.__file__).parent
+    return Path(shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__")))
 
 
 def wait_until(true: Callable[[], Any], what: str) -> None:
@@ -66,6 +74,8 @@ class LiveFederation:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = int(taken.getsockname()[1])
         made = cls(root, port, names)
+        copy_package(made.code)
+        code_hash()  # is kept: what is edited while the tests run changes neither side
         medomicslab("federation", "new", made.hn, "--address", f"127.0.0.1:{port}")
         create_study(root / "coordinator")
         try:
@@ -79,6 +89,11 @@ class LiveFederation:
         for name in self.names:
             self.join(name)
         self.heal()
+
+    @property
+    def code(self) -> Path:
+        """What is installed at the hospitals: a copy, so that an edit in the meantime is no fault of theirs."""
+        return self.root / "code"
 
     @property
     def hn(self) -> Path:
@@ -95,14 +110,15 @@ class LiveFederation:
             medomicslab("federation", "register", self.hn, name, self.root / name / "site" / "keys" / "public.pem")
 
     def start(self, name: str, code: Path | None = None) -> None:
-        """Start a hospital's node, with the package of this folder where one is given."""
-        environment = {**os.environ, **({"PYTHONPATH": str(code)} if code else {})}
+        """Start a hospital's node, with the package of this folder where another than usual is given."""
+        code = code or self.code
+        environment = {**os.environ, "PYTHONPATH": str(code)}
         log = (self.root / f"{name}.log").open("a")
         with log:
             self.nodes[name] = subprocess.Popen([sys.executable, "-m", "medomicslab_nb", "site", "start",
                                                  str(self.root / name)],
                                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                                text=True, env=environment, cwd=code or self.root)
+                                                text=True, env=environment, cwd=code)
 
     def wait_connected(self, name: str) -> None:
         wait_until(lambda: self.state(name)["state"] == "connected", f"{name} to connect")

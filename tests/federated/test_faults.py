@@ -14,12 +14,11 @@ import psutil
 import pytest
 import yaml
 
-import medomicslab_nb
 from medomicslab_nb.errors import MedomicsError
 from medomicslab_nb.federated.approval import code_hash
 from medomicslab_nb.federated.launch import find_superlink
 from tests.federated.hospitals import patients
-from tests.federated.live_federation import LiveFederation, medomicslab, wait_until
+from tests.federated.live_federation import LiveFederation, copy_package, medomicslab, wait_until
 
 SITES = ("CHUM", "HGJ", "HMR")
 
@@ -246,8 +245,7 @@ def test_bad_input_79_a_server_with_another_certificate_is_refused(hn: LiveFeder
 
 
 def test_bad_input_80_code_at_a_site_that_is_not_the_approved_one(hn: LiveFederation, tmp_path: Path):
-    package = tmp_path / "medomicslab_nb"
-    shutil.copytree(Path(medomicslab_nb.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    package = copy_package(tmp_path)
     with (package / "federated" / "steps.py").open("a") as file:
         file.write("\n# one line more\n")
     hn.kill("HMR")
