@@ -51,14 +51,14 @@ def test_takes_less_than_half_a_minute_and_complains_of_nothing(lesson) -> None:
 
 def test_what_is_said_of_each_model_is_so(lesson) -> None:
     found = estimates(lesson[0].runs[0])
-    assert found.loc["federated", "all"] == found.loc["pooled", "all"] == 0.83
+    assert found.loc["federated", "all"] == found.loc["pooled", "all"] == 0.84
     assert found.loc["alone: alpha", "all"] == 0.83
     assert (found.loc["alone: gamma", "gamma"], found.loc["alone: gamma", "all"]) == (0.50, 0.33)
     assert [found.loc[f"without {site}", site] for site in ("alpha", "beta", "delta", "gamma")] == [
         0.79, 0.76, 0.78, 0.67]
     assert found.loc["federated", "gamma"] <= found.loc["without gamma", "gamma"]
     exact = lesson[0].runs[0].table("performance").query("site == 'all'").set_index("model")["estimate"]
-    assert exact.round(3)[["alone: alpha", "federated"]].tolist() == [0.828, 0.834]
+    assert exact.round(3)[["alone: alpha", "federated"]].tolist() == [0.833, 0.836]
     assert abs(exact["federated"] - exact["pooled"]) < 1e-9
 
 
@@ -66,7 +66,7 @@ def test_what_is_said_of_coefficients_is_so(lesson) -> None:
     every, gamma, delta = (run.table("coefficients").set_index("column") for run in lesson[0].runs)
     size = gamma.loc["size", ["coefficient", "lower", "upper"]].astype(float).round(2).tolist()
     assert size == [-1.05, -2.28, 0.18]
-    assert gamma.loc["stage=III", "coefficient"] == delta.loc["haemoglobin", "coefficient"] == 0
+    assert "stage=III" not in gamma.index and "haemoglobin" not in delta.index
     truth = {"stage=II": 0.9, "stage=III": 1.8, "age": 0.06, "size": 0.5, "haemoglobin": -0.4}
     for column, value in truth.items():
         assert every.loc[column, "lower"] < value < every.loc[column, "upper"]
