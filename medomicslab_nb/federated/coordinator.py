@@ -107,6 +107,7 @@ class Coordinator:
         self._run, self._plan, self._code = run, plan, code
         self._taking_part = quorum.sites
         self._data: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
         self._talk = Conversation()
 
     def converse(self, task: Task) -> Conversation:
@@ -180,6 +181,7 @@ class Coordinator:
                     continue
                 contents[site], states[site] = content, "answered"
                 step(0, detail=self._detail(question, states))
+            self._stop_if_refused()
             for site in [site for site in letters if site not in contents]:
                 states[site] = "waiting"
                 if not self._waits_for(site, number, time.monotonic() - begin):
@@ -192,7 +194,7 @@ class Coordinator:
                       question.for_site(site))
 
     def _accepts(self, site: str, content: bytes, *, first: bool) -> bool:
-        """Whether the reply counts; False for a site that need not take part and says that it does not."""
+        """Whether the reply counts; False for a refusal, which ends the run or the part that the site takes in it."""
         reply = Reply.unpack(content)
         if reply.site != site:
             raise RunError("an answer came in the name of another site", where=f"site {site}",
@@ -201,7 +203,8 @@ class Coordinator:
             if first and site not in self._quorum.required:
                 self._talk.notes.append(f"Site '{site}' takes no part: {reply.refused}")
                 return False
-            raise RunError(reply.refused, where=f"site {site}")
+            self._refused[site] = reply.refused
+            return False
         if reply.code != self._code:
             raise RunError(f"the site's code ({reply.code[:12]}) is not the coordinator's ({self._code[:12]})",
                            where=f"site {site}", todo="Install the same version of medomicslab_nb at both")
@@ -209,6 +212,15 @@ class Coordinator:
             raise RunError("the site's data changed during the run", where=f"site {site}",
                            todo="Run again: sums over different patients cannot be put together")
         return True
+
+    def _stop_if_refused(self) -> None:
+        """All refusals of a round are told at once: the next run would meet the next one otherwise."""
+        if not self._refused:
+            return
+        names = sorted(self._refused)
+        if len(names) == 1:
+            raise RunError(self._refused[names[0]], where=f"site {names[0]}")
+        raise RunError("; ".join(f"{name}: {self._refused[name]}" for name in names), where=f"sites {', '.join(names)}")
 
     def _waits_for(self, site: str, number: int, waited_s: float) -> bool:
         """Whether a site that has not answered in time is asked again; False for one that need not take part.

@@ -138,10 +138,17 @@ class Judges:
         found = yield from self._evaluate(preparation, model, sites, part, calibrate=calibrate)
         self._found.append((name, found))
         if name == FEDERATED:
+            self._refuse_unjudged(found)
             self._outcome.notes += found.notes
             if part == "training":
                 self._outcome.notes.append("Nobody was kept out of training: the performance is that on the patients "
                                            "who made the model, and too good.")
+
+    def _refuse_unjudged(self, found: Evaluation) -> None:
+        if self._settings.test and not found.table["patients"].any():
+            (column, value), = self._settings.test.items()
+            raise DataError(f"no site has patients, or enough of them, with '{value}' in '{column}' to judge the model",
+                            where="setting 'test'", todo="Name a value that patients have, as it stands in the table")
 
     def judge_pooled(self, preparation: Preparation, make: Callable[[], Values | None]) -> Task:
         """The same of the model of all patients together, if there is one; a note says why there is none."""

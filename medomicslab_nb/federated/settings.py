@@ -102,6 +102,8 @@ class FederatedSettings(Settings):
     """Class of the outcome that counts as the event; empty: 1, yes or true."""
     predictors: Annotated[dict[str, tuple[str, ...]], Advanced()] = {}
     """Columns to use, by table; empty: every predictor of the data dictionary, which must be the same at all sites."""
+    true_zeros: Annotated[tuple[str, ...], Advanced()] = ()
+    """Columns in which 0 is a value though it looks like a missing one, e.g. the dose of who was not treated."""
     required: Annotated[tuple[str, ...], Advanced()] = ()
     """Sites that must answer every round; empty: all. A run never goes on with fewer than these."""
     missing: Literal["stop", "wait"] = "stop"
@@ -131,7 +133,8 @@ class FederatedSettings(Settings):
     bins: Annotated[int, Field(ge=4, le=1000), Advanced()] = 50
     """Bins of scores and of times, of which only counts leave a site."""
     horizon: Annotated[float | None, Field(gt=0), Advanced()] = None
-    """End of the Kaplan-Meier curve, in the unit of follow-up; empty: as long as the minimum count is at risk."""
+    """End of the curve, and of the follow-up by which a Cox model is judged, in the unit of follow-up; empty: as long
+    as the minimum count is at risk, and all of it."""
     network: Annotated[NetworkSettings, Advanced()] = NetworkSettings()
     """The network and its training."""
     trees: Annotated[TreesSettings, Advanced()] = TreesSettings()

@@ -93,6 +93,12 @@ def test_a_refusal_stops_the_run_by_name(tmp_path) -> None:
         coordinator(sites, tmp_path).converse(total_of())
 
 
+def test_all_refusals_of_a_round_are_told_at_once(tmp_path) -> None:
+    sites = Sites(A=lambda letter: {"refused": "too few patients"}, C=lambda letter: {"refused": "no such column"})
+    with pytest.raises(RunError, match="sites A, C: A: too few patients; C: no such column"):
+        coordinator(sites, tmp_path).converse(total_of())
+
+
 def test_sites_that_are_not_required_may_stay_away_from_the_first_round_only(tmp_path) -> None:
     sites = Sites(A=lambda letter: {"refused": "7 patients are fewer than 20"}, B=lambda letter: None)
     talk = coordinator(sites, tmp_path, required=frozenset("C")).converse(total_of())

@@ -203,6 +203,18 @@ def test_only_the_tables_that_are_named_are_looked_into(study: Study) -> None:
     assert "g1" in set(ml.run("federated", study, SETTINGS, sinks=[]).table("columns")["column"])
 
 
+def test_a_true_zero_is_one_where_the_team_says_so(study: Study) -> None:
+    rng = np.random.default_rng(2)
+    frame = patients().assign(dose=np.where(rng.random(240) < 0.3, 0.0, rng.normal(65, 2, 240)))
+    other = add(ml.create_study(study.path.parent / "other"), frame)
+    quick = {**SETTINGS, "predictors": {"clinical": ["age", "dose"]}, "external": False, "compare": False}
+    run = ml.run("federated", other, quick, sinks=[])
+    assert any("'dose' counts as missing" in text and "true_zeros" in text for text in run.warnings)
+    kept = ml.run("federated", other, {**quick, "true_zeros": ["dose"]}, sinks=[])
+    mean = kept.table("columns").set_index("column").loc["dose", "mean"]
+    assert mean < 55 and not any("'dose'" in text for text in kept.warnings)
+
+
 def test_names_of_categories_are_those_of_their_coefficients(study: Study) -> None:
     """Mappings travel in the order of their names, whatever that of the table."""
     rng = np.random.default_rng(1)
@@ -319,10 +331,12 @@ def test_ray_gives_the_same_bytes(study: Study) -> None:
     ({"algorithm": "cox", "predictors": {"clinical": ["age"]}, "outcome": "event"}, DataError, "no follow-up time"),
     ({"algorithm": "kaplan-meier", "outcome": "event"}, DataError, "no follow-up time"),
     ({"required": ["east"]}, RunError, "the required site 'east' is none of the sites"),
-    ({"policy": {"minimum_patients": 500}}, RunError, "site north"),
-    ({"policy": {"columns": ["death", "age"]}}, RunError, "site north"),
-    ({"policy": {"algorithms": ["cox"]}}, RunError, "site north"),
-    ({"policy": {"rounds_per_day": 2}}, RunError, "site north"),
+    ({"policy": {"minimum_patients": 500}}, RunError, "sites north, south, west"),
+    ({"policy": {"columns": ["death", "age"]}}, RunError, "sites north, south, west"),
+    ({"policy": {"algorithms": ["cox"]}}, RunError, "sites north, south, west"),
+    ({"policy": {"rounds_per_day": 2}}, RunError, "sites north, south, west"),
+    ({"test": {"grade": "IV"}}, DataError, "no site has patients, or enough of them, with 'IV' in 'grade'"),
+    ({"true_zeros": ["dose"]}, DataError, "there is no predictor 'dose'"),
 ])
 def test_what_cannot_be_run_is_said_with_the_site(study: Study, change: dict, kind: type, words: str) -> None:
     alive = patients()[["patient", "death"]].rename(columns={"death": "event"})

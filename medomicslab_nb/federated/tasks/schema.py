@@ -87,7 +87,9 @@ def check_schema(settings: FederatedSettings) -> Task:
     _both_classes(training, settings.outcome, "training")
     _both_classes({site: values for site, values in answers.items() if site not in training}, settings.outcome,
                   "judging")
-    zeros = {name: reason for name, kind in kinds.items() if kind == "number" and (reason := _zero_reason(
+    _known_columns(settings.true_zeros, kinds)
+    numbers = [name for name, kind in kinds.items() if kind == "number" and name not in settings.true_zeros]
+    zeros = {name: reason for name in numbers if (reason := _zero_reason(
         name, {site: values["columns"][name] for site, values in answers.items()}))}
     known = {site: {name: _known(values["columns"][name], name in zeros) for name in kinds}
              for site, values in answers.items()}
@@ -226,6 +228,13 @@ def _both_classes(answers: Answers, outcome: str, who: str) -> None:
                         todo="Check how the outcome is coded there, or leave the site out")
 
 
+def _known_columns(names: Sequence[str], kinds: Mapping[str, str]) -> None:
+    unknown = [name for name in names if name not in kinds]
+    if unknown:
+        raise DataError(f"there is no predictor '{unknown[0]}'", where="setting 'true_zeros'",
+                        todo="Name columns that the run uses")
+
+
 def _zero_reason(name: str, told: Mapping[str, Mapping[str, Any]]) -> str:
     """Why 0 in a column means missing at all sites; empty: it does not.
 
@@ -255,7 +264,8 @@ def _zero_notes(zeros: Mapping[str, str], answers: Answers) -> list[str]:
     for name, reason in zeros.items():
         told = {site: values["columns"][name]["zero"] for site, values in answers.items()}
         counts = ", ".join(f"{site} {'few' if count is None else count}" for site, count in told.items() if count != 0)
-        notes.append(f"0 in '{name}' counts as missing at every site: {reason} (zeros: {counts}).")
+        notes.append(f"0 in '{name}' counts as missing at every site: {reason} (zeros: {counts}). The setting "
+                     "true_zeros keeps them.")
     return notes
 
 
