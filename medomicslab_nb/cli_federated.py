@@ -187,12 +187,20 @@ def _say_key(folder: SiteFolder) -> None:
 def site_approve(options: argparse.Namespace) -> int:
     plan, words = load(f"{_SITE}:read_plan")(options.study, Path(options.plan))
     print(words)
-    if not options.yes and input("\nAllow this? Type yes: ").strip().lower() not in ("yes", "oui"):
+    if not options.yes and _answer("\nAllow this? Type yes: ") not in ("yes", "oui"):
         print("It is not allowed; nothing was changed.")
         return 1
     approval = load(f"{_SITE}:approve")(options.study, plan, options.by)
     print(f"\nAllowed by {approval.by}. To take it back: medomicslab site revoke {options.study} {approval.plan[:12]}")
     return 0
+
+
+def _answer(question: str) -> str:
+    try:
+        return input(question).strip().lower()
+    except EOFError:  # no terminal: nobody has said yes
+        print()
+        return ""
 
 
 def site_revoke(options: argparse.Namespace) -> None:

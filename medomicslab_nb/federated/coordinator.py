@@ -239,7 +239,7 @@ class Coordinator:
                 self._talk.notes.append(note)
             return True
         raise RunError(f"no answer in round {number} within {_words(waited_s)}", where=f"site {site}",
-                       todo="See that its SuperNode runs (medomicslab site check), then run again with the same "
+                       todo="See that it takes part (medomicslab site check), then run again with the same "
                             "settings: the rounds before are kept. The setting missing=wait waits instead")
 
     def _detail(self, question: Question, states: Mapping[str, str]) -> dict[str, Any]:

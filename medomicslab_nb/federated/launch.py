@@ -98,7 +98,7 @@ def run_supernode(home: Path, superlink: str, ca: Path, private_key: Path, study
     home = Path(home).resolve()
     running = find_supernode(home)
     if running is not None and running.pid != os.getpid():
-        raise RunError(f"the node runs already, as process {running.pid}", where=f"site {site}",
+        raise RunError(f"the site takes part already, as process {running.pid}", where=f"site {site}",
                        todo="Stop that one first")
     _write_settings(home, superlink, ca, private_key, study, site, opener)
     os.execve(sys.executable, [sys.executable, "-m", _SUPERNODE, str(home)], environment(home))

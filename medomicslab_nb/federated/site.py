@@ -57,7 +57,8 @@ class Site:
     name : str
     patients : callable
         The patients for a run's settings. Giving the same object again says that they are the same.
-    policy : PolicySettings
+    policy : PolicySettings or callable
+        The rules, or what gives those that are in force now: they are asked for with every letter.
     audit : AuditLog, optional
         None: in memory.
     approvals : Approvals, optional
@@ -69,11 +70,11 @@ class Site:
         Every identifier of the site; those of the patients of a question are looked for in any case.
     """
 
-    def __init__(self, name: str, patients: ReadPatients, policy: PolicySettings, audit: AuditLog | None,
-                 approvals: Approvals | None, ledger: Ledger, *, errors: Path | None = None,
+    def __init__(self, name: str, patients: ReadPatients, policy: PolicySettings | Callable[[], PolicySettings],
+                 audit: AuditLog | None, approvals: Approvals | None, ledger: Ledger, *, errors: Path | None = None,
                  identifiers: Callable[[], frozenset[str]] = frozenset) -> None:
         self.name = name
-        self.policy = policy
+        self._rules = policy if callable(policy) else lambda: policy
         self.audit = AuditLog() if audit is None else audit
         self._code = code_hash()  # now: what cannot be read must not be noticed while an error is told
         self.failure = ""
@@ -101,7 +102,7 @@ class Site:
         """
         folder = read_site(study)
         reader = _StudyReader(folder.study_path)
-        return cls(folder.site, reader, folder.policy, AuditLog(folder.path / "audit.jsonl"),
+        return cls(folder.site, reader, lambda: read_site(study).policy, AuditLog(folder.path / "audit.jsonl"),
                    Approvals(folder.path / "approvals"), Ledger(folder.path / "ledger.jsonl"),
                    errors=folder.path / "errors.log", identifiers=reader.identifiers)
 
@@ -128,7 +129,8 @@ class Site:
         settings, plan = self._plan(letter.plan)
         self._approvals.check(plan, letter.code)
         step = get_step(letter.step)
-        check_question(self.policy, settings, step.name, self.audit.released_today())
+        policy = self._rules()
+        check_question(policy, settings, step.name, self.audit.released_today())
         check_network(settings, letter.values)
         if is_private(settings, step.name):
             if self._private is not None and self._private[0] == _question(letter):
@@ -136,12 +138,12 @@ class Site:
             check_spent(settings, self._spent(plan))
         known = self._know(self._patients(settings))
         part = part_asked(letter.values)
-        check_columns(self.policy, settings, known.patients)
-        check_patients(self.policy, known.patients, part, step.name)
-        minimum = self.policy.minimum_count
+        check_columns(policy, settings, known.patients)
+        check_patients(policy, known.patients, part, step.name)
+        minimum = policy.minimum_count
         seen = known.seen(part, step.name, letter.values, minimum, self._ledger)
         release = step(seen.patients, letter.values, minimum)
-        check_release(self.policy, release)
+        check_release(policy, release)
         cuts = {f"{what} {known.outcome(part, self._ledger)}": counts for what, counts
                 in cuts_told(step.name, letter.values, release.values).items()}
         self._ledger.admit(seen.cohorts, minimum, run=letter.run, cuts=cuts)

@@ -117,7 +117,8 @@ def create_site(study: Path | str, invitation: Invitation, policy: PolicySetting
     path = opened.path / NAME
     if (path / "site.yaml").exists():
         raise StudyError(f"the study is the site '{read_site(study).site}' already", where=f"study {opened.name}",
-                         todo="Correct site/site.yaml by hand, or move the folder 'site' away to begin anew")
+                         todo="Correct site/site.yaml by hand; 'medomicslab site keys' makes new keys. Do not begin "
+                              "anew with the same patients: the ledger would not know what has left")
     path.mkdir(mode=0o700, exist_ok=True)
     path.chmod(0o700)
     folder = SiteFolder(path, invitation.site, invitation.federation, invitation.address, opened.name, policy)

@@ -8,6 +8,7 @@ from medomicslab_nb.federated.site_folder import SiteFolder
 
 _UNIT = """\
 # Site {site} of the federation {federation}. As root:
+#   cp {service} /etc/systemd/system/
 #   systemctl daemon-reload
 #   systemctl enable --now {service}
 # What it does:  journalctl -u {service} -f

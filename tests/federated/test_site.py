@@ -120,6 +120,15 @@ def test_a_plan_that_was_not_approved_is_refused_with_its_hash(monkeypatch, tmp_
     assert list(site.audit.read()["event"]) == ["refused", "released", "refused", "refused"]
 
 
+def test_rules_that_are_edited_are_in_force_with_the_next_letter(monkeypatch):
+    some_steps.instead(monkeypatch, some_steps.sums)
+    rules = PolicySettings()
+    site = Site("Basel", lambda _: some_patients(), lambda: rules, None, None, Ledger())
+    assert not ask(site, "moments").refused
+    rules = PolicySettings(columns=("no such column",))
+    assert "not allowed here" in ask(site, "moments").refused
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 100, pack({}), pack({"__head__": {}}), pack({"__head__": {
     "run": "r", "round": "1", "step": "schema", "label": "", "plan": "{}", "code": ""}})])
 def test_what_is_no_letter_is_refused(site, content):
