@@ -102,7 +102,8 @@ def evidence(record: RunRecord) -> dict[str, Any]:
         "findings": findings,
         "warnings": [text for text in record.warnings if text not in findings],
         "summary": words.summary(record.stage, record.status, record.settings, tables, metrics),
-        "done": words.done(record.stage, record.settings, tables, record.metrics), "on_whom": on_whom(tables),
+        "done": words.done(record.stage, record.settings, tables, record.metrics, record.warnings),
+        "on_whom": on_whom(record.settings, tables),
         "unknown": words.unknown(record.stage, record.status, record.settings, tables, record.metrics),
         "headline": headline(tables), "measures": all_measures(tables), "level": level(record.settings),
         "metrics": record.metrics,
@@ -204,14 +205,14 @@ def _scrubbed_frame(frame: pd.DataFrame, ids: frozenset[str]) -> pd.DataFrame:
     return clean
 
 
-def on_whom(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
+def on_whom(settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
     """Patients and events, once per endpoint or site or, for models, once per set of blocks."""
     if "performance" in tables and len(tables["performance"]):
         first, kind = tables["performance"].drop_duplicates("blocks"), model_words.kind_of(tables)
         return [{"who": str(line.blocks), "patients": number(line.n), "events": model_words.counted(line.events, kind)}
                 for line in first.itertuples()]
     if "sites" in tables:
-        return federated_words.on_whom(tables["sites"])
+        return federated_words.on_whom(settings, tables["sites"])
     if "outcomes" in tables:
         return [{"who": str(line.endpoint), "patients": number(line.n), "events": number(line.events)}
                 for line in tables["outcomes"].itertuples()]

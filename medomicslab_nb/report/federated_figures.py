@@ -130,8 +130,8 @@ def _curve(tables: Tables, unit: str) -> Drawn:
     if "curve" in tables and len(tables["curve"]):
         yield ("curve", "Kaplan-Meier curve",
                "From events and censored patients counted in bins of time, so it steps at the ends of bins. Bands are "
-               "95 % intervals (Greenwood), numbers below are patients at risk.", curve(tables["curve"], unit),
-               tables["curve"])
+               "95 % intervals (Greenwood), wider by what the bins leave open; numbers below are patients at risk.",
+               curve(tables["curve"], unit), tables["curve"])
 
 
 def curve(table: pd.DataFrame, unit: str = "") -> go.Figure:

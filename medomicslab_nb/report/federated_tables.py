@@ -18,13 +18,17 @@ _OWN = {name: f"federated_{name}" for name in ("performance", "importance")}
 
 _DETAILS = ["standard_error", "least", "most", "calibration_intercept", "brier"]
 """Columns of ``performance`` that only its full table shows."""
+_EVENTS = ["events", "testing_events"]
+"""Columns that count every patient where the outcome is a number."""
 
 
 def of_report(tables: Tables) -> dict[str, pd.DataFrame]:
     """The published tables under the names of the report, with what is worked out of them.
 
-    These are ``compared`` (:func:`compared`) and ``left`` (:func:`left`).
+    These are ``compared`` (:func:`compared`) and ``left`` (:func:`left`). An outcome that is a number has no events.
     """
+    if "performance" in tables and (tables["performance"]["measure"] == "R2").any():
+        tables = {name: table.drop(columns=_EVENTS, errors="ignore") for name, table in tables.items()}
     found = {_OWN.get(name, name): table for name, table in tables.items()}
     if "performance" in tables and tables["performance"]["estimate"].notna().any():
         found["compared"] = compared(tables["performance"])

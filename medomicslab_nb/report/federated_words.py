@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,15 +21,19 @@ _MODELS = {"logistic": "logistic regression", "linear": "linear regression", "co
            "network": "network", "trees": "boosted trees"}
 _EXACT = {
     "logistic": "Logistic regression by Newton's method on sums over each site's patients: the model that all patients "
-                "together would give.",
-    "linear": "Linear regression on sums over each site's patients: the model that all patients together would give.",
+                "together would give",
+    "linear": "Linear regression on sums over each site's patients: the model that all patients together would give",
     "cox": "Cox regression stratified by site, by Newton's method on sums over each site's patients: the model that "
-           "all patients together would give with a baseline hazard for each site.",
+           "all patients together would give with a baseline hazard for each site",
     "kaplan-meier": "Kaplan-Meier curve of events and censored patients counted in bins of time: no patient's time "
-                    "left a site, and the curve is as fine as the bins."}
-_STRATEGIES = {"fedavg": "averaged, weighted by patients (FedAvg)",
-               "fedprox": "averaged, with a proximal term at the sites (FedProx)",
-               "fedadam": "put together by Adam at the coordinator (FedAdam)"}
+                    "left a site, and the curve is as fine as the bins"}
+_HELD_BACK = re.compile("'.*' (counts as missing|is left out)|Some values were left out")
+"""How notes begin on values that the model lacks because of the sites' rules."""
+_STRATEGIES = {"fedavg": "averaged, {weighted} (FedAvg)",
+               "fedprox": "averaged, {weighted}, with a proximal term at the sites (FedProx)",
+               "fedadam": "put together by Adam at the coordinator, {weighted} (FedAdam)"}
+_KNOWN = 0.1
+"""Share of patients that bins of time may leave open where the curve's end is told."""
 
 
 def summary(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> str:
@@ -38,10 +43,10 @@ def summary(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> s
     performance = tables.get("federated_performance")
     together = pd.DataFrame() if performance is None else at(performance, ALL)
     if performance is None or FEDERATED not in together.index:
-        return f"A federated {_model(settings)} was fitted over {_whom(metrics)}; it was judged nowhere."
+        return f"A federated {_model(settings)} was fitted over {_trained(tables, metrics)}; it was judged nowhere."
     main = together.loc[FEDERATED]
     kept_out = "kept out of training" if held_out(settings) else "who also made it, which flatters it"
-    return (f"Predicting {settings.get('outcome', 'the outcome')} over {_whom(metrics, 'training patient')}, the "
+    return (f"Predicting {settings.get('outcome', 'the outcome')} over {_trained(tables, metrics)}, the "
             f"federated {_model(settings)} reached {_with_limits(main)} in {count(int(main['patients']), 'patient')} "
             f"{kept_out}{_beside(together)}.")
 
@@ -51,11 +56,16 @@ def held_out(settings: Settings) -> bool:
     return bool(settings.get("holdout") or settings.get("test") or settings.get("test_sites"))
 
 
-def _whom(metrics: Mapping[str, Any], who: str = "patient") -> str:
+def _trained(tables: Tables, metrics: Mapping[str, Any]) -> str:
+    """Who made the model: sites that only judge it do not count."""
+    return _whom(metrics, int(tables["sites"]["trains"].sum()), "training patient")
+
+
+def _whom(metrics: Mapping[str, Any], sites: int, who: str = "patient") -> str:
     # Every patient counts as an event of an outcome that is a number.
     numeric = metrics.get("measure") == "R2" or missing(metrics.get("events"))
     events = "" if numeric else f" with {count(int(metrics['events']), 'event')}"
-    return f"{count(int(metrics['sites']), 'site')} ({count(int(metrics['patients']), who)}{events})"
+    return f"{count(sites, 'site')} ({count(int(metrics['patients']), who)}{events})"
 
 
 def _model(settings: Settings) -> str:
@@ -78,30 +88,45 @@ def _beside(together: pd.DataFrame) -> str:
     return f"; on the same patients {', '.join(parts)}" if parts else ""
 
 
-def _range(values: pd.Series) -> str:
-    lowest, highest = number(values.min()), number(values.max())
+def _range(values: pd.Series, said: Callable[[float], str] = number) -> str:
+    lowest, highest = said(values.min()), said(values.max())
     return lowest if lowest == highest else f"{lowest} to {highest}"
 
 
 def _survival(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> str:
-    curve = tables["curve"]
-    end = curve[curve["site"] == ALL].iloc[-1]
-    each = curve[curve["site"] != ALL].groupby("site", sort=False)["survival"].last()
-    beside = f"; at the sites {_percent(each.min())} to {_percent(each.max())} % at the end of their curves" \
-        if len(each) else ""
+    whom, outcome = _whom(metrics, int(metrics["sites"])), settings.get("outcome", "events")
+    ends = _known_ends(tables["curve"])
+    if ALL not in ends.index:
+        return (f"Of {whom}, it is not known how many stay free of {outcome}: at no time do the bins tell it to within "
+                f"{100 * _KNOWN:.0f} %.")
+    end, each = ends.loc[ALL], ends.drop(ALL)["survival"]
+    later = (tables["curve"]["site"] == ALL) & (tables["curve"]["time"] > end["time"])
+    after = ", after which the bins leave too much open" if later.any() else ""
+    beside = f"; at the sites {_range(each, _percent)} % where each is last known" if len(each) else ""
     when = f"{number(end['time'])} {metrics.get('unit', '')}".rstrip()
-    return (f"Of {_whom(metrics)}, {_percent(end['survival'])} % are free of {settings.get('outcome', 'events')} at "
-            f"{when} (95 % interval {_percent(end['lower'])} to {_percent(end['upper'])} %){beside}.")
+    limits = "no interval" if missing(end["lower"]) or missing(end["upper"]) else \
+        f"95 % interval {_percent(end['lower'])} to {_percent(end['upper'])} %"
+    return f"Of {whom}, {_percent(end['survival'])} % are free of {outcome} at {when} ({limits}){after}{beside}."
+
+
+def _known_ends(curve: pd.DataFrame) -> pd.DataFrame:
+    """The last row after the beginning at which the bins leave little open, by site; none of a site without one."""
+    known = curve[(curve["most"] - curve["least"] <= _KNOWN) & (curve["time"] > 0)]
+    return known.groupby("site", sort=False).tail(1).set_index("site")
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def on_whom(sites: pd.DataFrame) -> list[dict[str, str]]:
-    """Patients and events of each site that took part, those who judge the model apart."""
+def on_whom(settings: Settings, sites: pd.DataFrame) -> list[dict[str, str]]:
+    """Patients and events of each site that took part, those who judge the model apart where they are others."""
+    part = sites[sites["takes_part"]]
+    if not held_out(settings):
+        part = part.assign(**{name: 0 for name in part if name.startswith("testing_")})
+    counted = "events" in part  # which a number as outcome has none of
     return [{"who": str(line.site), "patients": _two(line.patients, line.testing_patients),
-             "events": _two(line.events, line.testing_events)} for line in sites[sites["takes_part"]].itertuples()]
+             "events": _two(line.events, line.testing_events) if counted else ""} for line in part.itertuples()]
 
 
 def _two(training: int, judging: int) -> str:
@@ -122,10 +147,13 @@ def findings(tables: Tables) -> list[str]:
 def _pooled(performance: pd.DataFrame) -> Iterator[str]:
     together = at(performance, ALL)
     if {FEDERATED, POOLED} <= set(together.index):
-        difference = abs(float(together.loc[FEDERATED, "estimate"] - together.loc[POOLED, "estimate"]))
+        federated, pooled = together.loc[FEDERATED], together.loc[POOLED]
+        difference = abs(float(federated["estimate"] - pooled["estimate"]))
+        overlap = min(federated["most"], pooled["most"]) - max(federated["least"], pooled["least"])
+        within = ", within what the bins of scores leave open" if overlap > 0 else ""
         yield (f"Between the federated model and the model of all patients together the "
                f"{metric_name(str(together['measure'].iloc[0]))} differs by "
-               f"{'less than 0.0001' if difference < 1e-4 else number(difference, 4)}.")
+               f"{'less than 0.0001' if difference < 1e-4 else number(difference, 4)}{within}.")
 
 
 def _at_home(performance: pd.DataFrame) -> Iterator[str]:
@@ -200,7 +228,8 @@ def _not_judged(performance: pd.DataFrame) -> Iterator[str]:
     own = performance[(performance["model"] == FEDERATED) & (performance["site"] != ALL)]
     without = own[own["estimate"].isna()]["site"]
     if len(without):
-        yield f"How the model does at {listed(without)}: too few patients or events there were kept out of training."
+        events = "" if (own["measure"] == "R2").any() else " or events"
+        yield f"How the model does at {listed(without)}: too few patients{events} there judge it."
     chance = own["measure"].map(CHANCE)
     unsure = own[(own["lower"] <= chance) & (chance <= own["upper"])]
     if len(unsure):
@@ -224,9 +253,9 @@ def _not_protected(settings: Settings, tables: Tables, metrics: Mapping[str, Any
            f"{number(epsilon, 2)} at delta {number(delta)}) holds for the training of the network only.")
 
 
-def done(settings: Settings, tables: Tables, metrics: Mapping[str, Any]) -> list[str]:
-    """What was done, a sentence each."""
-    return [*_sites(settings, tables), _algorithm(settings), *_prepared(settings), *_judged(settings),
+def done(settings: Settings, tables: Tables, metrics: Mapping[str, Any], warnings: Sequence[str]) -> list[str]:
+    """What was done, a sentence each; the run's ``warnings`` tell whether values were held back."""
+    return [*_sites(settings, tables), _algorithm(settings, warnings), *_prepared(settings), *_judged(settings),
             *_left(tables, metrics)]
 
 
@@ -238,25 +267,30 @@ def _sites(settings: Settings, tables: Tables) -> Iterator[str]:
         "each a study folder" if settings.get("sites") else "hospitals of a federation"
     yield f"Sites that took part: {listed(part['site'])}, {where}."
     stopped = "stopped" if settings.get("missing", "stop") == "stop" else "waited"
-    yield (f"Each of them had to answer every round; without one of them the run would have {stopped}, never gone on "
-           "with fewer.")
+    yield (f"Each of them had to answer all that it was asked; without one of them the run would have {stopped}, never "
+           "gone on with fewer.")
 
 
-def _algorithm(settings: Settings) -> str:
+def _algorithm(settings: Settings, warnings: Sequence[str]) -> str:
     algorithm = str(settings.get("algorithm", "logistic"))
     if algorithm == "network":
         network = settings.get("network") or {}
+        central = (settings.get("privacy") or {}).get("kind") == "central"
+        strategy = _STRATEGIES.get(str(network.get("strategy")), "put together, {weighted}").format(
+            weighted="every site counting the same" if central else "weighted by patients")
         return (f"A network was trained for {count(int(network.get('rounds', 0)), 'round')}; after each one the sites' "
-                f"weights were {_STRATEGIES.get(str(network.get('strategy')), 'put together')}. It approximates the "
-                "network of all patients together, and does not equal it.")
+                f"weights were {strategy}. It approximates the network of all patients together, and does not equal "
+                "it.")
     if algorithm == "trees":
         rounds = int((settings.get("trees") or {}).get("rounds", 0))
         return (f"Boosted trees grew for {count(rounds, 'round')}: in each one every site grew a tree on bins that all "
-                "share, and the coordinator put them together. They approximate the trees of all patients together, "
-                "and do not equal them.")
+                "share; the best was kept and got its leaves from all sites. They approximate the trees of all "
+                "patients together, and do not equal them.")
     penalty = settings.get("penalty", 0)
     ridge = "" if algorithm == "kaplan-meier" else f" Ridge penalty: {number(penalty)}." if penalty else " No penalty."
-    return f"{_EXACT[algorithm]}{ridge}"
+    lacking = ", but for values that were left out (the warnings say which)" \
+        if any(map(_HELD_BACK.match, warnings)) else ""
+    return f"{_EXACT[algorithm]}{lacking}.{ridge}"
 
 
 def _prepared(settings: Settings) -> Iterator[str]:
@@ -264,21 +298,25 @@ def _prepared(settings: Settings) -> Iterator[str]:
         return
     combat = "; before that, ComBat between sites with parameters that all share" if settings.get("harmonisation") \
         else ""
-    yield ("Missing values were filled with means over the training patients of all sites, and columns standardised "
-           f"with their mean and standard deviation{combat}.")
+    yield ("Missing values were filled with means over all training patients, and columns standardised with their mean "
+           f"and standard deviation{combat}.")
 
 
 def _judged(settings: Settings) -> Iterator[str]:
     if settings.get("algorithm") == "kaplan-meier":
         return
-    if settings.get("test_sites"):
-        yield f"Judged at {listed(settings['test_sites'])} too, of whose patients nobody took part in training."
+    elsewhere = settings.get("test_sites")
+    judges = []
     if settings.get("test"):
         (column, value), = settings["test"].items()
-        yield f"Judged by the patients with {column} = {value}, who took no part in training."
+        judges.append(f"the patients with {column} = {value}{' at the other sites' if elsewhere else ''}")
     elif settings.get("holdout"):
-        yield (f"Judged by {number(100 * settings['holdout'])} % of each site's patients, drawn before anything was "
-               "computed, who took no part in training.")
+        judges.append(f"about {number(100 * settings['holdout'])} % of each {'other ' if elsewhere else ''}site's "
+                      "patients, drawn before anything was computed")
+    if elsewhere:
+        judges.insert(0, f"all patients at {listed(elsewhere)}")
+    if judges:
+        yield f"Judged by {' and by '.join(judges)}, who took no part in training."
 
 
 def _left(tables: Tables, metrics: Mapping[str, Any]) -> Iterator[str]:

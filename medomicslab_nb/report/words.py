@@ -48,7 +48,8 @@ def _data_summary(tables: Tables) -> str:
     return f"{', '.join(parts)}; {listed(faults) if faults else 'nothing to remark'} on the quality of the data."
 
 
-def done(stage: str, settings: Mapping[str, Any], tables: Tables, metrics: Mapping[str, Any]) -> list[str]:
+def done(stage: str, settings: Mapping[str, Any], tables: Tables, metrics: Mapping[str, Any],
+         warnings: Sequence[str] = ()) -> list[str]:
     """What was done, a sentence each."""
     if stage == "models":
         return model_words.done(settings, tables, metrics)
@@ -59,7 +60,7 @@ def done(stage: str, settings: Mapping[str, Any], tables: Tables, metrics: Mappi
     if stage == "text":
         return text_words.done(settings, metrics)
     if stage == "federated":
-        return federated_words.done(settings, tables, metrics)
+        return federated_words.done(settings, tables, metrics, warnings)
     return []
 
 

@@ -112,8 +112,8 @@ def _compared(record: RunRecord) -> list[Bundle]:
     found = shown_tables(record, identifiers_of(record)).get("compared")
     if found is None:
         return []
-    shown = found[list(_COMPARED)]
-    columns = [text(f"federated_{name}") for name in _COMPARED]
+    shown = found[[name for name in _COMPARED if name in found]]  # an outcome that is a number has no events
+    columns = [text(f"federated_{name}") for name in shown]
     strong = (shown["model"] == "federated").tolist()
     return [{"text/html": heading(text("federated_compared")) + table(columns, rows_of(shown), strong=strong),
              "text/plain": shown.to_string(index=False)}]

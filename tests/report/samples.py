@@ -201,10 +201,13 @@ def _judged(sites: tuple[str, ...]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["model", "site", "estimate"])
     patients = table["site"].map({"all": 120, first: 60, second: 40, last: 20})
     width = table["site"].map({"all": 0.04, first: 0.06, second: 0.09, last: 0.25})
+    open_by_bins = (table["site"] == "all") * 0.01
     return pd.DataFrame({
         "model": table["model"], "site": table["site"], "measure": "AUC", "estimate": table["estimate"],
-        "lower": table["estimate"] - width, "upper": np.minimum(table["estimate"] + width, 1.0), "patients": patients,
-        "events": (patients * 0.4).astype(int), "calibration_intercept": 0.1, "calibration_slope": 0.9, "brier": 0.15})
+        "standard_error": width / 2, "lower": table["estimate"] - width,
+        "upper": np.minimum(table["estimate"] + width, 1.0), "least": table["estimate"] - open_by_bins,
+        "most": table["estimate"] + open_by_bins, "patients": patients, "events": (patients * 0.4).astype(int),
+        "calibration_intercept": 0.1, "calibration_slope": 0.9, "observed_expected": 1.0, "brier": 0.15})
 
 
 def curve_table(sites: tuple[str, ...] = ("north", "south")) -> pd.DataFrame:
@@ -213,5 +216,5 @@ def curve_table(sites: tuple[str, ...] = ("north", "south")) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({
         "site": site, "time": times, "survival": (alive := np.linspace(0.98, end, len(times))),
         "lower": alive - 0.03, "upper": np.minimum(alive + 0.03, 1.0),
-        "at_risk": np.linspace(100, 5, len(times)).astype(int)})
+        "at_risk": np.linspace(100, 5, len(times)).astype(int), "least": alive - 0.01, "most": alive + 0.01})
         for site, end in (("all", 0.6), *zip(sites, (0.7, 0.5), strict=True))], ignore_index=True)

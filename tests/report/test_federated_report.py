@@ -56,12 +56,24 @@ def test_the_first_sentence_promises_nothing_that_was_not_computed() -> None:
 def test_findings_name_the_site_where_its_own_model_is_as_good(record: RunRecord) -> None:
     pooled, home, away, external, calibration = evidence(record)["findings"]
     assert pooled == "Between the federated model and the model of all patients together the AUC differs by less " \
-                     "than 0.0001."
+                     "than 0.0001, within what the bins of scores leave open."
     assert "no worse than the federated one at east (0.740 against 0.700)" in home
     assert "not tested" in home
     assert away.endswith("reached 0.600 to 0.820; the lowest is the model of north at east.")
     assert "0.800 at north (0.740 to 0.860), 0.750 at south" in external
     assert calibration == "The federated model's calibration slope is 0.900 over the sites (ideal 1)."
+
+
+@pytest.mark.parametrize(("pooled", "open_by_bins", "said"), [
+    (0.86, 0.0, "less than 0.0001."), (0.87, 0.0, "0.0100."), (0.87, 0.004, "0.0100."),
+    (0.87, 0.006, "0.0100, within what the bins of scores leave open.")])
+def test_a_difference_from_all_patients_together_is_beside_what_bins_leave_open(
+        pooled: float, open_by_bins: float, said: str) -> None:
+    table = federated_tables()["performance"]
+    estimate = table["estimate"].mask(table["model"] == "pooled", pooled)
+    table = table.assign(estimate=estimate, least=estimate - open_by_bins, most=estimate + open_by_bins)
+    first = federated_words.findings(of_report({"performance": table}))[0]
+    assert first.endswith(f"the AUC differs by {said}")
 
 
 def test_what_is_not_known_depends_on_what_was_done(record: RunRecord) -> None:
@@ -167,7 +179,7 @@ def test_kaplan_meier_begins_at_one_and_is_said_in_words(study: Study) -> None:
     content = evidence(record)
     assert content["summary"] == (
         "Of 3 sites (600 patients with 230 events), 60.0 % are free of dmfs at 1800 days (95 % interval 57.0 to "
-        "63.0 %); at the sites 50.0 to 70.0 % at the end of their curves.")
+        "63.0 %); at the sites 50.0 to 70.0 % where each is last known.")
     assert any("no patient's time left a site" in one for one in content["done"])
     assert not any("penalty" in one or "kept out" in one for one in content["done"])
     drawn = next(picture for picture in figures_of(record) if picture.name == "curve").figure
@@ -175,6 +187,120 @@ def test_kaplan_meier_begins_at_one_and_is_said_in_words(study: Study) -> None:
     assert [trace.name for trace in curves] == ["all sites", "north", "south"]
     assert all((trace.x[0], trace.y[0]) == (0.0, 1.0) for trace in curves)
     assert drawn.layout.xaxis.title.text == "time (days)"
+
+
+def test_of_a_curve_the_last_time_is_told_at_which_bins_leave_little_open() -> None:
+    curve = curve_table()
+    late = curve["time"] > 900
+    curve.loc[late & (curve["site"] != "north"), "most"] += 0.2
+    said = federated_words.summary({"outcome": "dmfs"}, {"curve": curve}, FEDERATED_METRICS)
+    assert "80.0 % are free of dmfs at 900 (95 % interval 77.0 to 83.0 %), after which the bins leave too much open; " \
+           "at the sites 70.0 to 75.3 % where each is last known." in said
+    beginning = curve.groupby("site").head(1).assign(time=0.0, survival=1.0, least=1.0, most=1.0)
+    nothing = pd.concat([beginning, curve.assign(most=1.0, least=0.5)])
+    said = federated_words.summary({"outcome": "dmfs"}, {"curve": nothing}, FEDERATED_METRICS)
+    assert said.endswith("it is not known how many stay free of dmfs: at no time do the bins tell it to within 10 %.")
+
+
+def test_of_a_curve_that_ends_at_none_no_interval_is_told() -> None:
+    curve = curve_table(("north", "south"))
+    curve.loc[curve["time"] == 1800, ["survival", "lower", "upper", "least", "most"]] = [0, np.nan, np.nan, 0, 0]
+    said = federated_words.summary({"outcome": "dmfs"}, {"curve": curve}, FEDERATED_METRICS)
+    assert "0.0 % are free of dmfs at 1800 (no interval); at the sites 0.0 % where" in said
+    caption = next(picture for picture in pictures({"curve": curve}) if picture.name == "curve").caption
+    assert "wider by what the bins leave open" in caption
+
+
+def done(*, warnings: tuple[str, ...] = (), **settings: object) -> str:
+    return " ".join(federated_words.done(settings, of_report(federated_tables()), FEDERATED_METRICS, warnings))
+
+
+@pytest.mark.parametrize("algorithm", ["logistic", "linear", "cox"])
+@pytest.mark.parametrize(("note", "lacking"), [
+    ("'chol' counts as missing at east: too few patients there have a value.", True),
+    ("'grade' counts as missing for patients with its rarest categories at east.", True),
+    ("'chol' is left out: no site has values of it that differ, or too few patients have them.", True),
+    ("Some values were left out where few patients lacked one (east: chol).", True),
+    ("0 in 'chol' counts as missing at every site: it lies apart (zeros: east 100).", False),
+    ("'grade' has categories at east that nobody has who trains the model (4): there it counts as missing.", False),
+    ("Only 30 events: every number is uncertain.", False)])
+def test_a_model_without_some_values_is_not_told_as_that_of_all_patients(algorithm: str, note: str,
+                                                                         lacking: bool) -> None:
+    said = done(algorithm=algorithm, warnings=(note,))
+    assert "the model that all patients together would give" in said
+    assert (", but for values that were left out (the warnings say which). No penalty" in said) == lacking
+
+
+def test_values_that_were_left_out_are_known_from_the_runs_warnings(study: Study) -> None:
+    record = finished_run(study, "federated", federated_tables(), SETTINGS, metrics=FEDERATED_METRICS,
+                          warnings=["'chol' counts as missing at east: too few patients there have a value."])
+    assert any("but for values that were left out" in one for one in evidence(record)["done"])
+
+
+def test_trees_are_told_as_the_best_of_each_round() -> None:
+    said = done(algorithm="trees", trees={"rounds": 3})
+    assert "the best was kept and got its leaves from all sites" in said
+    assert "put them together" not in said
+
+
+@pytest.mark.parametrize("strategy", ["fedavg", "fedprox", "fedadam"])
+def test_sites_weigh_by_patients_unless_privacy_is_central(strategy: str) -> None:
+    patients, alike = "weighted by patients", "every site counting the same"
+    for kind, said, unsaid in (("none", patients, alike), ("local", patients, alike), ("central", alike, patients)):
+        told = done(algorithm="network", network={"strategy": strategy, "rounds": 2}, privacy={"kind": kind})
+        assert said in told
+        assert unsaid not in told
+
+
+def test_an_outcome_that_is_a_number_has_no_events(study: Study) -> None:
+    tables = federated_tables()
+    tables["performance"]["measure"] = "R2"
+    tables["performance"].loc[tables["performance"]["site"] == "south", "estimate"] = np.nan
+    record = finished_run(study, "federated", tables, {**SETTINGS, "algorithm": "linear"},
+                          metrics={**FEDERATED_METRICS, "measure": "R2"})
+    content = evidence(record)
+    assert content["on_whom"][0] == {"who": "north", "patients": "300 training and 60 judging", "events": ""}
+    assert "event" not in " ".join([content["summary"], *content["done"], *content["unknown"], *content["findings"]])
+    assert "events" not in of_report(tables)["compared"]
+
+
+def test_patients_who_make_and_judge_a_model_are_told_once() -> None:
+    tables = federated_tables()
+    sites = tables["sites"].assign(testing_patients=[300, 200, 100], testing_events=[150, 60, 20])
+    assert federated_words.on_whom({**SETTINGS, "holdout": 0.0}, sites)[0] == {
+        "who": "north", "patients": "300", "events": "150"}
+
+
+def elsewhere() -> dict[str, pd.DataFrame]:
+    """The tables of a run in which the site east judges only."""
+    tables = federated_tables()
+    sites = tables["sites"].assign(trains=[True, True, False], patients=[300, 200, 0], events=[150, 60, 0])
+    return {**tables, "sites": sites}
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({}, ""),
+    ({"holdout": 0.2}, "Judged by about 20 % of each site's patients, drawn before anything was computed, who took"),
+    ({"test": {"split": "test"}, "holdout": 0.2}, "Judged by the patients with split = test, who took"),
+    ({"test_sites": ["east"], "holdout": 0.0}, "Judged by all patients at east, who took"),
+    ({"test_sites": ["east"], "holdout": 0.2}, "Judged by all patients at east and by about 20 % of each other site's "
+                                               "patients, drawn before anything was computed, who took"),
+    ({"test_sites": ["east"], "test": {"split": "test"}},
+     "Judged by all patients at east and by the patients with split = test at the other sites, who took")])
+def test_who_judged_is_said_of_each_site(settings: dict[str, object], said: str) -> None:
+    told = [one for one in federated_words.done(settings, {}, {}, ()) if one.startswith("Judged")]
+    assert told == ([f"{said} no part in training."] if said else [])
+
+
+def test_sites_that_only_judge_do_not_count_as_those_who_trained() -> None:
+    tables = of_report(elsewhere())
+    metrics = {**FEDERATED_METRICS, "patients": 500, "events": 210}
+    settings = {**SETTINGS, "test_sites": ["east"]}
+    assert "over 2 sites (500 training patients with 210 events)" in federated_words.summary(settings, tables, metrics)
+    nowhere = {**tables, "federated_performance": tables["federated_performance"].iloc[:0]}
+    assert "fitted over 2 sites (500 training patients" in federated_words.summary(settings, nowhere, metrics)
+    assert [line["patients"] for line in federated_words.on_whom(settings, tables["sites"])] == [
+        "300 training and 60 judging", "200 training and 40 judging", "20 judging"]
 
 
 def test_what_was_done_is_said_as_it_was_set(study: Study) -> None:

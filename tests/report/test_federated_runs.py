@@ -36,6 +36,11 @@ FIGURES = {
 }
 
 
+COLUMNS = {"hospital": Column(role="centre", type="category"), "response": Column(role="outcome", type="boolean"),
+           "volume": Column(role="outcome", unit="mL"), "time": Column(role="time", endpoint="os", unit="days"),
+           "event": Column(role="event", endpoint="os", type="boolean")}
+
+
 @pytest.fixture(scope="module")
 def hospitals(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Three hospitals; response, volume and survival follow age and marker, and 'south' knows the marker of half."""
@@ -48,10 +53,7 @@ def hospitals(tmp_path_factory: pytest.TempPathFactory) -> Study:
     frame = frame.assign(response=risk + draw.normal(size=N) > 0, volume=(20 + 5 * risk + draw.normal(size=N)).round(2),
                          time=np.minimum(death, 1000).round() + 1, event=death < 1000)
     frame.loc[(frame["hospital"] == "south") & (frame.index % 2 == 0), "marker"] = np.nan
-    made.add_table("clinical", frame, columns={
-        "hospital": Column(role="centre", type="category"), "response": Column(role="outcome", type="boolean"),
-        "volume": Column(role="outcome", unit="mL"), "time": Column(role="time", endpoint="os", unit="days"),
-        "event": Column(role="event", endpoint="os", type="boolean")})
+    made.add_table("clinical", frame, columns=COLUMNS)
     return made
 
 
@@ -81,10 +83,12 @@ def test_words_say_what_was_found(ran: tuple[str, RunRecord]) -> None:
     measure = {"linear": "R²", "cox": "C-index"}.get(kind, "AUC")
     assert f"{measure} of 0." in content["summary"]
     assert "kept out of training" in content["summary"]
+    assert ("over 2 sites (" if kind == "network" else "over 3 sites (") in content["summary"]
+    assert any(line["events"] for line in content["on_whom"]) == (kind != "linear")
     estimate = record.table("performance").query("model == 'federated' and site == 'all'")["estimate"].iloc[0]
     assert f"of {estimate:.3f} (" in content["summary"]
     assert all(sentence.endswith(".") for sentence in (*content["findings"], *content["unknown"], *content["done"]))
-    assert not any(word in " ".join(content["findings"]) for word in ("nan", "None", "<NA>"))
+    assert not any(word in " ".join([content["summary"], *content["findings"]]) for word in ("nan", "None", "<NA>"))
 
 
 def test_the_report_names_no_patient(ran: tuple[str, RunRecord]) -> None:
@@ -92,3 +96,18 @@ def test_the_report_names_no_patient(ran: tuple[str, RunRecord]) -> None:
     text = page.read_text(encoding="utf-8")
     assert "PSEUDO-" not in text
     assert "What left each site" in text
+
+
+def test_a_model_without_values_that_few_have_is_not_told_as_that_of_all_patients(hospitals: Study,
+                                                                                  tmp_path: Path) -> None:
+    frame = hospitals.table("clinical").reset_index()
+    few = frame.groupby("hospital").cumcount() < 10  # some 6 of whom train
+    scarce = frame["age"].where((frame["hospital"] != "south") | few)
+    made = create_study(tmp_path / "study")
+    made.add_table("clinical", frame.assign(scarce=scarce), columns=COLUMNS)
+    for minimum, lacking in ((1, False), (10, True)):
+        record = ml.run("federated", made, {
+            "outcome": "response", "site_column": "hospital", "holdout": 0.4, "compare": False, "external": False,
+            "explain": False, "policy": {"minimum_count": minimum}}, sinks=[])
+        assert any("'scarce' counts as missing at south" in note for note in record.warnings) == lacking
+        assert any("but for values that were left out" in one for one in evidence(record)["done"]) == lacking

@@ -134,6 +134,17 @@ def test_live_view_says_what_the_settings_mean(hospitals: Study, monkeypatch: py
     wait_until(lambda: "Models to fit: 4" in view._below.summary.widget.value)
 
 
+def test_result_of_a_number_has_no_events(hospitals: Study) -> None:
+    tables = federated_tables()
+    for measure, there in (("AUC", True), ("R2", False)):
+        tables["performance"]["measure"] = measure
+        record = finished_run(hospitals, "federated", tables, {**SETTINGS, "algorithm": "linear"},
+                              metrics={**FEDERATED_METRICS, "measure": measure})
+        compared = next(bundle["text/plain"] for bundle in ml.view("federated", hospitals, SETTINGS).result(record)
+                        if "alone: north" in bundle.get("text/plain", ""))
+        assert ("events" in compared) == there
+
+
 def test_result_shows_models_side_by_side_what_left_and_what_is_not_known(hospitals: Study) -> None:
     record = finished_run(hospitals, "federated", federated_tables(), SETTINGS, metrics=FEDERATED_METRICS)
     bundles = ml.view("federated", hospitals, SETTINGS).result(record)
