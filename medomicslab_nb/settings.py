@@ -237,6 +237,8 @@ def explain(cls: type[BaseModel], fault: Mapping[str, Any]) -> str:
         return f"unknown setting '{name}'{hint}"
     if fault["type"] == "missing":
         return f"'{name}' is required"
+    if fault["type"] == "tuple_type":  # as it is written in YAML
+        return f"'{name}': input should be a list, such as [a, b]"
     message = fault["msg"].removeprefix("Value error, ")
     return f"'{name}': {message[:1].lower()}{message[1:]}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from medomicslab_nb.errors import MedomicsError
-from medomicslab_nb.federated.approval import SHORT, Approval, Approvals, check_code
+from medomicslab_nb.federated.approval import SHORT, Approval, Approvals, code_hash
 from medomicslab_nb.federated.audit import AuditLog
 from medomicslab_nb.federated.connection import Finding, check_authority, check_connection
 from medomicslab_nb.federated.patients import SitePatients, read_patients
@@ -84,8 +84,11 @@ def _plans(folder: SiteFolder) -> Iterator[Finding]:
 def _plan(folder: SiteFolder, entry: Approval) -> Finding:
     """Whether a plan that was approved could run: same code, columns that are there and allowed, enough patients."""
     name = f"plan {entry.plan[:SHORT]}"
+    if entry.code != code_hash():
+        return Finding(name, f"approved with code {entry.code[:SHORT]}, and {code_hash()[:SHORT]} is installed now: "
+                             "nothing of it is answered. Approve it anew, as the coordinator sends it again, or take "
+                             f"it back: medomicslab site revoke STUDY {entry.plan[:SHORT]}", ok=False)
     try:
-        check_code(entry.code)
         settings = FederatedSettings.parse(entry.settings["settings"])
         patients, notes = read_patients(open_study(folder.study_path), settings)
         check_columns(folder.policy, settings, patients)
