@@ -11,7 +11,17 @@ import yaml
 from hypothesis import given, strategies as st
 
 from medomicslab_nb.errors import SettingsError
-from medomicslab_nb.settings import Advanced, Execution, Settings, SettingsPart, StudyPath, Unit, fields_of, marker
+from medomicslab_nb.settings import (
+    Advanced,
+    Execution,
+    Settings,
+    SettingsPart,
+    StudyPath,
+    Unit,
+    fields_of,
+    load_yaml,
+    marker,
+)
 
 
 class Part(SettingsPart):
@@ -139,3 +149,8 @@ def test_differences_lists_what_is_no_default() -> None:
 def test_numbers_and_yes_are_labels_where_text_is_expected() -> None:
     assert ExampleSettings.parse({"names": [2, "x"]}).names == ("2", "x")
     assert ExampleSettings.parse("names: [Yes, No, on]").names == ("Yes", "No", "on")
+
+
+@pytest.mark.parametrize("text", ["true_zeros", "falsetto", "Trueman", "FALSE_1"])
+def test_words_that_begin_like_a_truth_value_are_words(text: str) -> None:
+    assert load_yaml(f"{text}: [{text}, true, False]") == {text: [text, True, False]}
