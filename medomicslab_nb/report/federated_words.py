@@ -242,7 +242,7 @@ def _not_protected(settings: Settings, tables: Tables, metrics: Mapping[str, Any
     epsilon = metrics.get("epsilon")
     if isinstance(epsilon, Mapping):  # of each site
         epsilon = max(epsilon.values(), default=None)
-    fewest = f", each of them over {int(tables['left']['fewest_patients'].min())} patients or more" \
+    fewest = f" over {int(tables['left']['fewest_patients'].min())} patients or more, and numbers of patients in bins" \
         if "left" in tables else ""
     if missing(epsilon):
         yield (f"How much what left tells of a single patient: sums{fewest}, without differential privacy, which "

@@ -79,7 +79,7 @@ def test_a_difference_from_all_patients_together_is_beside_what_bins_leave_open(
 def test_what_is_not_known_depends_on_what_was_done(record: RunRecord) -> None:
     said = " ".join(evidence(record)["unknown"])
     assert "better than chance at east: its interval includes 0.500" in said
-    assert "over 80 patients or more, without differential privacy" in said
+    assert "over 80 patients or more, and numbers of patients in bins, without differential privacy" in said
     assert "alone" not in said.partition("Whether a column")[0].replace("left out", "")
     less = of_report(without(federated_tables(), "pooled", "alone", "without"))
     less["federated_performance"].loc[less["federated_performance"]["site"] == "south", "estimate"] = np.nan

@@ -20,7 +20,7 @@ from medomicslab_nb.federated.messages import Answers, Question, Release, Task, 
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.tasks.binned_auc import Bins, SiteBins, auc_of_bins
 from medomicslab_nb.federated.tasks.concordance import Concordance, added
-from medomicslab_nb.federated.tasks.merged_bins import group_sums, merged_ends
+from medomicslab_nb.federated.tasks.merged_bins import group_sums, in_words, merged_ends
 from medomicslab_nb.federated.tasks.parts import Part, part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, prepared_to_score
 from medomicslab_nb.federated.tasks.regression import newton
@@ -168,8 +168,8 @@ def _counts(endpoint: Endpoint, scores: np.ndarray, edges: np.ndarray, minimum: 
         ends = merged_ends(counts, minimum)
         values |= {f"{name}_ends": ends, name: group_sums(counts, ends)[:, 0]}
     cells = tuple(int(count) for name in ("cases", "others") for count in values[name])
-    return Release(values, f"numbers of patients of each class in {len(cells)} bins of scores, over {len(scores)} "
-                   "patients", len(scores), cells)
+    return Release(values, f"numbers of patients of each class in {in_words(len(cells), minimum)}, by score, over "
+                   f"{len(scores)} patients", len(scores), cells)
 
 
 def _squares(endpoint: Endpoint, scores: np.ndarray, means: np.ndarray, _: int) -> Release:

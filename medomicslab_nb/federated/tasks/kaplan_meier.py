@@ -18,7 +18,7 @@ from scipy.stats import norm
 from medomicslab_nb.errors import DataError
 from medomicslab_nb.federated.messages import Question, Release, Task, Values
 from medomicslab_nb.federated.patients import SitePatients
-from medomicslab_nb.federated.tasks.merged_bins import group_sums, merged_ends
+from medomicslab_nb.federated.tasks.merged_bins import group_sums, in_words, merged_ends
 from medomicslab_nb.federated.tasks.parts import part_of
 
 COLUMNS = ["site", "time", "survival", "lower", "upper", "at_risk", "least", "most"]
@@ -108,8 +108,8 @@ def _binned(event: np.ndarray, time: np.ndarray, edges: np.ndarray, minimum: int
     by_group = [group_sums(events, event_ends)[:, 0], group_sums(censored, censored_ends)[:, 0]]
     values = {"event_ends": event_ends, "events": by_group[0], "censored_ends": censored_ends,
               "censored": by_group[1], "minimum": minimum}
-    return Release(values, f"numbers of events in {len(event_ends)} and of censored patients in {len(censored_ends)} "
-                   f"bins of time, over {len(time)} patients", len(time),
+    return Release(values, f"numbers of events in {in_words(len(event_ends), minimum)} and of censored patients in "
+                   f"{in_words(len(censored_ends), minimum)}, by time, over {len(time)} patients", len(time),
                    tuple(int(count) for counts in by_group for count in counts))
 
 

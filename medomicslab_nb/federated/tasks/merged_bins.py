@@ -54,3 +54,8 @@ def group_sums(counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Sums of the counts over the groups that end there, shape (n_groups, n_kinds)."""
     starts = np.concatenate([[0], ends[:-1]]).astype(int)
     return np.add.reduceat(counts, starts, axis=0)
+
+
+def in_words(cells: int, minimum: int) -> str:
+    """How many bins, and that none of them holds few."""
+    return f"{cells} bins of {minimum} or more or of nobody" if minimum > 1 else f"{cells} bins"

@@ -11,7 +11,7 @@ import pandas as pd
 from medomicslab_nb.federated.messages import Answers, Question, Release, Task, Values
 from medomicslab_nb.federated.patients import SitePatients
 from medomicslab_nb.federated.tasks.column_moments import ColumnMoments
-from medomicslab_nb.federated.tasks.merged_bins import group_sums, merged_ends
+from medomicslab_nb.federated.tasks.merged_bins import group_sums, in_words, merged_ends
 from medomicslab_nb.federated.tasks.outcome_scale import outcome_moments
 from medomicslab_nb.federated.tasks.parts import part_of
 from medomicslab_nb.federated.tasks.preparation import Preparation, encoded
@@ -102,7 +102,7 @@ def histogram_step(patients: SitePatients, values: Values, minimum: int) -> Rele
     columns = {name: _counted(standardised[:, position], grid, minimum) for position, name in enumerate(names)}
     cells = [count for column in columns.values() for count in column["counts"]]
     n = len(matrix)
-    words = f"numbers of patients in bins of {len(columns)} columns ({len(cells)} numbers), of {n} patients"
+    words = f"numbers of patients in {in_words(len(cells), minimum)}, of {len(columns)} columns, over {n} patients"
     return Release({"columns": columns}, words, n, [n, *cells])
 
 
