@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import medomicslab_nb as ml
+from medomicslab_nb.data.samples import get_sample
 from medomicslab_nb.record import RunRecord
 from medomicslab_nb.stages import STAGES
-from medomicslab_nb.study import Study
+from medomicslab_nb.study import Study, create_study
 from tests.note_study import add_notes
 from tests.ui.conftest import FEDERATED, MODELS, put_notebook
 
@@ -29,13 +30,27 @@ LONG = {"data": ("01_data_wide.ipynb", "outcome", "relapse"),
 
 
 @pytest.fixture(scope="module")
-def long_notebooks(study: Study, wide_study: Study) -> None:
+def text_study(study: Study) -> Study:
+    """Beside the study: many notes. Added to it, they would make the cohort stale that its other stages rest on."""
+    made = create_study(study.path.parent / "text_study")
+    get_sample("transbig", made)
+    add_notes(made, [f"TB-{number:03d}" for number in range(1, 199)], name="notes_long", each=200)
+    return made
+
+
+@pytest.fixture(scope="module")
+def owners(wide_study: Study, text_study: Study) -> dict[str, Study]:
+    """The studies of the stages that have one of their own for a long run."""
+    return {"data": wide_study, "text": text_study}
+
+
+@pytest.fixture(scope="module")
+def long_notebooks(study: Study, wide_study: Study, text_study: Study) -> None:
     root = study.path.parent
     put_notebook("01_data.ipynb", root / "01_data_wide.ipynb", wide_study.path.name, {})
     put_notebook("02_radiomics.ipynb", root / "02_radiomics_long.ipynb", "my_study", {
         "preset": "plain", "perturbations": ["noise", "rotation", "contour"]})
-    add_notes(study, [f"TB-{number:03d}" for number in range(1, 199)], name="notes_long", each=200)
-    put_notebook("05_text.ipynb", root / "05_text_long.ipynb", "my_study", {"notes": "notes_long"})
+    put_notebook("05_text.ipynb", root / "05_text_long.ipynb", text_study.path.name, {"notes": "notes_long"})
     put_notebook("06_federated.ipynb", root / "06_federated_long.ipynb", "my_study", {
         **FEDERATED, "outcome": "e.tdm", "time": "t.tdm", "algorithm": "network", "network": {"rounds": 1000}})
     put_notebook("00_pipeline.ipynb", root / "00_pipeline_long.ipynb", "my_study", {
@@ -64,10 +79,10 @@ def test_run_all(stage: str, open_notebook, study: Study, artefacts: Path) -> No
 
 @pytest.mark.parametrize("stage", TEMPLATES)
 @pytest.mark.usefixtures("long_notebooks")
-def test_form_button_reload_restart_cancel(stage: str, open_notebook, study: Study, wide_study: Study,
+def test_form_button_reload_restart_cancel(stage: str, open_notebook, study: Study, owners: dict[str, Study],
                                            artefacts: Path) -> None:
     name, setting, value = LONG[stage]
-    owner = wide_study if stage == "data" else study
+    owner = owners.get(stage, study)
     notebook = open_notebook(name)
     notebook.show_view()
     if setting:
