@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +120,6 @@ def stop(running: Running, patience_s: float = 10.0) -> None:
         _signal(process.kill)
     psutil.wait_procs(left, timeout=patience_s)
     _file(running.name, running.home).unlink(missing_ok=True)
-
-
-def wait_for_end(running: Running, patience_s: float) -> bool:
-    """Whether the program has ended by then."""
-    end = time.monotonic() + patience_s
-    while running.alive and time.monotonic() < end:
-        time.sleep(0.05)
-    return not running.alive
 
 
 def _signal(send: Callable[[], None]) -> None:

@@ -15,11 +15,11 @@ from medomicslab_nb.views.data_loader import figures, outcomes
 from medomicslab_nb.views.endpoints import endpoint_table
 from medomicslab_nb.views.labels import translated
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.live_summary import Below, LiveSummary
-from medomicslab_nb.views.markup import escape, fault, heading, table
+from medomicslab_nb.views.markup import escape, heading, table
+from medomicslab_nb.views.outline_text import summary_fault
 from medomicslab_nb.views.record_view import Bundle, sentences
 from medomicslab_nb.views.round_progress import RoundProgress
-from medomicslab_nb.views.stage_view import StageView
+from medomicslab_nb.views.summarised_view import SummarisedView
 
 if TYPE_CHECKING:
     from medomicslab_nb.federated.outline import Outline, SiteOutline
@@ -29,10 +29,8 @@ _FIGURES = ("federated_performance", "travel", "curve", "coefficients", "federat
 _COMPARED = ("model", "site", "measure", "estimate", "lower", "upper", "patients", "events")
 
 
-class FederatedRunner(StageView):
+class FederatedRunner(SummarisedView):
     """Who the sites are and what would leave them, each site while a run is under way, and how far each model goes."""
-
-    _below: Below | None = None
 
     def before(self) -> str:
         """The endpoints that the study offers, as HTML."""
@@ -43,22 +41,16 @@ class FederatedRunner(StageView):
         tables = self.study.tables
         return {"outcome": outcomes(tables), "site_column": site_columns(tables), "predictors.keys": tuple(tables)}
 
-    def progress_widget(self) -> Any:
-        """What a run would do, and below it the sites of a run under way."""
-        self._below = Below(LiveSummary(self.summary), RoundProgress())
-        return self._below
-
-    def on_settings(self, settings: Settings) -> None:
-        """Say what a run would do with the settings that the form now holds."""
-        if self._below is not None:
-            self._below.summary.update(settings)
+    def run_progress(self) -> Any:
+        """The sites of a run under way."""
+        return RoundProgress()
 
     def summary(self, settings: Settings) -> str:
         """The sites, what would leave them and what would be fitted, as HTML; why it cannot be run, where it cannot."""
         try:
             found = load("medomicslab_nb.federated.outline:outline")(self.study, settings)
         except MedomicsError as error:
-            return _said(fault(scrub(text("builder_cannot", reason=str(error)), self.study.identifiers())))
+            return summary_fault(error, self.study)
         return scrub(outline_html(found), self.study.identifiers())
 
     def static(self) -> Bundle:

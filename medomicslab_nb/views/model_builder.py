@@ -16,11 +16,10 @@ from medomicslab_nb.views.data_loader import figures, outcomes
 from medomicslab_nb.views.endpoints import endpoint_table
 from medomicslab_nb.views.fold_progress import FoldProgress
 from medomicslab_nb.views.language import text
-from medomicslab_nb.views.live_summary import Below, LiveSummary
 from medomicslab_nb.views.markup import escape, heading, muted, table
 from medomicslab_nb.views.outline_text import outline_html, summary_fault
 from medomicslab_nb.views.record_view import Bundle, sentences
-from medomicslab_nb.views.stage_view import StageView
+from medomicslab_nb.views.summarised_view import SummarisedView
 
 if TYPE_CHECKING:
     from medomicslab_nb.views.compare_runs import RunComparison
@@ -31,10 +30,9 @@ _NOT_PREDICTORS = ("identifier", "outcome", "time", "event", "entry", "cause", "
                    "centre", "ignore")
 
 
-class ModelBuilder(StageView):
+class ModelBuilder(SummarisedView):
     """Which endpoints and blocks the study offers, what a run would do, and how well each set of blocks predicts."""
 
-    _below: Below | None = None
     _comparison: RunComparison | None = None
     _plots: LinkedPlots | None = None
 
@@ -54,15 +52,9 @@ class ModelBuilder(StageView):
         self._comparison = load("medomicslab_nb.views.compare_runs:RunComparison")(self.study)
         return (self._comparison.widget,)
 
-    def progress_widget(self) -> Any:
-        """What a run would do, and below it the folds of a run under way."""
-        self._below = Below(LiveSummary(self.summary), FoldProgress())
-        return self._below
-
-    def on_settings(self, settings: Settings) -> None:
-        """Say what a run would do with the settings that the form now holds."""
-        if self._below is not None:
-            self._below.summary.update(settings)
+    def run_progress(self) -> Any:
+        """The folds of a run under way."""
+        return FoldProgress()
 
     def summary(self, settings: Settings) -> str:
         """What a run would do with these settings, as HTML; why it cannot be run, where it cannot."""
